@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Scanouts: what virtio-gpu (later ramfb) shows, and who looks at it.
+ *
+ *     virtio-gpu resources → scanout: a surface plus damage → viewers: SPICE, a screenshot, later the host's own monitor
+ *
+ * A Screen holds the desktop's 1 to SCREEN_MAX_SCANOUTS scanouts. The producer (display thread) sets surfaces and cursors
+ * and adds damage; each viewer is told at once, on that same thread, and must only take note (mark a region, wake its own
+ * worker): no copying, no blocking. With no viewer, damage costs nothing and nothing is copied.
+ *
+ * The way back (a client resized its window) goes from a viewer through screen_request_monitors() to the producer.
+ */
+#pragma once
+
+#include "display/surface.h"
+
+#define SCREEN_MAX_SCANOUTS 4
+#define CURSOR_SIDE 64 /* virtio 1.2, 5.7.6.10: cursors are 64 × 64 */
+
+typedef struct Screen Screen;
+
+typedef struct {
+    uint32_t pixels[CURSOR_SIDE * CURSOR_SIDE]; /* a8r8g8b8, premultiplied as the guest gave it */
+    uint32_t hot_x, hot_y;
+} CursorImage;
+
+typedef struct {
+    bool enabled;
+    uint32_t width, height;       /* pixels, of the monitor wanted */
+    int32_t x, y;                 /* its place on the desktop */
+    uint32_t width_mm, height_mm; /* 0: unknown */
+} MonitorRequest;
+
+/* A viewer. All on the producer's thread unless said otherwise; all mandatory. */
+typedef struct {
+    /* A new surface (other pixels, size or format), or NULL: blank. Take a reference to keep it. Damages everything. */
+    void (*surface)(void *viewer, unsigned scanout, Surface *surface);
+    /* These pixels may have changed; the box lies inside the surface. */
+    void (*damage)(void *viewer, unsigned scanout, const pixman_box32_t *box);
+    /* A new cursor picture, or NULL: hidden. Valid during the call. */
+    void (*cursor_image)(void *viewer, unsigned scanout, const CursorImage *image);
+    /* The guest moved the cursor, in pixels of the scanout. */
+    void (*cursor_move)(void *viewer, unsigned scanout, int32_t x, int32_t y);
+} ViewerOps;
+
+/* The producer's ear. Any thread may call; mandatory. */
+typedef struct {
+    void (*monitors)(void *producer, const MonitorRequest *monitors, unsigned n);
+} ProducerOps;
+
+Screen *screen_new(unsigned n_scanouts);
+void screen_free(Screen *screen);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Screen, screen_free)
+unsigned screen_n_scanouts(const Screen *screen);
+
+/* Producer's side: display thread. */
+void screen_set_producer(Screen *screen, const ProducerOps *ops, void *producer);
+void screen_set_surface(Screen *screen, unsigned scanout, Surface *surface);
+void screen_damage(Screen *screen, unsigned scanout, const pixman_box32_t *box);
+void screen_set_cursor(Screen *screen, unsigned scanout, const CursorImage *image);
+void screen_move_cursor(Screen *screen, unsigned scanout, int32_t x, int32_t y);
+
+/*
+ * Viewer's side: any thread. Adding tells the viewer the present surfaces and cursors at once, before it returns, on the
+ * calling thread; afterwards calls come from the producer's. Removing returns once no call is under way.
+ */
+void screen_add_viewer(Screen *screen, const ViewerOps *ops, void *viewer);
+void screen_remove_viewer(Screen *screen, void *viewer);
+/* The present surface with a reference, or NULL. */
+Surface *screen_get_surface(Screen *screen, unsigned scanout);
+void screen_request_monitors(Screen *screen, const MonitorRequest *monitors, unsigned n);
+
+/* Since start: frames (flushes) and damaged pixels, for statistics. */
+typedef struct {
+    uint64_t frames;
+    uint64_t damaged_pixels;
+} ScreenStats;
+ScreenStats screen_stats(Screen *screen, unsigned scanout);

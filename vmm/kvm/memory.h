@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Guest memory: one memfd, mapped once, and the only way any device reaches the guest's RAM.
+ *
+ * RAM is one run of bytes in the memfd, seen by the guest as one or two regions: [0, low) below the PCI hole and
+ * [4 GiB, …) above it. A host pointer and a memfd offset differ by a constant, so dirty pages are counted by offset.
+ *
+ * Any thread may call any function here unless its comment says otherwise. Guest RAM stays mapped for the life of the
+ * process, so a pointer from guest_memory_at() never dangles; what it points to is the guest's, and may change under the
+ * reader: copy a value once, then check the copy.
+ */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Where RAM ends below 4 GiB at the latest: PCI windows, ECAM, IOAPIC and LAPIC live above. */
+#define GUEST_LOW_RAM_MAX 0x80000000ull
+#define GUEST_HIGH_RAM_BASE 0x100000000ull
+#define GUEST_PAGE_SIZE 4096u
+
+typedef struct GuestMemory GuestMemory;
+
+typedef struct {
+    uint64_t gpa;    /* guest physical address of the first byte */
+    uint64_t size;   /* bytes, a multiple of GUEST_PAGE_SIZE */
+    uint64_t offset; /* of the first byte in the memfd */
+    uint8_t *host;   /* of the first byte in this process */
+} GuestRegion;
+
+typedef struct {
+    uint64_t size; /* bytes, 1 MiB to 512 GiB, a multiple of 1 MiB (2 MiB with hugetlb) */
+    bool hugetlb;  /* 2 MiB pages of the host's reserved pool */
+    bool
+        merge; /* let KSM share equal pages: the RAM is then private anonymous memory, as KSM wants it, with no memfd */
+} GuestMemoryOptions;
+
+/* NULL and an error that names the remedy (too large, no huge pages, …). */
+GuestMemory *guest_memory_new(const GuestMemoryOptions *options, GError **error);
+void guest_memory_free(GuestMemory *memory);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(GuestMemory, guest_memory_free)
+
+uint64_t guest_memory_size(const GuestMemory *memory);
+/* The memfd, owned by @memory; -1 where there is none (merge). */
+int guest_memory_fd(const GuestMemory *memory);
+/* 1 or 2 regions in ascending order. */
+const GuestRegion *guest_memory_regions(const GuestMemory *memory, size_t *n_regions);
+
+/*
+ * The host address of [gpa, gpa + len), or NULL where any byte of it is not RAM, it wraps, or it crosses a region's end.
+ * len 0 gives NULL. The caller that writes through it must call guest_memory_dirty() afterwards.
+ */
+uint8_t *guest_memory_at(const GuestMemory *memory, uint64_t gpa, uint64_t len);
+
+/* Copy in or out. false, with nothing copied, where guest_memory_at() would give NULL. write marks its pages dirty. */
+bool guest_memory_read(const GuestMemory *memory, uint64_t gpa, void *to, size_t len);
+bool guest_memory_write(GuestMemory *memory, uint64_t gpa, const void *from, size_t len);
+
+/* Notes that @len bytes at @host (from guest_memory_at()) were written by a device. Costs one load while nobody tracks. */
+void guest_memory_dirty(GuestMemory *memory, const void *host, size_t len);
+
+/*
+ * Gives the host back the pages wholly inside [gpa, gpa + len); they read as anything (zero, or the saved image's bytes)
+ * until written again. false where the range is not RAM. For the balloon and free page reporting.
+ */
+bool guest_memory_discard(GuestMemory *memory, uint64_t gpa, uint64_t len);
+
+/*
+ * Replaces the whole of RAM with a private, lazily read mapping of @fd at @offset (page aligned), guest_memory_size() bytes
+ * long. The file is never written. Before the first vCPU runs, main thread.
+ */
+bool guest_memory_map_saved(GuestMemory *memory, int fd, uint64_t offset, GError **error);

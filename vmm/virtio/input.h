@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * virtio-input (virtio 1.2, 5.8): a keyboard, an absolute tablet and a relative mouse.
+ *
+ * Events are Linux evdev codes, as the specification says. A front end (SPICE, a local seat) sends whole reports; a
+ * report that does not fit the guest's queue is dropped whole, except that keys and buttons going up are kept and sent
+ * once there is room, so nothing sticks.
+ */
+#pragma once
+
+#include "vmm/virtio/device.h"
+
+typedef enum {
+    VIRTIO_INPUT_KEYBOARD,
+    VIRTIO_INPUT_TABLET, /* ABS_X, ABS_Y 0 to VIRTIO_INPUT_ABS_MAX, buttons, wheel */
+    VIRTIO_INPUT_MOUSE,  /* REL_X, REL_Y, buttons, wheel */
+} VirtioInputKind;
+
+#define VIRTIO_INPUT_ABS_MAX 0x7fff
+
+typedef struct {
+    uint16_t type; /* EV_KEY, EV_REL, EV_ABS, … from linux/input-event-codes.h */
+    uint16_t code;
+    int32_t value;
+} VirtioInputEvent;
+
+VirtioDevice *virtio_input_new(VirtioInputKind kind, const char *id, GuestMemory *memory);
+/* Sends @n events and a closing EV_SYN. Main thread. */
+void virtio_input_report(VirtioDevice *device, const VirtioInputEvent *events, size_t n);
+
+/* Calls @changed(…, leds) on the main thread when the guest sets keyboard LEDs: bits 1 << LED_NUML, LED_CAPSL, LED_SCROLLL. */
+typedef void (*VirtioInputLeds)(void *user, unsigned leds);
+void virtio_input_on_leds(VirtioDevice *keyboard, VirtioInputLeds changed, void *user);
