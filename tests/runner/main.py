@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""tests/run: builds every configuration it needs, runs the parts asked for, and counts honestly.
+
+A part is a function below, in the order of the table PARTS; a missing tool or a failed build is a failure of that part.
+"""
+import argparse
+import os
+import sys
+import time
+
+import parts
+from report import Report
+
+PARTS = {
+    "lint": parts.lint,
+    "unit": parts.unit,
+    "guest": parts.guest,
+    "spice": parts.spice,
+    "fuzz": parts.fuzz,
+    "e2e": parts.e2e,
+    "bench": parts.bench,
+}
+DEFAULT = ["lint", "unit", "guest", "spice", "fuzz", "e2e"]
+
+
+def arguments():
+    parser = argparse.ArgumentParser(
+        prog="tests/run",
+        description="Build Carrel and run its tests. Without a part: all but bench.",
+    )
+    parser.add_argument("part", nargs="?", choices=PARTS, help="run this part alone")
+    parser.add_argument("--only", metavar="NAME", help="within the part, only what matches NAME")
+    parser.add_argument("--out", metavar="DIR", help="where bench.json and pictures go (default tests/out)")
+    parser.add_argument("--seconds", type=int, default=30, help="fresh fuzzing a target (default 30)")
+    options = parser.parse_args()
+    options.source = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    options.out = os.path.abspath(options.out or os.path.join(options.source, "tests", "out"))
+    return options
+
+
+def main():
+    options = arguments()
+    os.makedirs(options.out, exist_ok=True)
+    os.chdir(options.source)
+    report = Report()
+    for name in [options.part] if options.part else DEFAULT:
+        started = time.monotonic()
+        print(f"==> {name}", flush=True)
+        PARTS[name](options, report)
+        print(f"==> {name}: {time.monotonic() - started:.0f} s", flush=True)
+    return report.close()
+
+
+sys.exit(main())

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The parts of tests/run: what each builds and how it is run."""
+import glob
+import os
+import subprocess
+import sys
+
+SOURCES = ["vmm", "display", "tests"]
+
+# Build folders and their Meson options. Unit tests run under the sanitizers; guests and clients meet the release build.
+BUILDS = {
+    "build": ["--buildtype=debugoptimized"],
+    "build-asan": ["-Db_sanitize=address,undefined", "-Db_lundef=false", "-Dguests=false"],
+    "build-clang": ["-Dguests=false"],
+    "build-fuzz": ["-Dfuzzers=true", "-Dguests=false", "-Db_lundef=false"],
+}
+CLANG = {"build-clang", "build-fuzz"}
+
+
+def run(*command, **more):
+    return subprocess.run(command, **more).returncode
+
+
+def tool(report, name, *command):
+    """A command that is itself the test: it passes when it exits 0; its output is shown only when it does not."""
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    report.one(name, done.returncode == 0, done.stdout)
+    return done.returncode == 0
+
+
+def build(report, folder):
+    environment = dict(os.environ)
+    if folder in CLANG:
+        environment["CC"] = "clang"
+    if not os.path.exists(f"{folder}/build.ninja"):
+        done = subprocess.run(
+            ["meson", "setup", "--fatal-meson-warnings", folder, *BUILDS[folder]],
+            env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        if done.returncode:
+            report.one(f"setup {folder}", False, done.stdout[-4000:])
+            return False
+    return tool(report, f"build {folder}", "meson", "compile", "-C", folder)
+
+
+def pytest(options, report, part, folder, *more):
+    results = os.path.join(options.out, f"{part}.xml")
+    only = ["-k", options.only] if options.only else []
+    status = run(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={results}",
+                 *only, *more, folder, env={**os.environ, "CARREL_BUILD": os.path.abspath("build"),
+                                            "CARREL_OUT": options.out})
+    report.junit(part, results, status)
+
+
+def lint(options, report):
+    """Formatting, layers, man pages."""
+    files = [f for top in SOURCES for f in glob.glob(f"{top}/**/*.[ch]", recursive=True)]
+    tool(report, "clang-format", "clang-format", "--dry-run", "-Werror", *files)
+    tool(report, "layers", sys.executable, "tests/runner/layers.py")
+    for page in glob.glob("*/*.[1-8]"):
+        tool(report, f"man page {page}", "mandoc", "-T", "lint", "-W", "warning", page)
+
+
+def meson_test(report, folder, *more):
+    for old in glob.glob(f"{folder}/meson-logs/*.xml"):
+        os.unlink(old)
+    status = run("meson", "test", "-C", folder, "--no-rebuild", "--print-errorlogs", "--quiet", "-j2", *more)
+    report.junit(folder, f"{folder}/meson-logs/testlog.junit.xml", status)
+
+
+def unit(options, report):
+    """gcc with the sanitizers, then clang without."""
+    for folder in ("build-asan", "build-clang"):
+        if build(report, folder):
+            meson_test(report, folder, "--suite", "unit", *([options.only] if options.only else []))
+
+
+def guest(options, report):
+    """Bare-metal guests on the real /dev/kvm."""
+    if build(report, "build"):
+        pytest(options, report, "guest", "tests/guest")
+
+
+def spice(options, report):
+    """Real SPICE clients against the display code alone."""
+    if build(report, "build"):
+        pytest(options, report, "spice", "tests/spice")
+
+
+def fuzz(options, report):
+    """Replays every corpus, then fuzzes each target afresh."""
+    if not build(report, "build-fuzz"):
+        return
+    meson_test(report, "build-fuzz", "--suite", "fuzz")
+    for target in sorted(glob.glob("build-fuzz/tests/fuzz/fuzz-*")):
+        name = os.path.basename(target)
+        if not os.access(target, os.X_OK) or os.path.isdir(target) or (options.only and options.only not in name):
+            continue
+        fresh = os.path.join(options.out, "corpus", name)
+        os.makedirs(fresh, exist_ok=True)
+        tool(report, f"{name} for {options.seconds} s", target, f"-max_total_time={options.seconds}",
+             f"-artifact_prefix={fresh}/crash-", "-rss_limit_mb=1024", "-timeout=10", "-verbosity=0",
+             fresh, f"tests/fuzz/corpus/{name.removeprefix('fuzz-')}")
+
+
+def e2e(options, report):
+    """A Linux desktop in the rig, and real clients."""
+    if build(report, "build"):
+        pytest(options, report, "e2e", "tests/e2e")
+
+
+def bench(options, report):
+    """Side by side with QEMU. A missed target is in the table, not a failure; a figure that cannot be had is."""
+    if build(report, "build"):
+        only = ["--only", options.only] if options.only else []
+        report.one("bench", run(sys.executable, "tests/bench/run.py", "--out", options.out, *only) == 0)
