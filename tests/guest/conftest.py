@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Options and fixtures of the guest tests: which VMM, which build, and the reasons to skip."""
+
+import os
+import pathlib
+import sys
+
+import pytest
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+
+import vmm  # noqa: E402
+
+
+def pytest_addoption(parser):
+    parser.addoption("--vmm", choices=["carrel", "qemu"], default="carrel",
+                     help="which VMM runs the guests; qemu cross-checks the guests themselves")
+    parser.addoption("--build", default=os.environ.get("CARREL_BUILD", str(HERE.parents[1] / "build")),
+                     help="the Meson build folder with carrel-vmm and the guests")
+
+
+@pytest.fixture(scope="session")
+def kind(request):
+    name = request.config.getoption("--vmm")
+    build = pathlib.Path(request.config.getoption("--build")).resolve()
+    if not os.access("/dev/kvm", os.R_OK | os.W_OK):
+        pytest.skip("no access to /dev/kvm on this machine")
+    if not (build / "tests/guest/guest-rng.elf").exists():
+        pytest.fail(f"no guests in {build}: build them first (meson compile -C {build})")
+    adapter = vmm.ADAPTERS[name](build)
+    reason = adapter.missing()
+    if reason:
+        pytest.skip(reason)
+    return adapter
+
+
+@pytest.fixture
+def run(kind, tmp_path):
+    """run(guest, machine, …): boots a guest, checks its results, returns the finished session."""
+
+    def start(guest, machine=None, **options):
+        return vmm.run(kind, guest, machine or vmm.Machine(), tmp_path, **options)
+
+    return start

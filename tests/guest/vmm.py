@@ -1,0 +1,261 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+Runs a micro guest in a VMM and judges what it said.
+
+A Machine says what hardware the guest wants; an adapter turns that into a command for one VMM. The guest prints TAP on
+its first serial port. Lines that begin with "@ " ask the harness to do something (press the power button, send a key);
+the test gives a function for each. A run passes when every result is ok, the plan is whole, the VMM ends with status 0
+in time, and its memory stayed below the limit.
+"""
+
+import dataclasses
+import json
+import os
+import pathlib
+import re
+import selectors
+import signal
+import socket
+import subprocess
+import time
+
+QEMU = "qemu-system-x86_64"
+
+
+@dataclasses.dataclass
+class Disk:
+    path: pathlib.Path
+    read_only: bool = False
+    serial: str = ""
+    queues: int = 1
+
+
+@dataclasses.dataclass
+class Machine:
+    memory_mib: int = 64
+    cpus: int = 1
+    rng: bool = False
+    disks: list = dataclasses.field(default_factory=list)
+    network: pathlib.Path = None  # a listening Unix socket: frames with a 4-byte big-endian length before each
+    balloon: bool = False
+    free_page_reporting: bool = False
+    ports: dict = dataclasses.field(default_factory=dict)  # console port name -> a Unix socket the VMM listens on
+    keyboard: bool = False
+    tablet: bool = False
+    mouse: bool = False
+    gpu: bool = False
+    gpu_outputs: int = 1
+    spice: pathlib.Path = None  # the Unix socket to listen on
+    initrd: pathlib.Path = None
+
+
+class Failure(AssertionError):
+    """A guest's run that did not pass, with all the guest said."""
+
+
+class Session:
+    """One running VMM: its serial lines, its control connection, and its end."""
+
+    def __init__(self, adapter, guest, machine, folder, append):
+        self.adapter, self.machine, self.folder = adapter, machine, folder
+        self.lines = []
+        self.peak_kib = 0
+        self.process = adapter.start(self, guest, append)
+
+    def control(self, command, **arguments):
+        """A control command in the adapter's own words; see the adapters' methods."""
+        return getattr(self.adapter, command)(self, **arguments)
+
+    def extra_memory_mib(self):
+        """The largest resident size so far less the guest's own memory."""
+        return self.peak_kib / 1024 - self.machine.memory_mib
+
+    def sample_memory(self):
+        try:
+            status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
+        except OSError:
+            return
+        found = re.search(r"^VmHWM:\s+(\d+) kB", status, re.M)
+        if found:
+            self.peak_kib = max(self.peak_kib, int(found[1]))
+
+    def serial_lines(self, timeout):
+        """Yields each line as it is complete, until the VMM closes its end or the time is up."""
+        deadline = time.monotonic() + timeout
+        pending = b""
+        with selectors.DefaultSelector() as selector:
+            selector.register(self.process.stdout, selectors.EVENT_READ)
+            while True:
+                self.sample_memory()
+                if time.monotonic() > deadline:
+                    raise Failure(self.story(f"not finished after {timeout} s"))
+                if not selector.select(0.1):
+                    continue
+                data = os.read(self.process.stdout.fileno(), 65536)
+                if not data:
+                    return
+                *whole, pending = (pending + data).split(b"\n")
+                for line in whole:
+                    text = line.decode("utf-8", "replace").rstrip("\r")
+                    self.lines.append(text)
+                    yield text
+
+    def story(self, reason):
+        log = self.folder / "vmm.log"
+        said = log.read_text(errors="replace") if log.exists() else ""
+        return "\n".join([reason, *self.lines[-200:], "-- the VMM's own words:", said])
+
+    def end(self):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+        self.process.stdout.close()
+
+
+def spawn(arguments, session, pass_fds=()):
+    with open(session.folder / "vmm.log", "wb") as log:
+        return subprocess.Popen([str(a) for a in arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                stderr=log, pass_fds=pass_fds)
+
+
+class Qemu:
+    """Debian's QEMU, to prove the guests and to compare with."""
+
+    name = "qemu"
+
+    def __init__(self, build):
+        self.build = build
+
+    def missing(self):
+        found = subprocess.run(["which", QEMU], stdout=subprocess.DEVNULL)
+        return None if found.returncode == 0 else f"{QEMU} is not installed"
+
+    def arguments(self, session, guest, append):
+        m, folder = session.machine, session.folder
+        a = [QEMU, "-M", "q35", "-accel", "kvm", "-cpu", "host", "-m", m.memory_mib, "-smp", m.cpus, "-nodefaults",
+             "-no-user-config", "-display", "none", "-serial", "stdio", "-no-reboot",
+             "-qmp", f"unix:{folder}/control,server=on,wait=off", "-kernel", guest, "-append", append]
+        virtio = "disable-legacy=on,packed=on"
+        if m.initrd:
+            a += ["-initrd", m.initrd]
+        if m.rng:
+            a += ["-device", f"virtio-rng-pci,{virtio}"]
+        for i, disk in enumerate(m.disks):
+            read_only = "on" if disk.read_only else "off"
+            a += ["-object", f"iothread,id=io{i}", "-blockdev",
+                  f"driver=raw,node-name=disk{i},read-only={read_only},discard=unmap,"
+                  f"file.driver=file,file.filename={disk.path},file.aio=io_uring",
+                  "-device", f"virtio-blk-pci,{virtio},drive=disk{i},id=dev{i},iothread=io{i},serial={disk.serial},"
+                  f"num-queues={disk.queues}"]
+        if m.network:
+            a += ["-netdev", f"stream,id=net0,addr.type=unix,addr.path={m.network},server=off",
+                  "-device", f"virtio-net-pci,{virtio},netdev=net0,mac=52:54:00:12:34:56"]
+        if m.balloon:
+            reporting = "on" if m.free_page_reporting else "off"
+            a += ["-device", f"virtio-balloon-pci,{virtio},id=balloon,free-page-reporting={reporting}"]
+        if m.ports:
+            a += ["-device", f"virtio-serial-pci,{virtio},max_ports=8"]
+            for i, (name, path) in enumerate(m.ports.items()):
+                a += ["-chardev", f"socket,id=port{i},path={path},server=on,wait=off",
+                      "-device", f"virtserialport,chardev=port{i},name={name}"]
+        for wanted, device in (m.keyboard, "keyboard"), (m.tablet, "tablet"), (m.mouse, "mouse"):
+            if wanted:
+                a += ["-device", f"virtio-{device}-pci,{virtio}"]
+        if m.gpu:
+            a += ["-object", f"memory-backend-memfd,id=ram,size={m.memory_mib}M,share=on", "-machine",
+                  "memory-backend=ram", "-device",
+                  f"virtio-gpu-pci,{virtio},max_outputs={m.gpu_outputs},edid=on,blob=on"]
+        if m.spice:
+            a += ["-spice", f"unix=on,addr={m.spice},disable-ticketing=on"]
+        return a
+
+    def start(self, session, guest, append):
+        return spawn(self.arguments(session, guest, append), session)
+
+    def qmp(self, session, command, **arguments):
+        """One QMP command on a connection of its own; returns its value."""
+        with socket.socket(socket.AF_UNIX) as control:
+            control.settimeout(10)
+            control.connect(str(session.folder / "control"))
+            stream = control.makefile("rw")
+            stream.readline()
+            for request in {"execute": "qmp_capabilities"}, {"execute": command, "arguments": arguments}:
+                stream.write(json.dumps(request) + "\n")
+                stream.flush()
+                while "event" in (answer := json.loads(stream.readline())):
+                    pass
+            if "error" in answer:
+                raise Failure(f"{command}: {answer['error']['desc']}")
+            return answer["return"]
+
+    def power_button(self, session):
+        self.qmp(session, "system_powerdown")
+
+    def balloon(self, session, mib):
+        self.qmp(session, "balloon", value=mib << 20)
+
+    def resize_disk(self, session, index, size):
+        self.qmp(session, "block_resize", **{"node-name": f"disk{index}", "size": size})
+
+
+class Carrel:
+    """carrel-vmm, from a configuration file made for the run."""
+
+    name = "carrel"
+
+    def __init__(self, build):
+        self.build = build
+        self.program = build / "carrel-vmm"
+
+    def missing(self):
+        return None if self.program.exists() else f"carrel-vmm is not built in {self.program.parent}"
+
+
+ADAPTERS = {"qemu": Qemu, "carrel": Carrel}
+
+
+def judge(session, limit_mib):
+    """Raises Failure unless the run passed."""
+    lines = session.lines
+    failed = [line for line in lines if line.startswith(("not ok", "Bail out!"))]
+    results = [line for line in lines if re.match(r"(not )?ok \d", line)]
+    plans = [line for line in lines if re.fullmatch(r"1\.\.\d+", line)]
+    if failed:
+        raise Failure(session.story(failed[0]))
+    if not plans:
+        raise Failure(session.story("the guest ended without its plan"))
+    if len(plans) > 1 or int(plans[0][3:]) != len(results):
+        raise Failure(session.story(f"plan {plans} and {len(results)} results"))
+    if session.process.returncode != 0:
+        raise Failure(session.story(f"the VMM ended with status {session.process.returncode}"))
+    if session.extra_memory_mib() > limit_mib:
+        raise Failure(session.story(f"the VMM took {session.extra_memory_mib():.0f} MiB beyond the guest's memory"))
+
+
+def run(adapter, guest, machine, folder, append="", timeout=60, limit_mib=256, actions=None, during=None):
+    """
+    Boots guest (a name as in tests/guest/meson.build) and returns the session once it has passed.
+
+    actions: {"word": function(session, rest of the line)} for the guest's "@ word …" lines. during(session) is called
+    once the VMM runs.
+    """
+    elf = adapter.build / "tests/guest" / f"guest-{guest}.elf"
+    folder = pathlib.Path(folder)
+    session = Session(adapter, elf, machine, folder, append)
+    try:
+        if during:
+            during(session)
+        for line in session.serial_lines(timeout):
+            if line.startswith("@ "):
+                word, _, rest = line[2:].partition(" ")
+                if word not in (actions or {}):
+                    raise Failure(session.story(f"the guest asks for '{word}', which this test does not offer"))
+                actions[word](session, rest)
+        try:
+            session.process.wait(10)
+        except subprocess.TimeoutExpired:
+            raise Failure(session.story("the serial port closed, the VMM lives on")) from None
+        judge(session, limit_mib)
+        return session
+    finally:
+        session.end()
