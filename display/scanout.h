@@ -6,7 +6,8 @@
  *
  * A Screen holds the desktop's 1 to SCREEN_MAX_SCANOUTS scanouts. The producer (display thread) sets surfaces and cursors
  * and adds damage; each viewer is told at once, on that same thread, and must only take note (mark a region, wake its own
- * worker): no copying, no blocking. With no viewer, damage costs nothing and nothing is copied.
+ * worker): no copying, no blocking, no call back into the Screen. With no viewer, damage costs a lock and nothing is
+ * copied.
  *
  * The way back (a client resized its window) goes from a viewer through screen_request_monitors() to the producer.
  */
@@ -39,7 +40,10 @@ typedef struct {
     void (*damage)(void *viewer, unsigned scanout, const pixman_box32_t *box);
     /* A new cursor picture, or NULL: hidden. Valid during the call. */
     void (*cursor_image)(void *viewer, unsigned scanout, const CursorImage *image);
-    /* The guest moved the cursor, in pixels of the scanout. */
+    /*
+     * The guest moved the cursor: where the picture's top left corner lies, in pixels of the scanout. The hot spot is at
+     * (x + hot_x, y + hot_y). May be negative.
+     */
     void (*cursor_move)(void *viewer, unsigned scanout, int32_t x, int32_t y);
 } ViewerOps;
 
@@ -53,7 +57,7 @@ void screen_free(Screen *screen);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Screen, screen_free)
 unsigned screen_n_scanouts(const Screen *screen);
 
-/* Producer's side: display thread. */
+/* Producer's side: display thread. Setting a producer is for any thread; NULL ops: none. */
 void screen_set_producer(Screen *screen, const ProducerOps *ops, void *producer);
 void screen_set_surface(Screen *screen, unsigned scanout, Surface *surface);
 void screen_damage(Screen *screen, unsigned scanout, const pixman_box32_t *box);
@@ -68,6 +72,8 @@ void screen_add_viewer(Screen *screen, const ViewerOps *ops, void *viewer);
 void screen_remove_viewer(Screen *screen, void *viewer);
 /* The present surface with a reference, or NULL. */
 Surface *screen_get_surface(Screen *screen, unsigned scanout);
+/* The present cursor's picture and the place of its top left corner; false, with nothing set, where it is hidden. */
+bool screen_get_cursor(Screen *screen, unsigned scanout, CursorImage *image, int32_t *x, int32_t *y);
 void screen_request_monitors(Screen *screen, const MonitorRequest *monitors, unsigned n);
 
 /* Since start: frames (flushes) and damaged pixels, for statistics. */

@@ -3,7 +3,7 @@
  * A surface: pixels a scanout shows, wherever they live.
  *
  * The pixels are either one run of host memory (a 2D resource) or scattered guest pages (a blob resource); readers see an
- * iovec list either way and use surface_read_row(). Everything but the pixels is immutable, and a surface is counted, so
+ * iovec list either way and use surface_row(). Everything but the pixels is immutable, and a surface is counted, so
  * a viewer on another thread may go on reading one whose resource the guest has just destroyed: it sees old or torn
  * pixels, never freed memory. Any thread.
  */
@@ -22,12 +22,12 @@
 
 typedef struct Surface {
     uint32_t width, height;      /* pixels, 1 to SURFACE_MAX_SIDE */
-    uint32_t stride;             /* bytes from one row to the next */
+    uint32_t stride;             /* bytes from one row to the next, a multiple of 4 */
     uint64_t start;              /* byte of the first pixel in the iovecs */
     pixman_format_code_t format; /* 32 bits a pixel: PIXMAN_x8r8g8b8, a8r8g8b8, b8g8r8x8, … */
     const struct iovec *iov;
     size_t n_iov;
-    void *linear; /* the first pixel where all rows lie in one run of memory, else NULL */
+    void *linear; /* the first pixel where all rows lie in one run of memory, four-byte aligned; else NULL */
     /* private */
     uint64_t *iov_offsets; /* running start of each iovec, for the binary search */
     gatomicrefcount references;

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The Screen: the present surface and cursor of each scanout, and the viewers told of every change.
+ *
+ * Two locks. @lock covers the scanouts and the list of viewers and is held while viewers are told: viewers only take note,
+ * so it is held for as long as that takes, and "removed" means that no call is under way. @producer_lock covers the
+ * producer and is held while it is told; it is never taken with @lock held, because a producer holds locks of its own
+ * when it calls screen_damage().
+ */
+#include "display/scanout.h"
+
+typedef struct {
+    Surface *surface;    /* NULL: blank */
+    CursorImage *cursor; /* NULL: hidden */
+    int32_t cursor_x, cursor_y;
+    ScreenStats stats;
+} Scanout;
+
+typedef struct {
+    const ViewerOps *ops;
+    void *viewer;
+} Viewer;
+
+struct Screen {
+    unsigned n_scanouts;
+    GMutex lock;
+    Scanout scanouts[SCREEN_MAX_SCANOUTS];
+    GArray *viewers; /* Viewer */
+    GMutex producer_lock;
+    const ProducerOps *producer_ops;
+    void *producer;
+};
+
+Screen *
+screen_new(unsigned n_scanouts)
+{
+    g_assert(n_scanouts >= 1 && n_scanouts <= SCREEN_MAX_SCANOUTS);
+    Screen *screen = g_new0(Screen, 1);
+    screen->n_scanouts = n_scanouts;
+    screen->viewers = g_array_new(FALSE, FALSE, sizeof(Viewer));
+    g_mutex_init(&screen->lock);
+    g_mutex_init(&screen->producer_lock);
+    return screen;
+}
+
+void
+screen_free(Screen *screen)
+{
+    if (!screen)
+        return;
+    for (unsigned i = 0; i < screen->n_scanouts; i++) {
+        surface_unref(screen->scanouts[i].surface);
+        g_free(screen->scanouts[i].cursor);
+    }
+    g_array_unref(screen->viewers);
+    g_mutex_clear(&screen->lock);
+    g_mutex_clear(&screen->producer_lock);
+    g_free(screen);
+}
+
+unsigned
+screen_n_scanouts(const Screen *screen)
+{
+    return screen->n_scanouts;
+}
+
+static Scanout *
+scanout_at(Screen *screen, unsigned scanout)
+{
+    g_assert(scanout < screen->n_scanouts);
+    return &screen->scanouts[scanout];
+}
+
+static const Viewer *
+viewer_at(const Screen *screen, guint i)
+{
+    return &g_array_index(screen->viewers, Viewer, i);
+}
+
+void
+screen_set_producer(Screen *screen, const ProducerOps *ops, void *producer)
+{
+    g_assert(!ops || ops->monitors);
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&screen->producer_lock);
+    screen->producer_ops = ops;
+    screen->producer = producer;
+}
+
+void
+screen_set_surface(Screen *screen, unsigned scanout, Surface *surface)
+{
+    Scanout *shown = scanout_at(screen, scanout);
+    g_autoptr(Surface) old = NULL; /* released after the lock: its owner's release may take a while */
+
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&screen->lock);
+    old = shown->surface;
+    shown->surface = surface ? surface_ref(surface) : NULL;
+    for (guint i = 0; i < screen->viewers->len; i++)
+        viewer_at(screen, i)->ops->surface(viewer_at(screen, i)->viewer, scanout, surface);
+}
+
+/* The part of the box that lies inside the surface; false where there is none. */
+static bool
+clip(pixman_box32_t *box, const Surface *surface)
+{
+    box->x1 = MAX(box->x1, 0);
+    box->y1 = MAX(box->y1, 0);
+    box->x2 = MIN(box->x2, (int32_t)surface->width);
+    box->y2 = MIN(box->y2, (int32_t)surface->height);
+    return box->x1 < box->x2 && box->y1 < box->y2;
+}
+
+void
+screen_damage(Screen *screen, unsigned scanout, const pixman_box32_t *box)
+{
+    Scanout *shown = scanout_at(screen, scanout);
+    pixman_box32_t inside = *box;
+
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&screen->lock);
+    if (!shown->surface || !clip(&inside, shown->surface))
+        return;
+    shown->stats.frames++;
+    shown->stats.damaged_pixels += (uint64_t)(inside.x2 - inside.x1) * (uint64_t)(inside.y2 - inside.y1);
+    for (guint i = 0; i < screen->viewers->len; i++)
+        viewer_at(screen, i)->ops->damage(viewer_at(screen, i)->viewer, scanout, &inside);
+}
+
+void
+screen_set_cursor(Screen *screen, unsigned scanout, const CursorImage *image)
+{
+    Scanout *shown = scanout_at(screen, scanout);
+
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&screen->lock);
+    if (!image) {
+        g_clear_pointer(&shown->cursor, g_free);
+    } else {
+        if (!shown->cursor)
+            shown->cursor = g_new(CursorImage, 1);
+        *shown->cursor = *image;
+    }
+    for (guint i = 0; i < screen->viewers->len; i++)
+        viewer_at(screen, i)->ops->cursor_image(viewer_at(screen, i)->viewer, scanout, image);
+}
+
+void
+screen_move_cursor(Screen *screen, unsigned scanout, int32_t x, int32_t y)
+{
+    Scanout *shown = scanout_at(screen, scanout);
+
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&screen->lock);
+    shown->cursor_x = x;
+    shown->cursor_y = y;
+    for (guint i = 0; i < screen->viewers->len; i++)
+        viewer_at(screen, i)->ops->cursor_move(viewer_at(screen, i)->viewer, scanout, x, y);
+}
+
+/* What a viewer that comes later would have been told. */
+static void
+tell_all(Screen *screen, const Viewer *viewer)
+{
+    for (unsigned i = 0; i < screen->n_scanouts; i++) {
+        const Scanout *shown = &screen->scanouts[i];
+        viewer->ops->surface(viewer->viewer, i, shown->surface);
+        viewer->ops->cursor_image(viewer->viewer, i, shown->cursor);
+        viewer->ops->cursor_move(viewer->viewer, i, shown->cursor_x, shown->cursor_y);
+    }
+}
+
+void
+screen_add_viewer(Screen *screen, const ViewerOps *ops, void *viewer)
+{
+    g_assert(ops->surface && ops->damage && ops->cursor_image && ops->cursor_move);
+    const Viewer added = {ops, viewer};
+
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&screen->lock);
+    g_array_append_val(screen->viewers, added);
+    tell_all(screen, &added);
+}
+
+void
+screen_remove_viewer(Screen *screen, void *viewer)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&screen->lock);
+    for (guint i = 0; i < screen->viewers->len; i++) {
+        if (viewer_at(screen, i)->viewer == viewer) {
+            g_array_remove_index(screen->viewers, i);
+            return;
+        }
+    }
+}
+
+Surface *
+screen_get_surface(Screen *screen, unsigned scanout)
+{
+    const Scanout *shown = scanout_at(screen, scanout);
+
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&screen->lock);
+    return shown->surface ? surface_ref(shown->surface) : NULL;
+}
+
+bool
+screen_get_cursor(Screen *screen, unsigned scanout, CursorImage *image, int32_t *x, int32_t *y)
+{
+    const Scanout *shown = scanout_at(screen, scanout);
+
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&screen->lock);
+    if (!shown->cursor)
+        return false;
+    *image = *shown->cursor;
+    *x = shown->cursor_x;
+    *y = shown->cursor_y;
+    return true;
+}
+
+void
+screen_request_monitors(Screen *screen, const MonitorRequest *monitors, unsigned n)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&screen->producer_lock);
+    if (screen->producer_ops)
+        screen->producer_ops->monitors(screen->producer, monitors, MIN(n, screen->n_scanouts));
+}
+
+ScreenStats
+screen_stats(Screen *screen, unsigned scanout)
+{
+    const Scanout *shown = scanout_at(screen, scanout);
+
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&screen->lock);
+    return shown->stats;
+}

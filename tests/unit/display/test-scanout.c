@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The Screen: viewers hear of every change, late ones of the present, removed ones of nothing; requests reach the producer. */
+#include "display/scanout.h"
+
+#include <string.h>
+
+/* A viewer that writes down the last thing of each kind it was told. */
+typedef struct {
+    unsigned n_surface, n_damage, n_cursor, n_move;
+    unsigned scanout;
+    Surface *surface; /* not referenced */
+    pixman_box32_t box;
+    bool cursor_shown;
+    CursorImage cursor;
+    int32_t x, y;
+} Notes;
+
+static void
+note_surface(void *viewer, unsigned scanout, Surface *surface)
+{
+    Notes *notes = viewer;
+    notes->n_surface++;
+    notes->scanout = scanout;
+    notes->surface = surface;
+}
+
+static void
+note_damage(void *viewer, unsigned scanout, const pixman_box32_t *box)
+{
+    Notes *notes = viewer;
+    notes->n_damage++;
+    notes->scanout = scanout;
+    notes->box = *box;
+}
+
+static void
+note_cursor(void *viewer, unsigned scanout, const CursorImage *image)
+{
+    Notes *notes = viewer;
+    notes->n_cursor++;
+    notes->scanout = scanout;
+    notes->cursor_shown = image;
+    if (image)
+        notes->cursor = *image;
+}
+
+static void
+note_move(void *viewer, unsigned scanout, int32_t x, int32_t y)
+{
+    Notes *notes = viewer;
+    notes->n_move++;
+    notes->scanout = scanout;
+    notes->x = x;
+    notes->y = y;
+}
+
+static const ViewerOps notes_ops = {
+    .surface = note_surface, .damage = note_damage, .cursor_image = note_cursor, .cursor_move = note_move};
+
+static void
+release_pixels(void *owner)
+{
+    g_free(owner);
+}
+
+static Surface *
+make_surface(uint32_t width, uint32_t height)
+{
+    void *pixels = g_malloc0((size_t)width * height * 4);
+    const struct iovec iov = {pixels, (size_t)width * height * 4};
+    return surface_new(width, height, width * 4, 0, PIXMAN_x8r8g8b8, &iov, 1, release_pixels, pixels);
+}
+
+static void
+assert_box(const pixman_box32_t *box, int32_t x1, int32_t y1, int32_t x2, int32_t y2)
+{
+    g_assert_cmpint(box->x1, ==, x1);
+    g_assert_cmpint(box->y1, ==, y1);
+    g_assert_cmpint(box->x2, ==, x2);
+    g_assert_cmpint(box->y2, ==, y2);
+}
+
+static void
+test_viewer_hears_changes(void)
+{
+    g_autoptr(Screen) screen = screen_new(2);
+    Notes notes = {0};
+
+    screen_add_viewer(screen, &notes_ops, &notes);
+    g_assert_cmpuint(notes.n_surface, ==, 2); /* both blank */
+    g_assert_null(notes.surface);
+
+    g_autoptr(Surface) surface = make_surface(64, 32);
+    screen_set_surface(screen, 1, surface);
+    g_assert_cmpuint(notes.n_surface, ==, 3);
+    g_assert_cmpuint(notes.scanout, ==, 1);
+    g_assert_true(notes.surface == surface);
+
+    screen_damage(screen, 1, &(pixman_box32_t){1, 2, 3, 4});
+    assert_box(&notes.box, 1, 2, 3, 4);
+
+    CursorImage image = {.hot_x = 3, .hot_y = 4, .pixels = {0xff00ff00}};
+    screen_set_cursor(screen, 1, &image);
+    g_assert_true(notes.cursor_shown);
+    g_assert_cmpmem(&notes.cursor, sizeof image, &image, sizeof image);
+    screen_move_cursor(screen, 1, -5, 6);
+    g_assert_cmpint(notes.x, ==, -5);
+    g_assert_cmpint(notes.y, ==, 6);
+    screen_set_cursor(screen, 1, NULL);
+    g_assert_false(notes.cursor_shown);
+
+    screen_set_surface(screen, 1, NULL);
+    g_assert_null(notes.surface);
+    screen_remove_viewer(screen, &notes);
+}
+
+static void
+test_damage_is_clipped_and_counted(void)
+{
+    g_autoptr(Screen) screen = screen_new(1);
+    Notes notes = {0};
+    screen_add_viewer(screen, &notes_ops, &notes);
+
+    screen_damage(screen, 0, &(pixman_box32_t){0, 0, 8, 8}); /* blank: nothing to damage */
+    g_assert_cmpuint(notes.n_damage, ==, 0);
+
+    g_autoptr(Surface) surface = make_surface(10, 10);
+    screen_set_surface(screen, 0, surface);
+    screen_damage(screen, 0, &(pixman_box32_t){-3, 5, 30, 40});
+    assert_box(&notes.box, 0, 5, 10, 10);
+    screen_damage(screen, 0, &(pixman_box32_t){10, 0, 12, 4}); /* outside */
+    screen_damage(screen, 0, &(pixman_box32_t){4, 4, 4, 8});   /* empty */
+    screen_damage(screen, 0, &(pixman_box32_t){6, 6, 4, 8});   /* inside out */
+    g_assert_cmpuint(notes.n_damage, ==, 1);
+
+    ScreenStats stats = screen_stats(screen, 0);
+    g_assert_cmpuint(stats.frames, ==, 1);
+    g_assert_cmpuint(stats.damaged_pixels, ==, 50);
+    screen_remove_viewer(screen, &notes);
+}
+
+static void
+test_late_viewer_is_told_the_present(void)
+{
+    g_autoptr(Screen) screen = screen_new(1);
+    g_autoptr(Surface) surface = make_surface(4, 4);
+    const CursorImage image = {.hot_x = 1};
+    Notes early = {0}, late = {0};
+
+    screen_set_surface(screen, 0, surface);
+    screen_set_cursor(screen, 0, &image);
+    screen_move_cursor(screen, 0, 7, 8);
+    screen_add_viewer(screen, &notes_ops, &early);
+    g_assert_true(early.surface == surface);
+    g_assert_true(early.cursor_shown);
+    g_assert_cmpuint(early.cursor.hot_x, ==, 1);
+    g_assert_cmpint(early.x, ==, 7);
+
+    screen_add_viewer(screen, &notes_ops, &late);
+    g_assert_cmpuint(early.n_surface, ==, 1); /* not told again */
+    screen_remove_viewer(screen, &early);
+    screen_damage(screen, 0, &(pixman_box32_t){0, 0, 4, 4});
+    g_assert_cmpuint(early.n_damage, ==, 0);
+    g_assert_cmpuint(late.n_damage, ==, 1);
+    screen_remove_viewer(screen, &late);
+    screen_remove_viewer(screen, &late); /* not there: nothing */
+}
+
+static void
+test_screen_keeps_what_it_shows(void)
+{
+    g_autoptr(Screen) screen = screen_new(1);
+    Surface *surface = make_surface(4, 4);
+    CursorImage image = {.hot_x = 9}, got;
+    int32_t x, y;
+
+    g_assert_null(screen_get_surface(screen, 0));
+    screen_set_surface(screen, 0, surface);
+    surface_unref(surface);
+    g_autoptr(Surface) held = screen_get_surface(screen, 0);
+    g_assert_true(held == surface);
+    screen_set_surface(screen, 0, NULL);
+    uint32_t scratch[4];
+    g_assert_cmphex(surface_row(held, 0, 3, 4, scratch)[3], ==, 0); /* still there for who holds it */
+
+    g_assert_false(screen_get_cursor(screen, 0, &got, &x, &y));
+    screen_set_cursor(screen, 0, &image);
+    screen_move_cursor(screen, 0, 1, 2);
+    g_assert_true(screen_get_cursor(screen, 0, &got, &x, &y));
+    g_assert_cmpuint(got.hot_x, ==, 9);
+    g_assert_cmpint(x, ==, 1);
+    g_assert_cmpint(y, ==, 2);
+}
+
+typedef struct {
+    MonitorRequest monitors[SCREEN_MAX_SCANOUTS];
+    unsigned n;
+} Wanted;
+
+static void
+take_monitors(void *producer, const MonitorRequest *monitors, unsigned n)
+{
+    Wanted *wanted = producer;
+    wanted->n = n;
+    memcpy(wanted->monitors, monitors, n * sizeof *monitors);
+}
+
+static void
+test_monitor_requests(void)
+{
+    static const ProducerOps ops = {.monitors = take_monitors};
+    static const MonitorRequest monitors[3] = {{.enabled = true, .width = 800}, {.width = 640}, {.width = 320}};
+    g_autoptr(Screen) screen = screen_new(2);
+    Wanted wanted = {0};
+
+    screen_request_monitors(screen, monitors, 1); /* nobody listens */
+    screen_set_producer(screen, &ops, &wanted);
+    screen_request_monitors(screen, monitors, 3); /* one more than there are scanouts */
+    g_assert_cmpuint(wanted.n, ==, 2);
+    g_assert_true(wanted.monitors[0].enabled);
+    g_assert_cmpuint(wanted.monitors[1].width, ==, 640);
+    screen_set_producer(screen, NULL, NULL);
+    screen_request_monitors(screen, monitors, 1);
+    g_assert_cmpuint(wanted.n, ==, 2);
+}
+
+/* Viewers come and go on one thread while another draws; a call after removal would write into a dead stack frame. */
+static void *
+draw(void *data)
+{
+    Screen *screen = data;
+    for (unsigned i = 0; i < 2000; i++) {
+        g_autoptr(Surface) surface = make_surface(16, 16);
+        screen_set_surface(screen, 0, surface);
+        screen_damage(screen, 0, &(pixman_box32_t){0, 0, 16, 16});
+        screen_move_cursor(screen, 0, i, i);
+    }
+    return NULL;
+}
+
+static void
+test_threads(void)
+{
+    g_autoptr(Screen) screen = screen_new(1);
+    GThread *drawer = g_thread_new("drawer", draw, screen);
+
+    for (unsigned i = 0; i < 2000; i++) {
+        Notes notes = {0};
+        uint32_t scratch[16];
+        screen_add_viewer(screen, &notes_ops, &notes);
+        g_autoptr(Surface) surface = screen_get_surface(screen, 0);
+        if (surface)
+            g_assert_cmphex(surface_row(surface, 0, 15, 16, scratch)[15], ==, 0);
+        screen_remove_viewer(screen, &notes); /* the notes are gone after this */
+    }
+    g_thread_join(drawer);
+    g_assert_cmpuint(screen_stats(screen, 0).frames, ==, 2000);
+}
+
+int
+main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/scanout/changes", test_viewer_hears_changes);
+    g_test_add_func("/scanout/damage", test_damage_is_clipped_and_counted);
+    g_test_add_func("/scanout/late-viewer", test_late_viewer_is_told_the_present);
+    g_test_add_func("/scanout/keeps", test_screen_keeps_what_it_shows);
+    g_test_add_func("/scanout/monitors", test_monitor_requests);
+    g_test_add_func("/scanout/threads", test_threads);
+    return g_test_run();
+}
