@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Reading DESKTOP.conf: groups and keys are walked as the file has them, each looked up in the table of keys.c, so that
+ * what nobody knows cannot be passed over; then what one key asks of another is checked.
+ */
+#include "vmm/config/config.h"
+#include "vmm/config/keys.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <glib/gstdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+G_DEFINE_QUARK(carrel - config - error - quark, config_error)
+
+static void
+source_clear(ConfigSource *source)
+{
+    g_free(source->path);
+    g_free(source->fd_name);
+}
+
+static void
+disk_free(void *object)
+{
+    ConfigDisk *disk = object;
+    g_free(disk->id);
+    source_clear(&disk->source);
+    g_free(disk->serial);
+    g_free(disk);
+}
+
+static void
+net_free(void *object)
+{
+    ConfigNet *net = object;
+    g_free(net->id);
+    g_free(net->tap);
+    g_free(net->fd_name);
+    g_free(net);
+}
+
+static void
+port_free(void *object)
+{
+    ConfigPort *port = object;
+    g_free(port->id);
+    g_free(port->socket);
+    g_free(port);
+}
+
+void
+config_free(DesktopConfig *config)
+{
+    if (!config)
+        return;
+    g_free(config->path);
+    g_free(config->text);
+    g_free(config->name);
+    g_free(config->uuid);
+    g_free(config->cpu);
+    source_clear(&config->kernel);
+    source_clear(&config->initrd);
+    g_free(config->command_line);
+    g_free(config->spice_socket);
+    g_free(config->spice_address);
+    g_free(config->spice_fd_name);
+    g_free(config->spice_ticket);
+    g_free(config->spice_compression);
+    g_free(config->serial);
+    g_free(config->control_socket);
+    g_free(config->control_fd_name);
+    g_ptr_array_unref(config->disks);
+    g_ptr_array_unref(config->nets);
+    g_ptr_array_unref(config->ports);
+    g_free(config);
+}
+
+static DesktopConfig *
+config_new(const char *path, const char *text, gsize len)
+{
+    DesktopConfig *config = g_new0(DesktopConfig, 1);
+    config->path = g_strdup(path);
+    config->text = g_strndup(text, len);
+    config->disks = g_ptr_array_new_with_free_func(disk_free);
+    config->nets = g_ptr_array_new_with_free_func(net_free);
+    config->ports = g_ptr_array_new_with_free_func(port_free);
+    return config;
+}
+
+static bool
+fail(const DesktopConfig *config, const char *group, const char *key, int code, GError **error, const char *why)
+{
+    if (key)
+        g_set_error(error, CONFIG_ERROR, code, "%s: [%s] %s: %s", config->path, group, key, why);
+    else
+        g_set_error(error, CONFIG_ERROR, code, "%s: [%s]: %s", config->path, group, why);
+    return false;
+}
+
+/* Only what is safe in a section name, a log line and a file name; the same rule for every kind of id. */
+static bool
+id_is_valid(const char *id)
+{
+    size_t len = strspn(id, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-");
+    return len > 0 && len <= 63 && !id[len];
+}
+
+static void *
+add_instance(DesktopConfig *config, const KeyGroup *group, const char *id)
+{
+    GPtrArray *list = *(GPtrArray **)((uint8_t *)config + group->list_offset);
+    void *instance = g_malloc0(group->size);
+    *(char **)instance = g_strdup(id); /* the id is the first member of each */
+    g_ptr_array_add(list, instance);
+    return instance;
+}
+
+static bool
+instance_exists(GPtrArray *list, const char *id)
+{
+    for (guint i = 0; i < list->len; i++)
+        if (!strcmp(*(char **)list->pdata[i], id))
+            return true;
+    return false;
+}
+
+/* The object a group's keys fill, or NULL with an error. */
+static void *
+object_for_group(DesktopConfig *config, const char *name, const KeyGroup **found, GError **error)
+{
+    const char *id = strchr(name, ' ');
+    g_autofree char *kind = id ? g_strndup(name, id - name) : g_strdup(name);
+    const KeyGroup *group = config_key_group(kind);
+
+    if (!group || !group->size != !id) {
+        g_autofree char *known = config_key_group_names();
+        g_autofree char *why = g_strdup_printf("there is no such group; the groups are %s", known);
+        fail(config, name, NULL, CONFIG_ERROR_UNKNOWN, error, why);
+        return NULL;
+    }
+    *found = group;
+    if (!id)
+        return config;
+    id++;
+    GPtrArray *list = *(GPtrArray **)((uint8_t *)config + group->list_offset);
+    g_autofree char *why = NULL;
+    if (!id_is_valid(id))
+        why = g_strdup("a name is 1 to 63 letters, digits, dots, dashes and underscores");
+    else if (instance_exists(list, id))
+        why = g_strdup("this name is used twice");
+    else if (list->len >= group->max)
+        why = g_strdup_printf("there can be at most %u of these", group->max);
+    if (!why)
+        return add_instance(config, group, id);
+    fail(config, name, NULL, CONFIG_ERROR_VALUE, error, why);
+    return NULL;
+}
+
+static bool
+read_group(DesktopConfig *config, GKeyFile *file, const char *name, GError **error)
+{
+    const KeyGroup *group;
+    void *object = object_for_group(config, name, &group, error);
+    if (!object)
+        return false;
+    if (object != config)
+        config_keys_set_defaults(group, object);
+
+    g_auto(GStrv) keys = g_key_file_get_keys(file, name, NULL, error);
+    if (!keys)
+        return false;
+    for (char **key = keys; *key; key++) {
+        g_autofree char *why = NULL;
+        const Key *known = config_key(group, *key);
+        if (!known)
+            return fail(config, name, *key, CONFIG_ERROR_UNKNOWN, error, "there is no such key");
+        g_autofree char *value = g_key_file_get_string(file, name, *key, NULL);
+        if (!value)
+            return fail(config, name, *key, CONFIG_ERROR_VALUE, error, "not valid text");
+        if (!config_key_set(known, object, value, &why))
+            return fail(config, name, *key, CONFIG_ERROR_VALUE, error, why);
+    }
+    if (!strcmp(group->name, "spice"))
+        config->spice = true;
+    return true;
+}
+
+static bool
+check_source(const DesktopConfig *config, const char *group, const char *key, const ConfigSource *source, bool required,
+             GError **error)
+{
+    if (source->path && source->fd_name)
+        return fail(config, group, key, CONFIG_ERROR_VALUE, error, "give a path or an fd, not both");
+    if (required && !source->path && !source->fd_name)
+        return fail(config, group, key, CONFIG_ERROR_MISSING, error, "must be given");
+    return true;
+}
+
+static bool
+check_disks(const DesktopConfig *config, GError **error)
+{
+    for (guint i = 0; i < config->disks->len; i++) {
+        const ConfigDisk *disk = config->disks->pdata[i];
+        g_autofree char *group = g_strdup_printf("disk %s", disk->id);
+        if (!check_source(config, group, "path", &disk->source, true, error))
+            return false;
+        if (disk->serial && strlen(disk->serial) > 20)
+            return fail(config, group, "serial", CONFIG_ERROR_VALUE, error, "at most 20 bytes");
+    }
+    return true;
+}
+
+static bool
+check_nets(const DesktopConfig *config, GError **error)
+{
+    for (guint i = 0; i < config->nets->len; i++) {
+        const ConfigNet *net = config->nets->pdata[i];
+        g_autofree char *group = g_strdup_printf("net %s", net->id);
+        if (net->backend == NET_BACKEND_TAP && !net->tap == !net->fd_name)
+            return fail(config, group, "tap", CONFIG_ERROR_MISSING, error, "the tap back end wants either tap or fd");
+        if (net->backend != NET_BACKEND_TAP && (net->tap || net->fd_name))
+            return fail(config, group, "backend", CONFIG_ERROR_VALUE, error, "tap and fd go with backend=tap");
+        if (net->backend == NET_BACKEND_PASST && net->queues > 1)
+            return fail(config, group, "queues", CONFIG_ERROR_VALUE, error, "passt has one queue pair");
+    }
+    return true;
+}
+
+static bool
+check_spice(const DesktopConfig *config, GError **error)
+{
+    unsigned ways = !!config->spice_socket + !!config->spice_address + !!config->spice_fd_name;
+
+    if (!config->spice)
+        return true;
+    if (ways != 1)
+        return fail(config, "spice", "socket", CONFIG_ERROR_MISSING, error,
+                    "give one of socket, address (with port) or fd");
+    if (config->spice_address && !config->spice_port)
+        return fail(config, "spice", "port", CONFIG_ERROR_MISSING, error, "an address wants a port");
+    if (config->spice_address && strcmp(config->spice_address, "127.0.0.1") && strcmp(config->spice_address, "::1"))
+        return fail(config, "spice", "address", CONFIG_ERROR_VALUE, error,
+                    "only loopback, 127.0.0.1 or ::1: SPICE leaves the host through the web server's TLS");
+    if (config->spice_no_ticket && config->spice_ticket)
+        return fail(config, "spice", "ticket", CONFIG_ERROR_VALUE, error, "cannot go with no-ticket");
+    return true;
+}
+
+static bool
+check_whole(const DesktopConfig *config, GError **error)
+{
+    uint64_t page = config->hugepages ? 2 << 20 : 1 << 20;
+
+    if (!config->name)
+        return fail(config, "desktop", "name", CONFIG_ERROR_MISSING, error, "must be given");
+    if (config->memory % page)
+        return fail(config, "desktop", "memory", CONFIG_ERROR_VALUE, error,
+                    config->hugepages ? "with hugepages, a multiple of 2M" : "a multiple of 1M");
+    if (config->hugepages && config->merge)
+        return fail(config, "desktop", "merge", CONFIG_ERROR_VALUE, error, "huge pages cannot be merged");
+    if (config->control_socket && config->control_fd_name)
+        return fail(config, "control", "socket", CONFIG_ERROR_VALUE, error, "give a socket or an fd, not both");
+    return check_source(config, "boot", "kernel", &config->kernel, true, error) &&
+           check_source(config, "boot", "initrd", &config->initrd, false, error) && check_disks(config, error) &&
+           check_nets(config, error) && check_spice(config, error);
+}
+
+/* A desktop without a UUID of its own gets one that stays the same as long as its name does. */
+static void
+fill_uuid(DesktopConfig *config)
+{
+    if (config->uuid || !config->name)
+        return;
+    g_autofree char *digest = g_compute_checksum_for_string(G_CHECKSUM_SHA256, config->name, -1);
+    /* RFC 9562, 5.8: version 8, for values made in a way of one's own */
+    config->uuid =
+        g_strdup_printf("%.8s-%.4s-8%.3s-a%.3s-%.12s", digest, digest + 8, digest + 12, digest + 15, digest + 18);
+}
+
+DesktopConfig *
+config_parse(const char *path, const char *text, gssize len, GError **error)
+{
+    g_autoptr(GKeyFile) file = g_key_file_new();
+    g_autoptr(GError) inner = NULL;
+    gsize n = len < 0 ? strlen(text) : (gsize)len;
+    g_autoptr(DesktopConfig) config = config_new(path, text, n);
+
+    if (!n || !g_key_file_load_from_data(file, text, n, G_KEY_FILE_NONE, &inner)) {
+        g_set_error(error, CONFIG_ERROR, CONFIG_ERROR_SYNTAX, "%s: %s", path,
+                    inner ? inner->message : "the file is empty");
+        return NULL;
+    }
+    config_keys_set_all_defaults(config);
+    g_auto(GStrv) groups = g_key_file_get_groups(file, NULL);
+    for (char **group = groups; *group; group++)
+        if (!read_group(config, file, *group, error))
+            return NULL;
+    if (!check_whole(config, error))
+        return NULL;
+    fill_uuid(config);
+    return g_steal_pointer(&config);
+}
+
+DesktopConfig *
+config_read(const char *path, GError **error)
+{
+    g_autofree char *text = NULL;
+    gsize len;
+    g_autoptr(GError) inner = NULL;
+
+    if (!g_file_get_contents(path, &text, &len, &inner)) {
+        g_set_error(error, CONFIG_ERROR, CONFIG_ERROR_MISSING, "%s: %s", path, inner->message);
+        return NULL;
+    }
+    return config_parse(path, text, len, error);
+}
+
+const char *
+config_text(const DesktopConfig *config)
+{
+    return config->text;
+}
+
+typedef enum { WANT_FILE, WANT_DISK } Want;
+
+static bool
+check_file(const DesktopConfig *config, const char *group, const char *key, const char *path, Want want, bool writable,
+           GError **error)
+{
+    struct stat st;
+
+    if (!path)
+        return true;
+    g_autofd int fd = open(path, (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0 || fstat(fd, &st) < 0) {
+        g_autofree char *why = g_strdup_printf("cannot open %s: %s", path, g_strerror(errno));
+        return fail(config, group, key, CONFIG_ERROR_MISSING, error, why);
+    }
+    if (S_ISREG(st.st_mode) || (want == WANT_DISK && S_ISBLK(st.st_mode)))
+        return true;
+    g_autofree char *why = g_strdup_printf("%s is not a file%s", path, want == WANT_DISK ? " or a block device" : "");
+    return fail(config, group, key, CONFIG_ERROR_VALUE, error, why);
+}
+
+bool
+config_check_files(const DesktopConfig *config, GError **error)
+{
+    if (!check_file(config, "boot", "kernel", config->kernel.path, WANT_FILE, false, error) ||
+        !check_file(config, "boot", "initrd", config->initrd.path, WANT_FILE, false, error))
+        return false;
+    for (guint i = 0; i < config->disks->len; i++) {
+        const ConfigDisk *disk = config->disks->pdata[i];
+        g_autofree char *group = g_strdup_printf("disk %s", disk->id);
+        if (!check_file(config, group, "path", disk->source.path, WANT_DISK, !disk->read_only, error))
+            return false;
+    }
+    return true;
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * DESKTOP.conf: what one desktop is made of (carrel-desktop.conf(5)).
+ *
+ * A GKeyFile. Every key stands in one table (keys.c) with its type, unit, range and default; whatever is not in the table,
+ * or does not fit it, is an error that names file, group and key. Reading the file opens nothing else: config_check_files()
+ * looks at what it names. Any thread; immutable once read.
+ */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define CONFIG_ERROR (config_error_quark())
+GQuark config_error_quark(void);
+typedef enum {
+    CONFIG_ERROR_SYNTAX,  /* not a key file */
+    CONFIG_ERROR_UNKNOWN, /* a group or key that does not exist */
+    CONFIG_ERROR_VALUE,   /* wrong type, unit or range */
+    CONFIG_ERROR_MISSING, /* a key that must be there, or a file that is not */
+} ConfigError;
+
+#define CONFIG_DISKS_MAX 16
+#define CONFIG_NETS_MAX 8
+#define CONFIG_PORTS_MAX 8
+#define CONFIG_VCPUS_MAX 64
+
+typedef enum { DISK_CACHE_WRITEBACK, DISK_CACHE_NONE } ConfigDiskCache;
+typedef enum { DISK_ON_ERROR_PAUSE, DISK_ON_ERROR_REPORT } ConfigDiskOnError;
+typedef enum { NET_BACKEND_TAP, NET_BACKEND_PASST, NET_BACKEND_NONE } ConfigNetBackend;
+
+/* A thing that is either a file here or a descriptor inherited under a name (sd_listen_fds(3), LISTEN_FDNAMES). */
+typedef struct {
+    char *path;
+    char *fd_name;
+} ConfigSource;
+
+typedef struct {
+    char *id; /* "disk0": the group [disk disk0] */
+    ConfigSource source;
+    bool read_only;
+    char *serial; /* at most 20 bytes, virtio 1.2, 5.2.6.1 */
+    ConfigDiskCache cache;
+    ConfigDiskOnError on_error;
+    bool discard;
+    uint64_t queues; /* 0: as many as vCPUs, at most 4 */
+} ConfigDisk;
+
+typedef struct {
+    char *id;
+    ConfigNetBackend backend;
+    char *tap;      /* interface name, or … */
+    char *fd_name;  /* … tap descriptors inherited under this name, one a queue pair */
+    uint8_t mac[6]; /* all zero: made from the desktop's UUID and the id */
+    uint64_t queues;
+    bool vhost;
+    uint64_t mtu; /* 0: not told */
+} ConfigNet;
+
+typedef struct {
+    char *id;     /* the port's name in the guest: [port org.example.agent] */
+    char *socket; /* a Unix socket made for one peer at a time */
+} ConfigPort;
+
+typedef struct {
+    char *path; /* the file it was read from, for messages */
+    char *text; /* what it held */
+
+    char *name;
+    char *uuid;      /* canonical text; made from the name where not given */
+    uint64_t memory; /* bytes */
+    bool hugepages;
+    bool merge;
+    uint64_t vcpus;
+    char *cpu; /* "host" or a baseline */
+    bool pmu;
+    bool mce;
+    bool balloon;
+    bool paused; /* start paused */
+
+    ConfigSource kernel, initrd;
+    char *command_line;
+
+    bool keyboard, tablet, mouse;
+
+    uint64_t scanouts;
+    uint32_t width, height;  /* pixels */
+    uint64_t display_memory; /* bytes of host pixels the guest may hold */
+
+    bool spice; /* the group is there */
+    char *spice_socket;
+    char *spice_address;
+    uint64_t spice_port;
+    char *spice_fd_name;
+    char *spice_ticket;
+    bool spice_no_ticket;
+    bool spice_several_clients;
+    char *spice_compression;
+
+    char *serial; /* "none", "stdio", "file:PATH" or "socket:PATH" */
+
+    char *control_socket;
+    char *control_fd_name;
+
+    uint64_t sandbox_uid; /* what it becomes when started as root */
+
+    GPtrArray *disks; /* ConfigDisk * in the file's order */
+    GPtrArray *nets;
+    GPtrArray *ports;
+} DesktopConfig;
+
+/* NULL with one error on the first thing wrong. */
+DesktopConfig *config_read(const char *path, GError **error);
+/* The same from text; @path is for messages. */
+DesktopConfig *config_parse(const char *path, const char *text, gssize len, GError **error);
+void config_free(DesktopConfig *config);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(DesktopConfig, config_free)
+
+/* Whether each file named exists and is of the right kind and readable (writable for disks). */
+bool config_check_files(const DesktopConfig *config, GError **error);
+
+/* The text that was parsed, to be kept in a saved desktop. */
+const char *config_text(const DesktopConfig *config);
