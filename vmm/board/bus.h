@@ -49,6 +49,9 @@ void bus_unmap(Bus *bus, uint64_t base);
 int bus_doorbell_add(Bus *bus, uint64_t address, unsigned size, int eventfd);
 int bus_doorbell_remove(Bus *bus, uint64_t address, unsigned size, int eventfd);
 
-/* An access nobody answers reads as all ones and writes nowhere, as on a PC. */
+/*
+ * @size is 1 to 8. An access nobody answers reads as all ones and writes nowhere, as on a PC. One that crosses the end of a
+ * range, or has an odd size (KVM cuts guest accesses at page ends), is done byte by byte. Addresses wrap at 2^64.
+ */
 uint64_t bus_read(Bus *bus, uint64_t address, unsigned size);
 void bus_write(Bus *bus, uint64_t address, unsigned size, uint64_t value);
