@@ -21,6 +21,14 @@
 #define GUEST_HIGH_RAM_BASE 0x100000000ull
 #define GUEST_PAGE_SIZE 4096u
 
+#define GUEST_MEMORY_ERROR (guest_memory_error_quark())
+GQuark guest_memory_error_quark(void);
+typedef enum {
+    GUEST_MEMORY_ERROR_OPTIONS, /* a size or a combination nobody can have */
+    GUEST_MEMORY_ERROR_HOST,    /* the host has no room, no huge pages, or lacks a system call */
+    GUEST_MEMORY_ERROR_IMAGE,   /* the saved image is not one */
+} GuestMemoryError;
+
 typedef struct GuestMemory GuestMemory;
 
 typedef struct {
@@ -32,9 +40,8 @@ typedef struct {
 
 typedef struct {
     uint64_t size; /* bytes, 1 MiB to 512 GiB, a multiple of 1 MiB (2 MiB with hugetlb) */
-    bool hugetlb;  /* 2 MiB pages of the host's reserved pool */
-    bool
-        merge; /* let KSM share equal pages: the RAM is then private anonymous memory, as KSM wants it, with no memfd */
+    bool hugetlb;  /* 2 MiB pages of the host's reserved pool; not together with merge */
+    bool merge;    /* let KSM share equal pages: the RAM is then private anonymous memory, as KSM wants it: no memfd */
 } GuestMemoryOptions;
 
 /* NULL and an error that names the remedy (too large, no huge pages, …). */
@@ -43,7 +50,7 @@ void guest_memory_free(GuestMemory *memory);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(GuestMemory, guest_memory_free)
 
 uint64_t guest_memory_size(const GuestMemory *memory);
-/* The memfd, owned by @memory; -1 where there is none (merge). */
+/* The memfd, owned by @memory; -1 where there is none (merge, or after guest_memory_map_saved()). */
 int guest_memory_fd(const GuestMemory *memory);
 /* 1 or 2 regions in ascending order. */
 const GuestRegion *guest_memory_regions(const GuestMemory *memory, size_t *n_regions);
@@ -69,6 +76,26 @@ bool guest_memory_discard(GuestMemory *memory, uint64_t gpa, uint64_t len);
 
 /*
  * Replaces the whole of RAM with a private, lazily read mapping of @fd at @offset (page aligned), guest_memory_size() bytes
- * long. The file is never written. Before the first vCPU runs, main thread.
+ * long, and lets go of the memfd. The file is never written, and must not be cut shorter while the desktop runs. With
+ * hugetlb, the image's pages are ordinary ones. Before the first vCPU runs, main thread. On failure RAM is unchanged.
  */
 bool guest_memory_map_saved(GuestMemory *memory, int fd, uint64_t offset, GError **error);
+
+/*
+ * Dirty tracking, for whoever copies RAM while the guest runs (migration, checkpoints). While it is on, each page a device
+ * writes is noted; pages that vCPUs write come from KVM's own log through guest_memory_merge_log(). The owner of the copy
+ * calls track, take and untrack; merge_log may come from any thread in between.
+ *
+ * Every write that finished before guest_memory_track() returns is in RAM and not in the bitmap; every later one is in the
+ * bitmap by the time the device tells the guest of it.
+ */
+bool guest_memory_track(GuestMemory *memory, GError **error);
+void guest_memory_untrack(GuestMemory *memory);
+/* Adds pages from a KVM dirty log: bit n of @log is the page at memfd offset @offset + n * GUEST_PAGE_SIZE. */
+void guest_memory_merge_log(GuestMemory *memory, uint64_t offset, const uint64_t *log, uint64_t n_pages);
+/*
+ * Moves the noted pages out: @bitmap (guest_memory_bitmap_words() words, one bit a page in memfd order) is overwritten, and
+ * the pages are unnoted. Returns how many there were. The copier reads a page's bytes only after this.
+ */
+uint64_t guest_memory_take_dirty(GuestMemory *memory, uint64_t *bitmap);
+size_t guest_memory_bitmap_words(const GuestMemory *memory);
