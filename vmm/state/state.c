@@ -129,6 +129,8 @@ state_save(const StateTable *table, void *object, GByteArray *to)
         table->before_save(object);
     for (const StateField *field = table->fields; field->kind != STATE_KIND_END; field++)
         save_field(field, (uint8_t *)object + field->offset, to);
+    if (table->after_save)
+        table->after_save(object);
 }
 
 static bool load_fields(const StateTable *table, void *object, uint16_t version, Reader *reader, GError **error);

@@ -63,6 +63,7 @@ struct StateTable {
     uint16_t oldest;  /* read */
     const StateField *fields;
     void (*before_save)(void *object); /* may be NULL: gather what lives elsewhere (KVM) into the fields */
+    void (*after_save)(void *object);  /* may be NULL: let go of what before_save gathered */
     bool (*after_load)(void *object, GError **error); /* may be NULL: check the whole, and put it back to work */
     void *(*create)(void);                            /* LIST elements only */
 };

@@ -161,6 +161,42 @@ test_refusals(void)
     expect_refusal(bytes, bytes->len, 2, STATE_ERROR_MALFORMED);
 }
 
+/* A table whose buffer exists only while it is saved. */
+static void
+barrow_fill(void *object)
+{
+    GByteArray **place = object;
+    *place = g_byte_array_new();
+    g_byte_array_append(*place, (const uint8_t *)"sand", 4);
+}
+
+static void
+barrow_empty(void *object)
+{
+    g_clear_pointer((GByteArray **)object, g_byte_array_unref);
+}
+
+static void
+test_gathered_only_while_saving(void)
+{
+    typedef struct {
+        GByteArray *load;
+    } Barrow;
+    static const StateField fields[] = {STATE_BUFFER(Barrow, load, 1, 16), STATE_END};
+    static const StateTable table = {.name = "barrow",
+                                     .version = 1,
+                                     .oldest = 1,
+                                     .fields = fields,
+                                     .before_save = barrow_fill,
+                                     .after_save = barrow_empty};
+    g_autoptr(GByteArray) bytes = g_byte_array_new();
+    Barrow barrow = {0};
+
+    state_save(&table, &barrow, bytes);
+    g_assert_null(barrow.load);
+    g_assert_cmpmem(bytes->data, bytes->len, "\4\0\0\0sand", 8);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -169,5 +205,6 @@ main(int argc, char **argv)
     g_test_add_func("/state/older-version", test_older_version_keeps_newer_fields);
     g_test_add_func("/state/truncated", test_every_truncation_is_refused);
     g_test_add_func("/state/refusals", test_refusals);
+    g_test_add_func("/state/gathered-only-while-saving", test_gathered_only_while_saving);
     return g_test_run();
 }
