@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * `carrel-vmm ctl SOCKET VERB …`: one table of verbs over the generated proxy. Each verb is one call; `watch` stays.
+ */
+#include "vmm/control/ctl.h"
+#include "vmm/control/org.carrel.Vmm1.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <gio/gunixfdlist.h>
+#include <gio/gunixsocketaddress.h>
+#include <glib/gstdio.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef bool (*Verb)(CarrelVmm1 *desktop, char **arguments, GError **error);
+
+#define SIMPLE_VERB(verb)                                                        \
+    static bool do_##verb(CarrelVmm1 *desktop, char **arguments, GError **error) \
+    {                                                                            \
+        return carrel_vmm1_call_##verb##_sync(desktop, NULL, error);             \
+    }
+
+SIMPLE_VERB(pause)
+SIMPLE_VERB(resume)
+SIMPLE_VERB(power_button)
+SIMPLE_VERB(reset)
+SIMPLE_VERB(stop)
+
+static bool
+parse_number(const char *text, uint64_t max, uint64_t *number, const char *what, GError **error)
+{
+    g_autoptr(GError) inner = NULL;
+    guint64 value;
+
+    if (!g_ascii_string_to_unsigned(text, 10, 0, max, &value, &inner)) {
+        g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "%s: %s", what, inner->message);
+        return false;
+    }
+    *number = value;
+    return true;
+}
+
+static bool
+do_status(CarrelVmm1 *desktop, char **arguments, GError **error)
+{
+    g_autofree char *reasons = g_strjoinv(", ", (char **)carrel_vmm1_get_pause_reasons(desktop));
+    const char *detail = carrel_vmm1_get_pause_detail(desktop);
+
+    printf("name:    %s\n", carrel_vmm1_get_name(desktop));
+    printf("uuid:    %s\n", carrel_vmm1_get_uuid(desktop));
+    printf("state:   %s%s%s%s\n", carrel_vmm1_get_state(desktop), *reasons ? " (" : "", reasons, *reasons ? ")" : "");
+    if (*detail)
+        printf("reason:  %s\n", detail);
+    printf("clients: %u\n", carrel_vmm1_get_clients(desktop));
+    printf("version: %s\n", carrel_vmm1_get_version(desktop));
+    return true;
+}
+
+static int
+compare_lines(gconstpointer a, gconstpointer b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static bool
+do_stats(CarrelVmm1 *desktop, char **arguments, GError **error)
+{
+    g_autoptr(GVariant) counters = NULL;
+    g_autoptr(GPtrArray) lines = g_ptr_array_new_with_free_func(g_free);
+    GVariantIter iter;
+    const char *name;
+    guint64 value;
+
+    if (!carrel_vmm1_call_get_statistics_sync(desktop, &counters, NULL, error))
+        return false;
+    g_variant_iter_init(&iter, counters);
+    while (g_variant_iter_next(&iter, "{&st}", &name, &value))
+        g_ptr_array_add(lines, g_strdup_printf("%s %" G_GUINT64_FORMAT, name, value));
+    g_ptr_array_sort(lines, compare_lines);
+    for (guint i = 0; i < lines->len; i++)
+        puts(lines->pdata[i]);
+    return true;
+}
+
+/* A file the VMM is to write: new and beside the one asked for, renamed once whole, so that a failure harms nothing. */
+typedef struct {
+    const char *path;
+    char *temporary;
+    GUnixFDList *fds;
+} OutputFile;
+
+static bool
+output_open(OutputFile *file, const char *path, GError **error)
+{
+    file->path = path;
+    file->temporary = g_strdup_printf("%s.partial-%d", path, getpid());
+    int fd = open(file->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        g_set_error(error, G_IO_ERROR, g_io_error_from_errno(errno), "%s: %s", file->temporary, g_strerror(errno));
+        g_clear_pointer(&file->temporary, g_free);
+        return false;
+    }
+    file->fds = g_unix_fd_list_new_from_array(&fd, 1);
+    return true;
+}
+
+/* @written: whether the VMM did its part. Returns whether the file is in its place. */
+static bool
+output_close(OutputFile *file, bool written, GError **error)
+{
+    bool placed = written && g_rename(file->temporary, file->path) == 0;
+
+    if (written && !placed)
+        g_set_error(error, G_IO_ERROR, g_io_error_from_errno(errno), "%s: %s", file->path, g_strerror(errno));
+    if (!placed)
+        g_unlink(file->temporary);
+    g_free(file->temporary);
+    g_object_unref(file->fds);
+    return placed;
+}
+
+static bool
+do_screenshot(CarrelVmm1 *desktop, char **arguments, GError **error)
+{
+    uint64_t scanout = 0;
+    OutputFile file;
+
+    if ((arguments[1] && !parse_number(arguments[1], 3, &scanout, "monitor", error)) ||
+        !output_open(&file, arguments[0], error))
+        return false;
+    bool written =
+        carrel_vmm1_call_screenshot_sync(desktop, scanout, g_variant_new_handle(0), file.fds, NULL, NULL, error);
+    return output_close(&file, written, error);
+}
+
+static bool
+do_save(CarrelVmm1 *desktop, char **arguments, GError **error)
+{
+    OutputFile file;
+
+    if (!output_open(&file, arguments[0], error))
+        return false;
+    /* It writes the whole of memory to a disk, however slow. */
+    g_dbus_proxy_set_default_timeout(G_DBUS_PROXY(desktop), G_MAXINT);
+    bool written = carrel_vmm1_call_save_sync(desktop, g_variant_new_handle(0), file.fds, NULL, NULL, error);
+    return output_close(&file, written, error);
+}
+
+/* The ticket comes on standard input, so that it stands in no process list. */
+static bool
+do_ticket(CarrelVmm1 *desktop, char **arguments, GError **error)
+{
+    uint64_t seconds = 0;
+    char line[256];
+
+    if (arguments[0] && !parse_number(arguments[0], G_MAXUINT32, &seconds, "seconds", error))
+        return false;
+    if (!fgets(line, sizeof(line), stdin))
+        line[0] = '\0';
+    g_strchomp(line);
+    return carrel_vmm1_call_set_ticket_sync(desktop, line, seconds, NULL, error);
+}
+
+static bool
+do_resize(CarrelVmm1 *desktop, char **arguments, GError **error)
+{
+    guint64 bytes;
+
+    if (!carrel_vmm1_call_resize_disk_sync(desktop, arguments[0], &bytes, NULL, error))
+        return false;
+    printf("%s has %" G_GUINT64_FORMAT " bytes\n", arguments[0], bytes);
+    return true;
+}
+
+static bool
+do_balloon(CarrelVmm1 *desktop, char **arguments, GError **error)
+{
+    uint64_t mib;
+
+    return parse_number(arguments[0], 512 << 10, &mib, "MiB", error) &&
+           carrel_vmm1_call_set_balloon_sync(desktop, mib << 20, NULL, error);
+}
+
+static void
+print_state(CarrelVmm1 *desktop, const char *state, const char *const *reasons, const char *detail, gpointer user)
+{
+    g_autofree char *list = g_strjoinv(",", (char **)reasons);
+    printf("state %s%s%s%s%s\n", state, *list ? " " : "", list, *detail ? ": " : "", detail);
+}
+
+static void
+print_connected(CarrelVmm1 *desktop, guint64 client, const char *peer, gpointer user)
+{
+    printf("client %" G_GUINT64_FORMAT " connected %s\n", client, peer);
+}
+
+static void
+print_disconnected(CarrelVmm1 *desktop, guint64 client, const char *peer, gpointer user)
+{
+    printf("client %" G_GUINT64_FORMAT " disconnected %s\n", client, peer);
+}
+
+static void
+on_closed(GDBusConnection *connection, gboolean vanished, GError *error, gpointer loop)
+{
+    g_main_loop_quit(loop);
+}
+
+static bool
+do_watch(CarrelVmm1 *desktop, char **arguments, GError **error)
+{
+    g_autoptr(GMainLoop) loop = g_main_loop_new(NULL, FALSE);
+
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    g_signal_connect(desktop, "state-changed", G_CALLBACK(print_state), NULL);
+    g_signal_connect(desktop, "client-connected", G_CALLBACK(print_connected), NULL);
+    g_signal_connect(desktop, "client-disconnected", G_CALLBACK(print_disconnected), NULL);
+    g_signal_connect(g_dbus_proxy_get_connection(G_DBUS_PROXY(desktop)), "closed", G_CALLBACK(on_closed), loop);
+    print_state(desktop, carrel_vmm1_get_state(desktop), carrel_vmm1_get_pause_reasons(desktop),
+                carrel_vmm1_get_pause_detail(desktop), NULL);
+    g_main_loop_run(loop);
+    return true;
+}
+
+static const struct {
+    const char *name;
+    int least, most; /* arguments */
+    Verb run;
+    const char *arguments, *help;
+} verbs[] = {
+    {"status", 0, 0, do_status, "", "what it is and how it is"},
+    {"stats", 0, 0, do_stats, "", "counters since start, a line each"},
+    {"watch", 0, 0, do_watch, "", "print every change until it ends"},
+    {"pause", 0, 0, do_pause, "", "stop its processors"},
+    {"resume", 0, 0, do_resume, "", "let them run again, and retry what failed"},
+    {"power-button", 0, 0, do_power_button, "", "press it; the guest decides what follows"},
+    {"reset", 0, 0, do_reset, "", "as the reset button does"},
+    {"stop", 0, 0, do_stop, "", "flush the disks and end at once"},
+    {"save", 1, 1, do_save, "FILE", "write the whole desktop to FILE and end"},
+    {"screenshot", 1, 2, do_screenshot, "FILE [N]", "write monitor N (0) to FILE as PNG"},
+    {"ticket", 0, 1, do_ticket, "[SECONDS]", "set the SPICE password read from standard input"},
+    {"resize", 1, 1, do_resize, "DISK", "tell the guest the image's new size"},
+    {"balloon", 1, 1, do_balloon, "MIB", "ask the guest to make do with so much memory"},
+};
+
+void
+control_ctl_print_verbs(void)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(verbs); i++) {
+        g_autofree char *left = g_strdup_printf("%s %s", verbs[i].name, verbs[i].arguments);
+        printf("  %-22s %s\n", left, verbs[i].help);
+    }
+}
+
+static CarrelVmm1 *
+connect_to(const char *path, GError **error)
+{
+    g_autoptr(GSocketClient) client = g_socket_client_new();
+    g_autoptr(GSocketAddress) address = g_unix_socket_address_new(path);
+    g_autoptr(GError) inner = NULL;
+    g_autoptr(GDBusConnection) connection = NULL;
+    g_autoptr(GSocketConnection) stream = g_socket_client_connect(client, G_SOCKET_CONNECTABLE(address), NULL, &inner);
+
+    if (stream)
+        connection = g_dbus_connection_new_sync(G_IO_STREAM(stream), NULL,
+                                                G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT, NULL, NULL, &inner);
+    if (!connection) {
+        g_set_error(error, G_IO_ERROR, G_IO_ERROR_FAILED, "%s: cannot reach the desktop: %s", path, inner->message);
+        return NULL;
+    }
+    return carrel_vmm1_proxy_new_sync(connection, G_DBUS_PROXY_FLAGS_NONE, NULL, "/org/carrel/Vmm1", NULL, error);
+}
+
+static int
+run_verb(size_t verb, int argc, char **argv)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (argc - 2 < verbs[verb].least || argc - 2 > verbs[verb].most) {
+        fprintf(stderr, "usage: carrel-vmm ctl SOCKET %s %s\n", verbs[verb].name, verbs[verb].arguments);
+        return 2;
+    }
+    g_autoptr(CarrelVmm1) desktop = connect_to(argv[0], &error);
+    if (desktop && verbs[verb].run(desktop, argv + 2, &error))
+        return 0;
+    g_dbus_error_strip_remote_error(error);
+    fprintf(stderr, "carrel-vmm: %s\n", error->message);
+    return 1;
+}
+
+int
+control_ctl(int argc, char **argv)
+{
+    for (size_t i = 0; argc >= 2 && i < G_N_ELEMENTS(verbs); i++)
+        if (!strcmp(verbs[i].name, argv[1]))
+            return run_verb(i, argc, argv);
+    fprintf(stderr, "usage: carrel-vmm ctl SOCKET VERB …\n");
+    control_ctl_print_verbs();
+    return 2;
+}

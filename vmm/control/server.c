@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The control socket's server side. Each accepted stream becomes a GDBusConnection that exports the one object; method
+ * calls go straight to the desktop's ops, whose errors travel back as D-Bus errors with their sentence.
+ */
+#include "vmm/control/server.h"
+#include "vmm/control/org.carrel.Vmm1.h"
+#include "vmm/control/socket.h"
+
+#include <gio/gunixfdlist.h>
+#include <glib/gstdio.h>
+#include <string.h>
+
+#define OBJECT_PATH "/org/carrel/Vmm1"
+/* A supervisor, a person and a monitoring tool; more than this is a leak somewhere. */
+#define PEERS_MAX 16
+
+struct ControlServer {
+    const ControlOps *ops;
+    void *desktop;
+    CarrelVmm1 *object;
+    GSocket *listener; /* NULL where the socket came connected */
+    GSource *accept_source;
+    GDBusAuthObserver *observer;
+    GCancellable *cancel;
+    GPtrArray *peers; /* GDBusConnection * */
+    unsigned pending; /* streams still shaking hands */
+    char *guid;
+};
+
+static void
+return_error(GDBusMethodInvocation *call, const GError *error)
+{
+    g_dbus_method_invocation_return_dbus_error(call, "org.carrel.Vmm1.Error.Failed", error->message);
+}
+
+#define SIMPLE_METHOD(method)                                                                           \
+    static gboolean on_##method(CarrelVmm1 *object, GDBusMethodInvocation *call, ControlServer *server) \
+    {                                                                                                   \
+        server->ops->method(server->desktop);                                                           \
+        carrel_vmm1_complete_##method(object, call);                                                    \
+        return TRUE;                                                                                    \
+    }
+
+SIMPLE_METHOD(pause)
+SIMPLE_METHOD(resume)
+SIMPLE_METHOD(power_button)
+SIMPLE_METHOD(reset)
+SIMPLE_METHOD(stop)
+
+/* The descriptor a handle argument stands for, duplicated and close-on-exec, or -1 with an error. */
+static int
+take_fd(GUnixFDList *fds, GVariant *handle, GError **error)
+{
+    gint32 index = g_variant_get_handle(handle);
+
+    if (!fds || index < 0 || index >= g_unix_fd_list_get_length(fds)) {
+        g_set_error(error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, "the call carries no descriptor");
+        return -1;
+    }
+    return g_unix_fd_list_get(fds, index, error);
+}
+
+static gboolean
+on_screenshot(CarrelVmm1 *object, GDBusMethodInvocation *call, GUnixFDList *fds, guint scanout, GVariant *file,
+              ControlServer *server)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofd int fd = take_fd(fds, file, &error);
+
+    if (fd >= 0 && server->ops->screenshot(server->desktop, scanout, fd, &error))
+        carrel_vmm1_complete_screenshot(object, call, NULL);
+    else
+        return_error(call, error);
+    return TRUE;
+}
+
+static gboolean
+on_set_ticket(CarrelVmm1 *object, GDBusMethodInvocation *call, const char *ticket, guint seconds, ControlServer *server)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (server->ops->set_ticket(server->desktop, *ticket ? ticket : NULL, seconds, &error))
+        carrel_vmm1_complete_set_ticket(object, call);
+    else
+        return_error(call, error);
+    return TRUE;
+}
+
+static void
+save_done(void *user, const GError *error)
+{
+    GDBusMethodInvocation *call = user;
+
+    if (error)
+        return_error(call, error);
+    else
+        g_dbus_method_invocation_return_value(call, NULL);
+}
+
+static gboolean
+on_save(CarrelVmm1 *object, GDBusMethodInvocation *call, GUnixFDList *fds, GVariant *file, ControlServer *server)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofd int fd = take_fd(fds, file, &error);
+
+    if (fd < 0)
+        return_error(call, error);
+    else
+        server->ops->save(server->desktop, g_steal_fd(&fd), save_done, call);
+    return TRUE;
+}
+
+static gboolean
+on_resize_disk(CarrelVmm1 *object, GDBusMethodInvocation *call, const char *disk, ControlServer *server)
+{
+    g_autoptr(GError) error = NULL;
+    uint64_t bytes;
+
+    if (server->ops->resize_disk(server->desktop, disk, &bytes, &error))
+        carrel_vmm1_complete_resize_disk(object, call, bytes);
+    else
+        return_error(call, error);
+    return TRUE;
+}
+
+static gboolean
+on_set_balloon(CarrelVmm1 *object, GDBusMethodInvocation *call, guint64 bytes, ControlServer *server)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (server->ops->set_balloon(server->desktop, bytes, &error))
+        carrel_vmm1_complete_set_balloon(object, call);
+    else
+        return_error(call, error);
+    return TRUE;
+}
+
+static gboolean
+on_get_statistics(CarrelVmm1 *object, GDBusMethodInvocation *call, ControlServer *server)
+{
+    GVariantBuilder counters;
+
+    g_variant_builder_init(&counters, G_VARIANT_TYPE("a{st}"));
+    server->ops->statistics(server->desktop, &counters);
+    carrel_vmm1_complete_get_statistics(object, call, g_variant_builder_end(&counters));
+    return TRUE;
+}
+
+static const struct {
+    const char *signal;
+    GCallback handler;
+} handlers[] = {
+    {"handle-pause", G_CALLBACK(on_pause)},
+    {"handle-resume", G_CALLBACK(on_resume)},
+    {"handle-power-button", G_CALLBACK(on_power_button)},
+    {"handle-reset", G_CALLBACK(on_reset)},
+    {"handle-stop", G_CALLBACK(on_stop)},
+    {"handle-screenshot", G_CALLBACK(on_screenshot)},
+    {"handle-set-ticket", G_CALLBACK(on_set_ticket)},
+    {"handle-save", G_CALLBACK(on_save)},
+    {"handle-resize-disk", G_CALLBACK(on_resize_disk)},
+    {"handle-set-balloon", G_CALLBACK(on_set_balloon)},
+    {"handle-get-statistics", G_CALLBACK(on_get_statistics)},
+};
+
+static void
+on_peer_closed(GDBusConnection *peer, gboolean vanished, GError *error, ControlServer *server)
+{
+    g_signal_handlers_disconnect_by_data(peer, server);
+    g_dbus_interface_skeleton_unexport_from_connection(G_DBUS_INTERFACE_SKELETON(server->object), peer);
+    g_ptr_array_remove_fast(server->peers, peer);
+}
+
+static void
+on_peer_ready(GObject *source, GAsyncResult *result, gpointer user)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GDBusConnection) peer = g_dbus_connection_new_finish(result, &error);
+
+    if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+        return; /* the server is gone */
+    ControlServer *server = user;
+    server->pending--;
+    if (!peer ||
+        !g_dbus_interface_skeleton_export(G_DBUS_INTERFACE_SKELETON(server->object), peer, OBJECT_PATH, &error)) {
+        g_debug("control: a peer was refused: %s", error->message);
+        return;
+    }
+    g_signal_connect(peer, "closed", G_CALLBACK(on_peer_closed), server);
+    g_ptr_array_add(server->peers, g_object_ref(peer));
+    g_dbus_connection_start_message_processing(peer);
+}
+
+static void
+adopt(ControlServer *server, GSocket *socket)
+{
+    g_autoptr(GSocketConnection) stream = g_socket_connection_factory_create_connection(socket);
+
+    server->pending++;
+    /* Message processing starts once the object is there, so that an early call does not meet an empty connection. */
+    g_dbus_connection_new(G_IO_STREAM(stream), server->guid,
+                          G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_SERVER |
+                              G_DBUS_CONNECTION_FLAGS_DELAY_MESSAGE_PROCESSING,
+                          server->observer, server->cancel, on_peer_ready, server);
+}
+
+static gboolean
+on_accept(GSocket *listener, GIOCondition condition, gpointer user)
+{
+    ControlServer *server = user;
+    g_autoptr(GSocket) socket = g_socket_accept(listener, NULL, NULL);
+
+    if (socket && server->peers->len + server->pending < PEERS_MAX)
+        adopt(server, socket);
+    return G_SOURCE_CONTINUE;
+}
+
+/* Credentials of the socket only: the other mechanism writes keys into a home directory, which a sandbox has not. */
+static gboolean
+allow_mechanism(GDBusAuthObserver *observer, const char *mechanism, gpointer user)
+{
+    return !strcmp(mechanism, "EXTERNAL");
+}
+
+static void
+listen_on(ControlServer *server, GSocket *socket)
+{
+    server->listener = g_object_ref(socket);
+    g_socket_set_blocking(socket, FALSE);
+    server->accept_source = g_socket_create_source(socket, G_IO_IN, NULL);
+    g_source_set_callback(server->accept_source, G_SOURCE_FUNC(on_accept), server, NULL);
+    g_source_attach(server->accept_source, NULL);
+}
+
+static CarrelVmm1 *
+make_object(ControlServer *server, const char *name, const char *uuid)
+{
+    const char *const no_reasons[] = {NULL};
+    CarrelVmm1 *object = carrel_vmm1_skeleton_new();
+
+    for (size_t i = 0; i < G_N_ELEMENTS(handlers); i++)
+        g_signal_connect(object, handlers[i].signal, handlers[i].handler, server);
+    carrel_vmm1_set_version(object, CARREL_VERSION);
+    carrel_vmm1_set_name(object, name);
+    carrel_vmm1_set_uuid(object, uuid);
+    carrel_vmm1_set_state(object, "starting");
+    carrel_vmm1_set_pause_reasons(object, no_reasons);
+    carrel_vmm1_set_pause_detail(object, "");
+    return object;
+}
+
+ControlServer *
+control_server_new(int fd, const char *name, const char *uuid, const ControlOps *ops, void *desktop, GError **error)
+{
+    g_autofd int owned = fd;
+    bool listening;
+
+    if (!control_socket_check(owned, &listening)) {
+        g_set_error(error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, "the control descriptor is not a stream socket");
+        return NULL;
+    }
+    g_autoptr(GSocket) socket = g_socket_new_from_fd(owned, error);
+    if (!socket)
+        return NULL;
+    (void)g_steal_fd(&owned);
+
+    ControlServer *server = g_new0(ControlServer, 1);
+    server->ops = ops;
+    server->desktop = desktop;
+    server->peers = g_ptr_array_new_with_free_func(g_object_unref);
+    server->cancel = g_cancellable_new();
+    server->guid = g_dbus_generate_guid();
+    server->observer = g_dbus_auth_observer_new();
+    g_signal_connect(server->observer, "allow-mechanism", G_CALLBACK(allow_mechanism), NULL);
+    server->object = make_object(server, name, uuid);
+    if (listening)
+        listen_on(server, socket);
+    else
+        adopt(server, socket);
+    return server;
+}
+
+void
+control_server_free(ControlServer *server)
+{
+    if (!server)
+        return;
+    g_cancellable_cancel(server->cancel);
+    if (server->accept_source) {
+        g_source_destroy(server->accept_source);
+        g_source_unref(server->accept_source);
+    }
+    for (guint i = 0; i < server->peers->len; i++)
+        g_signal_handlers_disconnect_by_data(server->peers->pdata[i], server);
+    g_signal_handlers_disconnect_by_data(server->object, server);
+    g_dbus_interface_skeleton_unexport(G_DBUS_INTERFACE_SKELETON(server->object));
+    g_ptr_array_unref(server->peers);
+    g_clear_object(&server->listener);
+    g_object_unref(server->object);
+    g_object_unref(server->observer);
+    g_object_unref(server->cancel);
+    g_free(server->guid);
+    g_free(server);
+}
+
+void
+control_server_set_state(ControlServer *server, const char *state, const char *const *reasons, const char *detail)
+{
+    const char *shown = detail ? detail : "";
+
+    if (!g_strcmp0(carrel_vmm1_get_state(server->object), state) &&
+        g_strv_equal(carrel_vmm1_get_pause_reasons(server->object), reasons) &&
+        !g_strcmp0(carrel_vmm1_get_pause_detail(server->object), shown))
+        return;
+    carrel_vmm1_set_state(server->object, state);
+    carrel_vmm1_set_pause_reasons(server->object, reasons);
+    carrel_vmm1_set_pause_detail(server->object, shown);
+    carrel_vmm1_emit_state_changed(server->object, state, reasons, shown);
+}
+
+void
+control_server_client(ControlServer *server, bool connected, uint64_t client, const char *peer, unsigned n_clients)
+{
+    carrel_vmm1_set_clients(server->object, n_clients);
+    if (connected)
+        carrel_vmm1_emit_client_connected(server->object, client, peer);
+    else
+        carrel_vmm1_emit_client_disconnected(server->object, client, peer);
+}
+
+void
+control_server_flush(ControlServer *server)
+{
+    g_dbus_interface_skeleton_flush(G_DBUS_INTERFACE_SKELETON(server->object));
+    for (guint i = 0; i < server->peers->len; i++)
+        g_dbus_connection_flush_sync(server->peers->pdata[i], NULL, NULL);
+}

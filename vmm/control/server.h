@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The control socket: D-Bus, peer to peer (org.carrel.Vmm1.xml), for a supervisor and for `carrel-vmm ctl`.
+ *
+ * Who may connect is decided by who can reach the socket (mode 0600, or inherited). Several peers may be connected at
+ * once; each sees every signal. Owner: the main thread.
+ */
+#pragma once
+
+#include <gio/gio.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct ControlServer ControlServer;
+
+/* Told once the desktop is saved (@error NULL) or could not be, main thread. */
+typedef void (*ControlSaved)(void *user, const GError *error);
+
+/* What a desktop does when asked. All mandatory, all on the main thread, none blocks for long. */
+typedef struct {
+    void (*pause)(void *desktop);
+    void (*resume)(void *desktop);
+    void (*power_button)(void *desktop);
+    void (*reset)(void *desktop);
+    void (*stop)(void *desktop);
+    bool (*screenshot)(void *desktop, unsigned scanout, int fd, GError **error);
+    bool (*set_ticket)(void *desktop, const char *ticket, unsigned seconds, GError **error);
+    /* @fd is the callee's. @saved is called later, exactly once. */
+    void (*save)(void *desktop, int fd, ControlSaved saved, void *user);
+    bool (*resize_disk)(void *desktop, const char *disk, uint64_t *bytes, GError **error);
+    bool (*set_balloon)(void *desktop, uint64_t bytes, GError **error);
+    /* Adds ("name", value) pairs with g_variant_builder_add(…, "{st}", …). */
+    void (*statistics)(void *desktop, GVariantBuilder *counters);
+} ControlOps;
+
+/* @fd, owned by the server: a listening socket, or one already connected to the only peer. */
+ControlServer *control_server_new(int fd, const char *name, const char *uuid, const ControlOps *ops, void *desktop,
+                                  GError **error);
+void control_server_free(ControlServer *server);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(ControlServer, control_server_free)
+
+/* @reasons: NULL-terminated words; @detail may be NULL. Emits StateChanged where something changed. */
+void control_server_set_state(ControlServer *server, const char *state, const char *const *reasons, const char *detail);
+void control_server_client(ControlServer *server, bool connected, uint64_t client, const char *peer,
+                           unsigned n_clients);
+/* Sends what is queued to every peer, so that the last signals arrive before the process ends. */
+void control_server_flush(ControlServer *server);
