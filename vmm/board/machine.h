@@ -6,8 +6,12 @@
  *
  *     STARTING → RUNNING ⇄ PAUSED → … → STOPPED       (reset: RUNNING → RUNNING, devices and vCPUs back to power-on)
  *
- * Pausing stops the vCPUs, then quiesces devices in reverse order; resuming is the opposite. Owner: the main thread.
- * machine_request() alone may be called from any thread (a vCPU that saw S5, a block thread that met ENOSPC).
+ * Pausing stops the vCPUs, then quiesces devices in reverse order; resuming is the opposite. A reset takes away the pauses
+ * that belonged to the guest as it was (STORAGE, ERROR); one that comes while state is being saved waits for its end.
+ *
+ * Owner: the main thread, which is the one that called machine_new(): its default context carries requests. machine_request()
+ * alone may be called from any thread (a vCPU that saw S5, a block thread that met ENOSPC). While vCPUs are being paused the
+ * main thread waits for them, so a device's register access must never wait for the main thread.
  */
 #pragma once
 
@@ -41,7 +45,10 @@ typedef struct {
     void (*reset)(void *cpus); /* while paused: back to the boot state */
 } MachineCpuOps;
 
-/* Told after each change, main thread. @detail: a sentence for people ("disk0: no space left on /srv/a.raw"), or NULL. */
+/*
+ * Told after each change, and after a reset, on the main thread. @detail: a sentence for people ("disk0: no space left on
+ * /srv/a.raw", "the guest powered off"), or NULL.
+ */
 typedef void (*MachineListener)(void *user, MachineState state, unsigned pause_reasons, const char *detail);
 
 Machine *machine_new(void);
@@ -49,6 +56,7 @@ Machine *machine_new(void);
 void machine_free(Machine *machine);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Machine, machine_free)
 
+/* Before machine_start(). @cpus outlives the machine, or is a device of its table. */
 void machine_set_cpus(Machine *machine, const MachineCpuOps *ops, void *cpus);
 /* Adds a device at the end of the table; the machine owns it from here (ops->free). @id is unique. */
 void machine_add(Machine *machine, const char *id, const DeviceOps *ops, void *device);
@@ -61,9 +69,13 @@ void machine_reset(Machine *machine);
 void machine_stop(Machine *machine);
 MachineState machine_state(const Machine *machine);
 unsigned machine_pause_reasons(const Machine *machine);
+/* Of the gravest reason that has one; NULL where none has. The machine's, until the next call that changes its state. */
 const char *machine_pause_detail(const Machine *machine);
 
-/* Any thread: carried out on the main loop soon. @detail is copied and may be NULL. */
+/*
+ * Any thread: carried out on the main loop soon. @detail is copied and may be NULL. The same request made again before that
+ * counts once.
+ */
 void machine_request(Machine *machine, MachineRequest request, const char *detail);
 
 /* The table, for saving and loading: calls @each for every device that has a state table, in start order. */
