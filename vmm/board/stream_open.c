@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Opening a stream by name: "stdio", "file:PATH", "socket:PATH". */
+#include "vmm/board/stream_private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+static bool
+fail(GError **error, const char *where, const char *why)
+{
+    g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(errno), "cannot open %s: %s", where, why);
+    return false;
+}
+
+/*
+ * A descriptor for the same thing as standard input or output, made non-blocking without making it so for whoever else
+ * holds it: by opening it anew. A regular file would be opened at its beginning, and a socket cannot be, so those are
+ * duplicated: a file never blocks, and a socket given as standard input is ours alone.
+ */
+static int
+reopen_standard(int fd, int flags)
+{
+    struct stat status;
+    if (fstat(fd, &status) < 0)
+        return -1;
+    if (S_ISCHR(status.st_mode) || S_ISFIFO(status.st_mode)) {
+        g_autofree char *link = g_strdup_printf("/proc/self/fd/%d", fd);
+        int again = open(link, flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+        if (again >= 0)
+            return again;
+    }
+    return fcntl(fd, F_DUPFD_CLOEXEC, 3);
+}
+
+/* Keys go to the guest as they are typed; signals stay. Not from the background, where it would stop the process. */
+static void
+terminal_to_raw(Stream *stream)
+{
+    int fd = stream->in.fd;
+    if (!isatty(fd) || tcgetpgrp(fd) != getpgrp() || tcgetattr(fd, &stream->terminal) < 0)
+        return;
+    struct termios raw = stream->terminal;
+    cfmakeraw(&raw);
+    raw.c_lflag |= ISIG;
+    raw.c_oflag |= OPOST;
+    stream->terminal_changed = tcsetattr(fd, TCSANOW, &raw) == 0;
+}
+
+static Stream *
+open_stdio(GMainContext *context)
+{
+    int in = reopen_standard(STDIN_FILENO, O_RDONLY); /* a daemon's may be closed: then there is no input */
+    Stream *stream = stream_new_fds(in, reopen_standard(STDOUT_FILENO, O_WRONLY), context);
+    if (in >= 0)
+        terminal_to_raw(stream);
+    return stream;
+}
+
+static Stream *
+open_file(const char *where, const char *path, GMainContext *context, GError **error)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0640);
+    if (fd < 0) {
+        fail(error, where, g_strerror(errno));
+        return NULL;
+    }
+    return stream_new_fds(-1, fd, context);
+}
+
+/* Nobody answers at the socket: whoever made it ended without removing it. */
+static bool
+is_stale(const struct sockaddr_un *address)
+{
+    g_autofd int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    return probe >= 0 && connect(probe, (const struct sockaddr *)address, sizeof(*address)) < 0 &&
+           errno == ECONNREFUSED;
+}
+
+static bool
+bind_socket(int fd, const char *where, const struct sockaddr_un *address, GError **error)
+{
+    struct stat status;
+
+    if (bind(fd, (const struct sockaddr *)address, sizeof(*address)) == 0)
+        return true;
+    if (errno != EADDRINUSE)
+        return fail(error, where, g_strerror(errno));
+    if (lstat(address->sun_path, &status) == 0 && !S_ISSOCK(status.st_mode)) {
+        errno = EEXIST;
+        return fail(error, where, "there is a file of that name that is not a socket");
+    }
+    if (!is_stale(address)) {
+        errno = EBUSY;
+        return fail(error, where, "another program listens there");
+    }
+    if (unlink(address->sun_path) < 0 || bind(fd, (const struct sockaddr *)address, sizeof(*address)) < 0)
+        return fail(error, where, g_strerror(errno));
+    return true;
+}
+
+static Stream *
+open_socket(const char *where, const char *path, GMainContext *context, GError **error)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    if (strlen(path) >= sizeof(address.sun_path)) {
+        errno = ENAMETOOLONG;
+        fail(error, where, "a socket's path has at most 107 bytes");
+        return NULL;
+    }
+    strcpy(address.sun_path, path);
+
+    g_autofd int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0) {
+        fail(error, where, g_strerror(errno));
+        return NULL;
+    }
+    if (!bind_socket(fd, where, &address, error))
+        return NULL;
+    if (listen(fd, 1) < 0) {
+        fail(error, where, g_strerror(errno));
+        unlink(path);
+        return NULL;
+    }
+    Stream *stream = stream_new_listener(g_steal_fd(&fd), context);
+    stream->socket_path = g_strdup(path);
+    return stream;
+}
+
+Stream *
+stream_open(const char *where, GMainContext *context, GError **error)
+{
+    if (g_str_equal(where, "stdio"))
+        return open_stdio(context);
+    if (g_str_has_prefix(where, "file:"))
+        return open_file(where, where + strlen("file:"), context, error);
+    if (g_str_has_prefix(where, "socket:"))
+        return open_socket(where, where + strlen("socket:"), context, error);
+    errno = EINVAL;
+    fail(error, where, "it is none of stdio, file:PATH and socket:PATH");
+    return NULL;
+}
