@@ -31,14 +31,23 @@ struct VirtioDevice {
     GMainContext *context; /* where .serve runs; owned reference */
     GMutex lock;
     uint64_t offered;    /* features: the class's, and what every device offers */
+    uint64_t accepted;   /* by the driver so far */
     uint64_t negotiated; /* after FEATURES_OK */
-    uint8_t status;      /* virtio 1.2, 2.1 */
+    uint8_t status;      /* virtio 1.2, 2.1, without NEEDS_RESET */
     bool broken;         /* NEEDS_RESET is set: queues yield nothing */
     uint32_t config_generation;
     unsigned n_queues;
     VirtQueue **queues; /* owned */
     const VirtioTransportOps *transport_ops;
     void *transport;
+    /* private to device.c */
+    bool running;         /* the class was started and not stopped */
+    GSource *kicks;       /* watches the kick eventfds for .serve; NULL without */
+    int64_t break_logged; /* when, in µs of the monotonic clock; 0: never */
+    /* what only a stream holds, filled while saving or loading */
+    GPtrArray *saved_queues;
+    uint16_t saved_class_version;
+    GByteArray *saved_class;
 };
 
 struct VirtioClass {
@@ -46,7 +55,7 @@ struct VirtioClass {
     uint16_t id;          /* VIRTIO_ID_… */
     uint32_t pci_class;   /* class code << 8 | subclass; 0: 0xff00 (virtio 1.2, 4.1.2 leaves it free) */
     unsigned n_queues;    /* default; virtio_device_init() may be given another */
-    uint16_t queue_size;  /* of every queue unless .queue_size_of says; a power of two; 0: 256 */
+    uint16_t queue_size;  /* of every queue; a power of two; 0: 256 */
     uint64_t features;    /* device-specific bits always offered; virtio_device_init() may be given more */
     uint16_t config_size; /* bytes of configuration space */
 
@@ -82,6 +91,7 @@ struct VirtioTransportOps {
 /* @device is zeroed memory that begins with a VirtioDevice. @n_queues 0: the class's. @context NULL: the main loop's. */
 void virtio_device_init(VirtioDevice *device, const VirtioClass *class, const char *id, GuestMemory *memory,
                         unsigned n_queues, uint64_t more_features, GMainContext *context);
+/* Main thread, once no thread runs @context any more or it is the caller's own. */
 void virtio_device_free(VirtioDevice *device);
 
 static inline bool
