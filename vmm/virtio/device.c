@@ -300,13 +300,21 @@ device_before_save(void *object)
         virtqueue_save(device->queues[i], state);
         g_ptr_array_add(device->saved_queues, state);
     }
-    g_clear_pointer(&device->saved_class, g_byte_array_unref);
     device->saved_class_version = 0;
     if (!table)
         return;
     device->saved_class_version = table->version;
     device->saved_class = g_byte_array_new();
     state_save(table, device, device->saved_class);
+}
+
+static void
+device_drop_saved(void *object)
+{
+    VirtioDevice *device = object;
+
+    g_ptr_array_set_size(device->saved_queues, 0);
+    g_clear_pointer(&device->saved_class, g_byte_array_unref);
 }
 
 static bool
@@ -354,8 +362,7 @@ device_after_load(void *object, GError **error)
     }
     bool loaded = device_load_queues(device, error) && device_load_class(device, error);
     device->broken = broken;
-    g_ptr_array_set_size(device->saved_queues, 0);
-    g_clear_pointer(&device->saved_class, g_byte_array_unref);
+    device_drop_saved(device);
     return loaded;
 }
 
@@ -377,5 +384,6 @@ const StateTable virtio_device_state = {
     .oldest = 1,
     .fields = device_fields,
     .before_save = device_before_save,
+    .after_save = device_drop_saved,
     .after_load = device_after_load,
 };
