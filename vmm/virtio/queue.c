@@ -316,6 +316,7 @@ virtqueue_save(const VirtQueue *queue, VirtQueueState *state)
     VirtQueueRings rings;
 
     virtqueue_get_rings(queue, &rings);
+    /* what is in flight stands in the class's state and is counted again as it is taken back */
     *state = (VirtQueueState){
         .descriptors = rings.descriptors,
         .driver = rings.driver,
@@ -324,7 +325,6 @@ virtqueue_save(const VirtQueue *queue, VirtQueueState *state)
         .enabled = queue->enabled,
         .avail_index = rings.avail_index,
         .used_index = rings.used_index,
-        .in_flight = queue->in_flight,
         .unnotified = queue->unnotified,
     };
 }
@@ -341,21 +341,24 @@ virtqueue_load(VirtQueue *queue, const VirtQueueState *state)
     if (!state->enabled)
         return true;
     queue_begin(queue);
-    if (!queue_resolve(queue) || state->in_flight > queue->setup.size)
+    if (!queue_resolve(queue))
         return false;
     virtqueue_set_indices(queue, state->avail_index, state->used_index);
-    queue->in_flight = state->in_flight;
     queue->unnotified = state->unnotified;
     queue->enabled = true;
     return true;
 }
 
 static const StateField virtqueue_fields[] = {
-    STATE_UINT(VirtQueueState, descriptors, 1), STATE_UINT(VirtQueueState, driver, 1),
-    STATE_UINT(VirtQueueState, device, 1),      STATE_UINT(VirtQueueState, size, 1),
-    STATE_BOOL(VirtQueueState, enabled, 1),     STATE_UINT(VirtQueueState, avail_index, 1),
-    STATE_UINT(VirtQueueState, used_index, 1),  STATE_UINT(VirtQueueState, in_flight, 1),
-    STATE_UINT(VirtQueueState, unnotified, 1),  STATE_END,
+    STATE_UINT(VirtQueueState, descriptors, 1),
+    STATE_UINT(VirtQueueState, driver, 1),
+    STATE_UINT(VirtQueueState, device, 1),
+    STATE_UINT(VirtQueueState, size, 1),
+    STATE_BOOL(VirtQueueState, enabled, 1),
+    STATE_UINT(VirtQueueState, avail_index, 1),
+    STATE_UINT(VirtQueueState, used_index, 1),
+    STATE_UINT(VirtQueueState, unnotified, 1),
+    STATE_END,
 };
 
 static void *

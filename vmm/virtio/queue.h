@@ -95,3 +95,22 @@ typedef struct {
 void virtqueue_get_rings(const VirtQueue *queue, VirtQueueRings *rings);
 /* After a vhost back end stopped: where it came to. */
 void virtqueue_set_indices(VirtQueue *queue, uint16_t avail_index, uint16_t used_index);
+
+/*
+ * A request held across a save. A class that popped a request and cannot give it back before it stops (its disk is full)
+ * puts this into its own saved state, as an element of a STATE_LIST with the table virt_chain_state; after a load, in its
+ * after_load, it takes the request back as if it had just been popped.
+ */
+typedef struct {
+    uint16_t queue; /* index */
+    /* private */
+    uint16_t id, n_descriptors;
+    GByteArray *buffers;
+} VirtChainState;
+
+extern const StateTable virt_chain_state;
+void virt_chain_state_free(VirtChainState *state);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(VirtChainState, virt_chain_state_free)
+VirtChainState *virtqueue_hold(const VirtQueue *queue, const VirtChain *chain);
+/* false where the request cannot be of this queue (a forged state); @state.queue is the caller's to check. */
+bool virtqueue_take_back(VirtQueue *queue, const VirtChainState *state, VirtChain *chain);

@@ -69,7 +69,6 @@ typedef struct {
     uint16_t size;
     bool enabled;
     uint16_t avail_index, used_index; /* as VirtQueueRings has them */
-    uint16_t in_flight;               /* requests the class parked in its own state */
     uint32_t unnotified;
 } VirtQueueState;
 
