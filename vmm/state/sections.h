@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A run of sections: the saved state of several objects, one after another, each with the object's id, its table's name
+ * and version, and its length. A file and a migration stream carry the same run.
+ *
+ *     id length u8, id, name length u8, name, version u16, length u32, bytes
+ *
+ * Loading is strict both ways: a section nobody asked for, and an object without a section, are errors, since either means
+ * that the saved desktop has another shape than this one. Owner: the thread that saves or loads.
+ */
+#pragma once
+
+#include "vmm/state/state.h"
+
+void sections_add(GByteArray *sections, const char *id, const StateTable *table, void *object);
+
+typedef struct SectionReader SectionReader;
+
+/* Finds the sections in @bytes, which must outlive the reader; NULL and an error where they are not sections. */
+SectionReader *section_reader_new(const uint8_t *bytes, size_t len, GError **error);
+void section_reader_free(SectionReader *reader);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(SectionReader, section_reader_free)
+
+/* Loads @object from its section. */
+bool section_reader_load(SectionReader *reader, const char *id, const StateTable *table, void *object, GError **error);
+/* Whether every section was loaded; else an error that names one that was not. */
+bool section_reader_finish(SectionReader *reader, GError **error);
