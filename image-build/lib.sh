@@ -21,9 +21,14 @@ hash_of() { cat -- "$@" | sha256sum | cut -c1-12; }
 packages_in() { sed -e 's/#.*//' -e 's/^backports://' -e '/^[[:space:]]*$/d' "$1"; }
 backports_in() { sed -n 's/^backports://p' "$1"; }
 
-# debian_mirror: the archive this machine itself installs Debian from, so that a site's own mirror is used.
+# debian_mirror: the archive this machine itself installs Debian from, so that a site's own mirror is used. Inside the build
+# root, which keeps no package lists, it is the archive the root was made from.
 debian_mirror() {
     local uri
+    if [ -n "${CARREL_ROOT:-}" ] && [ / -ef "$CARREL_ROOT" ]; then
+        sed -n "s,^deb .*\] \(.*\) $CARREL_SUITE main\$,\1,p" /etc/apt/sources.list
+        return
+    fi
     uri=$(apt-get indextargets --format '$(ORIGIN)|$(REPO_URI)|$(COMPONENT)' 'Created-By: Packages' |
         awk -F'|' '$1 == "Debian" && $3 == "main" && $2 !~ /security/ { print $2; exit }')
     [ -n "$uri" ] || die "no Debian archive in this machine's apt configuration: add one, run apt-get update, and try again"

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+The emulator that a rig host runs in.
+
+A machine lives in a folder of its own: an overlay for each disk (the images are never written), its control socket, its
+serial log. It can be saved, with everything that runs inside it, and restored in seconds as often as wanted: a saved state
+is a folder with the memory and the overlays as they were, and a restored machine puts new overlays on top of those.
+"""
+
+import dataclasses
+import json
+import pathlib
+import shutil
+import socket
+import subprocess
+import time
+
+from . import process, qmp
+from .accelerator import QEMU
+
+
+@dataclasses.dataclass(frozen=True)
+class Shape:
+    """What a saved state must agree on with the machine that restores it."""
+
+    accelerator: object
+    kernel: pathlib.Path
+    initrd: pathlib.Path
+    cmdline: str
+    disks: tuple  # of raw image files, /dev/vda on
+    memory_mib: int = 3072
+    cpus: int = 2
+
+    def arguments(self):
+        return ["-M", "q35", *self.accelerator.arguments, "-smp", self.cpus, "-m", self.memory_mib, "-nodefaults",
+                "-no-user-config", "-display", "none", "-no-reboot",
+                "-kernel", self.kernel, "-initrd", self.initrd, "-append", self.cmdline,
+                "-device", "virtio-rng-pci", "-device", "virtio-net-pci,netdev=net,romfile=,mac=52:54:00:ca:44:01"]
+
+
+def free_port():
+    """A loopback port nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def overlay(path, backing, backing_format):
+    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", backing_format, "-b", backing, path], check=True)
+
+
+class Machine:
+    """One run of the emulator. forwards: {port inside: port on our loopback}; outside: may reach the real network."""
+
+    def __init__(self, shape, folder, forwards, outside=False, state=None):
+        self.shape, self.folder, self.forwards = shape, folder, forwards
+        self._outside = outside
+        self._disks = []
+        for number, disk in enumerate(shape.disks):
+            mine = folder / f"disk{number}.qcow2"
+            if state:
+                overlay(mine, state / f"disk{number}.qcow2", "qcow2")
+            else:
+                overlay(mine, disk, "raw")
+            self._disks.append(mine)
+        self._child = process.spawn(self._command(state), self.log)
+        try:
+            self.monitor = qmp.connect(folder / "qmp", self._child)
+            if state:
+                self._load(state)
+        except (OSError, qmp.Error) as error:
+            self.stop()
+            raise qmp.Error(f"{error}\n{self.log.read_text()}") from None
+        except BaseException:
+            self.stop()
+            raise
+
+    @property
+    def log(self):
+        return self.folder / "emulator.log"
+
+    @property
+    def serial(self):
+        return self.folder / "serial.log"
+
+    def _command(self, state):
+        network = "user,id=net" + ("" if self._outside else ",restrict=on")
+        for inside, mine in self.forwards.items():
+            network += f",hostfwd=tcp:127.0.0.1:{mine}-10.0.2.15:{inside}"
+        command = [QEMU, *self.shape.arguments(), "-netdev", network, "-serial", f"file:{self.serial}",
+                   "-qmp", f"unix:{self.folder / 'qmp'},server=on,wait=off"]
+        for number, disk in enumerate(self._disks):
+            command += ["-blockdev", f"driver=qcow2,node-name=disk{number},discard=unmap,detect-zeroes=unmap,"
+                        f"file.driver=file,file.filename={disk},cache.no-flush=on",
+                        "-device", f"virtio-blk-pci,drive=disk{number},id=vd{number}"]
+        return command + (["-incoming", "defer"] if state else [])
+
+    def alive(self):
+        return self._child.poll() is None
+
+    def _capable(self):
+        self.monitor.execute("migrate-set-capabilities",
+                             capabilities=[{"capability": name, "state": True} for name in ("mapped-ram", "multifd")])
+        self.monitor.execute("migrate-set-parameters", **{"multifd-channels": 2})
+
+    def _settle(self, wanted, timeout=120):
+        """Waits until a migration is done."""
+        deadline = time.monotonic() + timeout
+        while True:
+            status = self.monitor.execute("query-migrate").get("status")
+            if status == wanted:
+                return
+            if status in ("failed", "cancelled") or time.monotonic() > deadline:
+                raise qmp.Error(f"the emulator's state could not be carried over ({status})")
+            time.sleep(0.05)
+
+    def save(self, state):
+        """Stops the machine for good and leaves it, with its disks, in the new folder `state`."""
+        partial = state.with_name(state.name + ".partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        self.monitor.execute("stop")
+        self._capable()
+        self.monitor.execute("migrate", uri=f"file:{partial / 'memory'}")
+        self._settle("completed")
+        self.stop()
+        for disk in self._disks:
+            shutil.move(disk, partial / disk.name)
+        partial.rename(state)
+
+    def _load(self, state):
+        self._capable()
+        self.monitor.execute("migrate-incoming", uri=f"file:{state / 'memory'}")
+        self._settle("completed")
+        self.monitor.execute("cont")
+
+    def stop(self):
+        """Ends the emulator as a power cut would. The folder stays."""
+        process.end(self._child)
+
+    def __repr__(self):
+        return f"Machine({json.dumps(str(self.folder))})"

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+The host that tests and the demo start from: booted once, saved, and restored from then on.
+
+The saved state is named by all that went into it. With hardware KVM booting is quick and nothing is saved.
+"""
+
+import contextlib
+import fcntl
+import functools
+import hashlib
+import shutil
+import subprocess
+import sys
+
+from . import accelerator, image
+from .host import CACHE, Host
+from .machine import Shape
+
+# What every desktop in the host needs, made once before the host is saved: the guest's own kernel, out of its disk.
+PREPARE = """
+set -e
+test -c /dev/kvm || { echo "no /dev/kvm in the host; dmesg says:"; dmesg | grep -i -E 'kvm|svm|vmx'; exit 1; }
+mkdir -p /run/desktop /srv/guest /mnt
+mount -o ro,noload /dev/vdb /mnt
+cp /mnt/boot/vmlinuz-* /srv/guest/vmlinuz
+cp /mnt/boot/initrd.img-* /srv/guest/initrd.img
+umount /mnt
+"""
+
+
+def say(words):
+    print(f"==> {words}", file=sys.stderr, flush=True)
+
+
+@functools.cache
+def chosen_accelerator():
+    chosen = accelerator.choose()
+    say(f"the rig runs on {chosen.why}")
+    return chosen
+
+
+@functools.cache
+def images():
+    """(host image, guest image)"""
+    return image.find("host"), image.find("guest")
+
+
+def shape():
+    host_image, guest_image = images()
+    chosen = chosen_accelerator()
+    cmdline = host_image.cmdline
+    if chosen.emulated:
+        cmdline += " mitigations=off tsc=reliable"  # no neighbour to be protected from, and every trap costs
+    return Shape(chosen, host_image.kernel, host_image.initrd, cmdline, (host_image.disk, guest_image.disk))
+
+
+def state_key(wanted, *more):
+    version = subprocess.run([accelerator.QEMU, "--version"], stdout=subprocess.PIPE, check=True).stdout
+    parts = [*map(str, wanted.arguments()), *map(str, wanted.disks), version.decode(), PREPARE, *more]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
+
+
+@contextlib.contextmanager
+def locked(name):
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with open(CACHE / f"{name}.lock", "ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def boot(wanted, outside=False):
+    host = Host(wanted, images()[0].folder, outside=outside, say=say)
+    try:
+        host.run(PREPARE, timeout=120)
+    except BaseException:
+        host.close()
+        raise
+    return host
+
+
+def host(outside=False):
+    """A host with nothing running in it. outside: its desktops may reach the real network."""
+    wanted = shape()
+    if not wanted.accelerator.emulated:
+        return boot(wanted, outside)
+    state = CACHE / f"state-{state_key(wanted)}"
+    with locked("state"):
+        if not state.exists():
+            for old in CACHE.glob("state-*"):
+                shutil.rmtree(old, ignore_errors=True)
+            boot(wanted).save(state)
+    return Host(wanted, images()[0].folder, state, outside, say)
