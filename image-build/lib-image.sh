@@ -2,7 +2,7 @@
 # Making a Debian disk image without mounting anything: mmdebstrap fills a folder, mke2fs puts the folder into a raw file.
 # Sourced by image-build/guest and image-build/host after lib.sh. An image is a folder of the cache:
 #   disk.raw   one ext4 file system, no partition table, sparse
-#   vmlinuz initrd.img   the image's own kernel, for direct boot
+#   vmlinuz vmlinux initrd.img   the image's own kernel, packed (bzImage) and as the ELF file inside it, for direct boot
 #   cmdline    the kernel command line it boots with
 
 # Services that only make the start of a machine longer that lives for hours and is made anew.
@@ -10,7 +10,8 @@ image_masked=(apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scr
     systemd-networkd-wait-online.service systemd-pcrphase.service ldconfig.service systemd-hwdb-update.service
     systemd-binfmt.service proc-sys-fs-binfmt_misc.automount systemd-journal-catalog-update.service systemd-update-done.service
     systemd-journal-flush.service dev-hugepages.mount sys-kernel-debug.mount sys-kernel-tracing.mount
-    modprobe@efi_pstore.service getty@tty1.service keyboard-setup.service console-setup.service)
+    modprobe@efi_pstore.service modprobe@configfs.service kmod-static-nodes.service systemd-network-generator.service
+    systemd-udev-load-credentials.service systemd-remount-fs.service getty@tty1.service keyboard-setup.service console-setup.service)
 
 # image_find NAME SCRIPT FILE...: the image's folder in the cache, named by a hash of everything it is made from: its package
 # list, its overlay, its script, this file and FILE...; it is made when it is not there.
@@ -35,7 +36,8 @@ image_find() {
 image_inputs() {
     local name=$1 script=$2
     shift 2
-    cat -- "$CARREL_SOURCE/image-build/packages.$name" "$CARREL_SOURCE/image-build/lib-image.sh" "$script" "$@"
+    cat -- "$CARREL_SOURCE/image-build/packages.$name" "$CARREL_SOURCE/image-build/lib-image.sh" \
+        "$CARREL_SOURCE/image-build/extract-vmlinux" "$script" "$@"
     cd "$CARREL_SOURCE/image-build/$name.files"
     find . -type f -printf '%m %p\n' | LC_ALL=C sort
     find . -type f | LC_ALL=C sort | xargs -d '\n' cat --
@@ -59,7 +61,6 @@ image_bootstrap() {
         "deb [signed-by=$keyring] $CARREL_MIRROR $CARREL_SUITE-updates main"
     chroot "$root" systemctl mask --quiet "${image_masked[@]}"
     chroot "$root" systemctl set-default --quiet multi-user.target
-    echo '/dev/vda / ext4 rw,noatime 0 0' >"$root/etc/fstab"
     : >"$root/etc/machine-id" # each machine made from the image makes its own
 }
 
@@ -67,6 +68,8 @@ image_bootstrap() {
 image_pack() {
     local root=$1 folder=$2 size=$3
     cp "$root"/boot/vmlinuz-* "$folder/vmlinuz"
+    "$CARREL_SOURCE/image-build/extract-vmlinux" "$folder/vmlinuz" "$folder/vmlinux"
+    cp "$folder/vmlinux" "$root/boot/vmlinux" # for a host that has the disk and nothing else
     cp "$root"/boot/initrd.img-* "$folder/initrd.img"
     # Every block of a new file reads as zeroes, so nothing needs to be written, now or by the guest at its first mount.
     mke2fs -q -t ext4 -L carrel -m 0 -E lazy_itable_init=0,lazy_journal_init=0,assume_storage_prezeroed=1,root_owner=0:0 \

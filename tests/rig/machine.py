@@ -28,7 +28,7 @@ class Shape:
     initrd: pathlib.Path
     cmdline: str
     disks: tuple  # of raw image files, /dev/vda on
-    memory_mib: int = 3072
+    memory_mib: int = 4096
     cpus: int = 2
 
     def arguments(self):

@@ -24,6 +24,7 @@ test -c /dev/kvm || { echo "no /dev/kvm in the host; dmesg says:"; dmesg | grep 
 mkdir -p /run/desktop /srv/guest /mnt
 mount -o ro,noload /dev/vdb /mnt
 cp /mnt/boot/vmlinuz-* /srv/guest/vmlinuz
+cp /mnt/boot/vmlinux /srv/guest/vmlinux
 cp /mnt/boot/initrd.img-* /srv/guest/initrd.img
 umount /mnt
 """
