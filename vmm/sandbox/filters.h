@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The system calls each role may make; read by compile.c at build time only. */
+#pragma once
+
+#include "vmm/sandbox/sandbox.h"
+
+#include <stdint.h>
+
+/* A call, perhaps with one argument masked and compared. */
+typedef struct {
+    const char *name;  /* NULL ends a list */
+    unsigned argument; /* 1-based; 0: any arguments */
+    uint64_t mask, value;
+} FilterCall;
+
+extern const FilterCall *const sandbox_filter_calls[SANDBOX_N_ROLES][6]; /* lists, ended by NULL */
