@@ -39,7 +39,7 @@ def kind(request):
 def run(kind, tmp_path):
     """run(guest, machine, …): boots a guest, checks its results, returns the finished session."""
 
-    def start(guest, machine=None, **options):
-        return vmm.run(kind, guest, machine or vmm.Machine(), tmp_path, **options)
+    def start(guest, machine=None, append="", **options):
+        return vmm.run(kind, guest, machine or vmm.Machine(), tmp_path, append, **options)
 
     return start

@@ -47,6 +47,7 @@ class Machine:
     gpu_outputs: int = 1
     spice: pathlib.Path = None  # the Unix socket to listen on
     initrd: pathlib.Path = None
+    reboots: bool = False  # a reset starts the guest again; otherwise it ends the run
 
 
 class Failure(AssertionError):
@@ -133,8 +134,10 @@ class Qemu:
     def arguments(self, session, guest, append):
         m, folder = session.machine, session.folder
         a = [QEMU, "-M", "q35", "-accel", "kvm", "-cpu", "host", "-m", m.memory_mib, "-smp", m.cpus, "-nodefaults",
-             "-no-user-config", "-display", "none", "-serial", "stdio", "-no-reboot",
+             "-no-user-config", "-display", "none", "-serial", "stdio",
              "-qmp", f"unix:{folder}/control,server=on,wait=off", "-kernel", guest, "-append", append]
+        if not m.reboots:
+            a += ["-no-reboot"]
         virtio = "disable-legacy=on,packed=on"
         if m.initrd:
             a += ["-initrd", m.initrd]
@@ -241,7 +244,7 @@ def run(adapter, guest, machine, folder, append="", timeout=60, limit_mib=256, a
     """
     elf = adapter.build / "tests/guest" / f"guest-{guest}.elf"
     folder = pathlib.Path(folder)
-    session = Session(adapter, elf, machine, folder, append)
+    session = Session(adapter, elf, machine, folder, f"vmm={adapter.name} {append}")
     try:
         if during:
             during(session)

@@ -31,7 +31,7 @@ power_end(void)
     power_off();
     /* The VMM may need a moment to stop this processor; one that goes on for a second was not stopped. */
     clock_delay(SECONDS(1));
-    __asm__ volatile("lidt %0; int3" : : "m"(none));
+    __asm__ volatile("lidt %0; ud2" : : "m"(none));
     for (;;)
         cpu_pause();
 }

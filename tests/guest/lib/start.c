@@ -85,6 +85,12 @@ start_option_number(const char *key, uint64_t fallback)
     return text ? text_number(text) : fallback;
 }
 
+bool
+start_on_qemu(void)
+{
+    return strcmp(start_option("vmm", ""), "qemu") == 0;
+}
+
 void *
 pages_allocate(size_t n)
 {

@@ -38,6 +38,9 @@ void guest_main(void);
 const char *start_option(const char *key, const char *fallback);
 uint64_t start_option_number(const char *key, uint64_t fallback);
 
+/* Whether the harness runs the guest under QEMU, for the few places where QEMU is known to differ. */
+bool start_on_qemu(void);
+
 /* n pages of zeroes, physically contiguous, one to one. Never given back. */
 void *pages_allocate(size_t n);
 
