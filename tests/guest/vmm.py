@@ -34,9 +34,10 @@ class Disk:
 class Machine:
     memory_mib: int = 64
     cpus: int = 1
+    cpu: str = "host"  # or a baseline; QEMU is always given the host's
     rng: bool = False
     disks: list = dataclasses.field(default_factory=list)
-    network: pathlib.Path = None  # a listening Unix socket: frames with a 4-byte big-endian length before each
+    tap: str = None  # the name of a tap interface
     balloon: bool = False
     free_page_reporting: bool = False
     ports: dict = dataclasses.field(default_factory=dict)  # console port name -> a Unix socket the VMM listens on
@@ -150,8 +151,8 @@ class Qemu:
                   f"file.driver=file,file.filename={disk.path},file.aio=io_uring",
                   "-device", f"virtio-blk-pci,{virtio},drive=disk{i},id=dev{i},iothread=io{i},serial={disk.serial},"
                   f"num-queues={disk.queues}"]
-        if m.network:
-            a += ["-netdev", f"stream,id=net0,addr.type=unix,addr.path={m.network},server=off",
+        if m.tap:
+            a += ["-netdev", f"tap,id=net0,ifname={m.tap},script=no,downscript=no,vhost=off",
                   "-device", f"virtio-net-pci,{virtio},netdev=net0,mac=52:54:00:12:34:56"]
         if m.balloon:
             reporting = "on" if m.free_page_reporting else "off"
@@ -200,6 +201,9 @@ class Qemu:
     def resize_disk(self, session, index, size):
         self.qmp(session, "block_resize", **{"node-name": f"disk{index}", "size": size})
 
+    def screenshot(self, session, path):
+        self.qmp(session, "screendump", filename=str(path), format="png")
+
 
 class Carrel:
     """carrel-vmm, from a configuration file made for the run."""
@@ -212,6 +216,60 @@ class Carrel:
 
     def missing(self):
         return None if self.program.exists() else f"carrel-vmm is not built in {self.program.parent}"
+
+    def configuration(self, session, guest, append):
+        m = session.machine
+        groups = {
+            "desktop": {"name": "guest test", "memory": f"{m.memory_mib}M", "vcpus": m.cpus, "cpu": m.cpu,
+                        "balloon": m.balloon},
+            "boot": {"kernel": guest, "command-line": append},
+            "input": {"keyboard": m.keyboard, "tablet": m.tablet, "mouse": m.mouse},
+            "display": {"scanouts": m.gpu_outputs if m.gpu else 0},
+            "serial": {"output": "stdio"},
+            "control": {"socket": session.folder / "control"},
+        }
+        if m.initrd:
+            groups["boot"]["initrd"] = m.initrd
+        for i, disk in enumerate(m.disks):
+            group = groups[f"disk disk{i}"] = {"path": disk.path, "read-only": disk.read_only, "queues": disk.queues}
+            if disk.serial:
+                group["serial"] = disk.serial
+        if m.tap:
+            groups["net net0"] = {"backend": "tap", "tap": m.tap, "vhost": False, "mac": "52:54:00:12:34:56"}
+        for name, path in m.ports.items():
+            groups[f"port {name}"] = {"socket": path}
+        if m.spice:
+            groups["spice"] = {"socket": m.spice, "no-ticket": True}
+        return groups
+
+    def start(self, session, guest, append):
+        path = session.folder / "desktop.conf"
+        with open(path, "w") as file:
+            for name, keys in self.configuration(session, guest, append).items():
+                file.write(f"[{name}]\n")
+                for key, value in keys.items():
+                    file.write(f"{key}={str(value).lower() if isinstance(value, bool) else value}\n")
+        return spawn([self.program, "run", path], session)
+
+    def ctl(self, session, *verb):
+        done = subprocess.run([self.program, "ctl", session.folder / "control", *map(str, verb)],
+                              capture_output=True, text=True, timeout=30)
+        if done.returncode:
+            raise Failure(session.story(f"ctl {verb}: {done.stderr}"))
+        return done.stdout
+
+    def power_button(self, session):
+        self.ctl(session, "power-button")
+
+    def balloon(self, session, mib):
+        self.ctl(session, "balloon", mib)
+
+    def resize_disk(self, session, index, size):
+        os.truncate(session.machine.disks[index].path, size)
+        self.ctl(session, "resize", f"disk{index}")
+
+    def screenshot(self, session, path):
+        self.ctl(session, "screenshot", path)
 
 
 ADAPTERS = {"qemu": Qemu, "carrel": Carrel}

@@ -311,7 +311,14 @@ virtqueue_do(VirtQueue *queue, const VirtBuffer *buffers, unsigned n_readable, u
     if (id < 0)
         return -1;
     virtqueue_kick(queue);
-    return virtqueue_wait(queue, &length, SECONDS(2)) == id ? (int64_t)length : -1;
+    for (unsigned i = 0; i < 200; i++) {
+        int used = virtqueue_wait(queue, &length, MILLISECONDS(10));
+        if (used >= 0)
+            return used == id ? (int64_t)length : -1;
+        if (virtio_needs_reset(queue->device))
+            return -1;
+    }
+    return -1;
 }
 
 void

@@ -109,7 +109,10 @@ int virtqueue_used(VirtQueue *queue, uint32_t *length);
 /* The same, polling until timeout_ns has passed. */
 int virtqueue_wait(VirtQueue *queue, uint32_t *length, uint64_t timeout_ns);
 
-/* Adds one chain, kicks, and waits two seconds: the written length, or -1. Nothing else may be in flight. */
+/*
+ * Adds one chain, kicks, and waits: the written length, or -1 after two seconds or where the device needs a reset.
+ * Nothing else may be in flight.
+ */
 int64_t virtqueue_do(VirtQueue *queue, const VirtBuffer *buffers, unsigned n_readable, unsigned n_writable);
 
 /* Whether the device should interrupt for used chains; on after virtqueue_init(). */
