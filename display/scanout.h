@@ -32,7 +32,11 @@ typedef struct {
     uint32_t width_mm, height_mm; /* 0: unknown */
 } MonitorRequest;
 
-/* A viewer. All on the producer's thread unless said otherwise; all mandatory. */
+/*
+ * A viewer; all mandatory. Called one at a time, nearly always on the display thread; on a vCPU's when the guest resets the
+ * device, on the main thread when a saved desktop is loaded. A viewer holds no lock that these take while it calls a
+ * function of the Screen.
+ */
 typedef struct {
     /* A new surface (other pixels, size or format), or NULL: blank. Take a reference to keep it. Damages everything. */
     void (*surface)(void *viewer, unsigned scanout, Surface *surface);
@@ -47,8 +51,9 @@ typedef struct {
     void (*cursor_move)(void *viewer, unsigned scanout, int32_t x, int32_t y);
 } ViewerOps;
 
-/* The producer's ear. Any thread may call; mandatory. */
+/* The producer's ear; mandatory. */
 typedef struct {
+    /* The monitors of the whole desktop, by scanout; those beyond @n are off. Ignored where none is on. Any thread. */
     void (*monitors)(void *producer, const MonitorRequest *monitors, unsigned n);
 } ProducerOps;
 
@@ -57,7 +62,7 @@ void screen_free(Screen *screen);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Screen, screen_free)
 unsigned screen_n_scanouts(const Screen *screen);
 
-/* Producer's side: display thread. Setting a producer is for any thread; NULL ops: none. */
+/* Producer's side: one call at a time. Setting a producer is for any thread; NULL ops: none. */
 void screen_set_producer(Screen *screen, const ProducerOps *ops, void *producer);
 void screen_set_surface(Screen *screen, unsigned scanout, Surface *surface);
 void screen_damage(Screen *screen, unsigned scanout, const pixman_box32_t *box);
@@ -66,7 +71,7 @@ void screen_move_cursor(Screen *screen, unsigned scanout, int32_t x, int32_t y);
 
 /*
  * Viewer's side: any thread. Adding tells the viewer the present surfaces and cursors at once, before it returns, on the
- * calling thread; afterwards calls come from the producer's. Removing returns once no call is under way.
+ * calling thread; afterwards calls come as said above. Removing returns once no call is under way.
  */
 void screen_add_viewer(Screen *screen, const ViewerOps *ops, void *viewer);
 void screen_remove_viewer(Screen *screen, void *viewer);

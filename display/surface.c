@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Surfaces: one allocation holds the surface, its copy of the iovecs and their running starts, so that making one costs
- * one malloc and a row is found by one binary search.
+ * one malloc.
  */
 #include "display/surface.h"
 
-#include <string.h>
+#include "display/scatter.h"
 
 #define BYTES_PER_PIXEL 4
 
@@ -27,74 +27,40 @@ is_aligned(const void *pixel)
     return (uintptr_t)pixel % BYTES_PER_PIXEL == 0;
 }
 
-/* The iovec that holds byte @at of them all; @at is below their sum. */
-static size_t
-find_iovec(const Surface *surface, uint64_t at)
+static Scatter
+scattered(const Surface *surface)
 {
-    size_t low = 0, high = surface->n_iov;
-
-    while (high - low > 1) {
-        size_t middle = low + (high - low) / 2;
-        if (surface->iov_offsets[middle] <= at)
-            low = middle;
-        else
-            high = middle;
-    }
-    return low;
+    return (Scatter){.iov = surface->iov, .starts = surface->iov_offsets, .n = surface->n_iov};
 }
 
 /* Where @len bytes from byte @at on lie in one run, aligned for a pixel; else NULL. */
 static void *
 find_run(const Surface *surface, uint64_t at, uint64_t len)
 {
-    size_t i = find_iovec(surface, at);
-    uint64_t inside = at - surface->iov_offsets[i];
-
-    if (len > surface->iov[i].iov_len - inside)
-        return NULL;
-    uint8_t *run = (uint8_t *)surface->iov[i].iov_base + inside;
+    const Scatter scatter = scattered(surface);
+    void *run = scatter_run(&scatter, at, len);
     return is_aligned(run) ? run : NULL;
-}
-
-/* Copies the iovecs without the empty ones, which would make two of them start at the same byte. */
-static size_t
-copy_iovecs(struct iovec *to, uint64_t *offsets, const struct iovec *iov, size_t n_iov)
-{
-    size_t n = 0;
-    uint64_t start = 0;
-
-    for (size_t i = 0; i < n_iov; i++) {
-        if (iov[i].iov_len == 0)
-            continue;
-        to[n] = iov[i];
-        offsets[n] = start;
-        start += iov[i].iov_len;
-        n++;
-    }
-    return n;
 }
 
 Surface *
 surface_new(uint32_t width, uint32_t height, uint32_t stride, uint64_t start, pixman_format_code_t format,
             const struct iovec *iov, size_t n_iov, GDestroyNotify release, void *owner)
 {
-    uint64_t span, total = 0, end;
+    uint64_t span, total, end;
 
     if (!pixels_span(width, height, stride, &span) || PIXMAN_FORMAT_BPP(format) != 8 * BYTES_PER_PIXEL)
         return NULL;
-    for (size_t i = 0; i < n_iov; i++)
-        if (__builtin_add_overflow(total, (uint64_t)iov[i].iov_len, &total))
-            return NULL;
-    if (__builtin_add_overflow(start, span, &end) || end > total)
-        return NULL;
-
-    Surface *surface = g_try_malloc0(sizeof *surface + n_iov * (sizeof *iov + sizeof *surface->iov_offsets));
+    g_autofree Surface *surface = g_try_malloc0(sizeof *surface + n_iov * (sizeof *iov + sizeof *surface->iov_offsets));
     if (!surface)
         return NULL;
     struct iovec *copy = (struct iovec *)(surface + 1);
     surface->iov_offsets = (uint64_t *)(copy + n_iov);
     surface->iov = copy;
-    surface->n_iov = copy_iovecs(copy, surface->iov_offsets, iov, n_iov);
+    if (!scatter_pack(iov, n_iov, copy, surface->iov_offsets, &surface->n_iov, &total))
+        return NULL;
+    if (__builtin_add_overflow(start, span, &end) || end > total)
+        return NULL;
+
     surface->width = width;
     surface->height = height;
     surface->stride = stride;
@@ -104,7 +70,7 @@ surface_new(uint32_t width, uint32_t height, uint32_t stride, uint64_t start, pi
     surface->owner = owner;
     surface->linear = find_run(surface, start, span);
     g_atomic_ref_count_init(&surface->references);
-    return surface;
+    return g_steal_pointer(&surface);
 }
 
 Surface *
@@ -124,19 +90,6 @@ surface_unref(Surface *surface)
     g_free(surface);
 }
 
-static void
-gather(const Surface *surface, uint64_t at, uint8_t *to, size_t len)
-{
-    for (size_t i = find_iovec(surface, at); len; i++) {
-        uint64_t inside = at - surface->iov_offsets[i];
-        size_t n = MIN(len, surface->iov[i].iov_len - inside);
-        memcpy(to, (const uint8_t *)surface->iov[i].iov_base + inside, n);
-        to += n;
-        at += n;
-        len -= n;
-    }
-}
-
 const uint32_t *
 surface_row(const Surface *surface, uint32_t x, uint32_t y, uint32_t n, uint32_t *scratch)
 {
@@ -151,6 +104,7 @@ surface_row(const Surface *surface, uint32_t x, uint32_t y, uint32_t n, uint32_t
     const uint32_t *run = find_run(surface, surface->start + in_picture, len);
     if (run)
         return run;
-    gather(surface, surface->start + in_picture, (uint8_t *)scratch, len);
+    const Scatter scatter = scattered(surface);
+    scatter_read(&scatter, surface->start + in_picture, scratch, len);
     return scratch;
 }
