@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Opening a stream by name: "stdio", "file:PATH", "socket:PATH". */
+#include "vmm/board/listener.h"
 #include "vmm/board/stream_private.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 static bool
@@ -73,61 +72,15 @@ open_file(const char *where, const char *path, GMainContext *context, GError **e
     return stream_new_fds(-1, fd, context);
 }
 
-/* Nobody answers at the socket: whoever made it ended without removing it. */
-static bool
-is_stale(const struct sockaddr_un *address)
-{
-    g_autofd int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    return probe >= 0 && connect(probe, (const struct sockaddr *)address, sizeof(*address)) < 0 &&
-           errno == ECONNREFUSED;
-}
-
-static bool
-bind_socket(int fd, const char *where, const struct sockaddr_un *address, GError **error)
-{
-    struct stat status;
-
-    if (bind(fd, (const struct sockaddr *)address, sizeof(*address)) == 0)
-        return true;
-    if (errno != EADDRINUSE)
-        return fail(error, where, g_strerror(errno));
-    if (lstat(address->sun_path, &status) == 0 && !S_ISSOCK(status.st_mode)) {
-        errno = EEXIST;
-        return fail(error, where, "there is a file of that name that is not a socket");
-    }
-    if (!is_stale(address)) {
-        errno = EBUSY;
-        return fail(error, where, "another program listens there");
-    }
-    if (unlink(address->sun_path) < 0 || bind(fd, (const struct sockaddr *)address, sizeof(*address)) < 0)
-        return fail(error, where, g_strerror(errno));
-    return true;
-}
-
 static Stream *
 open_socket(const char *where, const char *path, GMainContext *context, GError **error)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    if (strlen(path) >= sizeof(address.sun_path)) {
-        errno = ENAMETOOLONG;
-        fail(error, where, "a socket's path has at most 107 bytes");
-        return NULL;
-    }
-    strcpy(address.sun_path, path);
-
-    g_autofd int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int fd = listener_new(path, error);
     if (fd < 0) {
-        fail(error, where, g_strerror(errno));
+        g_prefix_error(error, "cannot open %s: ", where);
         return NULL;
     }
-    if (!bind_socket(fd, where, &address, error))
-        return NULL;
-    if (listen(fd, 1) < 0) {
-        fail(error, where, g_strerror(errno));
-        unlink(path);
-        return NULL;
-    }
-    Stream *stream = stream_new_listener(g_steal_fd(&fd), context);
+    Stream *stream = stream_new_listener(fd, context);
     stream->socket_path = g_strdup(path);
     return stream;
 }

@@ -4,8 +4,8 @@
  * calls go straight to the desktop's ops, whose errors travel back as D-Bus errors with their sentence.
  */
 #include "vmm/control/server.h"
+#include "vmm/board/listener.h"
 #include "vmm/control/org.carrel.Vmm1.h"
-#include "vmm/control/socket.h"
 
 #include <gio/gunixfdlist.h>
 #include <glib/gstdio.h>
@@ -256,7 +256,7 @@ control_server_new(int fd, const char *name, const char *uuid, const ControlOps 
     g_autofd int owned = fd;
     bool listening;
 
-    if (!control_socket_check(owned, &listening)) {
+    if (!listener_check(owned, &listening)) {
         g_set_error(error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, "the control descriptor is not a stream socket");
         return NULL;
     }

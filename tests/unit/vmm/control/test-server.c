@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The control socket: real D-Bus over a real socket, calls in, signals out, bad peers shrugged off. */
+#include "vmm/board/listener.h"
 #include "vmm/control/org.carrel.Vmm1.h"
 #include "vmm/control/server.h"
-#include "vmm/control/socket.h"
 
 #include <fcntl.h>
 #include <gio/gunixfdlist.h>
@@ -10,7 +10,6 @@
 #include <glib/gstdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 typedef struct {
@@ -231,36 +230,6 @@ test_signals(Fixture *fixture, gconstpointer data)
 }
 
 static void
-test_sockets(void)
-{
-    g_autofree char *folder = g_dir_make_tmp("carrel-control-XXXXXX", NULL);
-    g_autofree char *path = g_build_filename(folder, "s", NULL);
-    g_autofree char *plain = g_build_filename(folder, "plain", NULL);
-    g_autoptr(GError) error = NULL;
-    struct stat st;
-
-    int fd = control_socket_listen(path, &error);
-    g_assert_no_error(error);
-    g_assert_cmpint(g_stat(path, &st), ==, 0);
-    g_assert_cmpint(st.st_mode & 0777, ==, 0600);
-    g_assert_cmpint(control_socket_listen(path, &error), ==, -1);
-    g_assert_error(error, G_IO_ERROR, G_IO_ERROR_ADDRESS_IN_USE);
-    g_clear_error(&error);
-    close(fd); /* what a killed process leaves behind */
-    fd = control_socket_listen(path, &error);
-    g_assert_no_error(error);
-    close(fd);
-
-    g_assert_true(g_file_set_contents(plain, "data", -1, NULL));
-    g_assert_cmpint(control_socket_listen(plain, &error), ==, -1);
-    g_assert_error(error, G_IO_ERROR, G_IO_ERROR_EXISTS);
-    g_assert_true(g_file_test(plain, G_FILE_TEST_IS_REGULAR));
-    g_unlink(path);
-    g_unlink(plain);
-    g_rmdir(folder);
-}
-
-static void
 test_wrong_descriptor(void)
 {
     g_autoptr(GError) error = NULL;
@@ -277,8 +246,7 @@ test_bad_peers(void)
     g_autofree char *folder = g_dir_make_tmp("carrel-control-XXXXXX", NULL);
     g_autofree char *path = g_build_filename(folder, "s", NULL);
     Desktop desktop = {0};
-    g_autoptr(ControlServer) server =
-        control_server_new(control_socket_listen(path, NULL), "Anna", "u", &ops, &desktop, NULL);
+    g_autoptr(ControlServer) server = control_server_new(listener_new(path, NULL), "Anna", "u", &ops, &desktop, NULL);
     g_autoptr(GSocketAddress) address = g_unix_socket_address_new(path);
     static const char *const words[] = {"GET / HTTP/1.0\r\n\r\n", "\0AUTH EXTERNAL 30\r\n", "", "\xff\xff\xff\xff"};
     GSocket *bad[G_N_ELEMENTS(words)];
@@ -307,7 +275,6 @@ main(int argc, char **argv)
     g_test_add("/control/calls", Fixture, NULL, set_up, test_calls, tear_down);
     g_test_add("/control/descriptors-and-errors", Fixture, NULL, set_up, test_descriptors_and_errors, tear_down);
     g_test_add("/control/signals", Fixture, NULL, set_up, test_signals, tear_down);
-    g_test_add_func("/control/sockets", test_sockets);
     g_test_add_func("/control/wrong-descriptor", test_wrong_descriptor);
     g_test_add_func("/control/bad-peers", test_bad_peers);
     return g_test_run();

@@ -2,7 +2,7 @@
 /*
  * Making Unix sockets that nobody else can have opened, and telling a live socket from one left behind.
  */
-#include "vmm/control/socket.h"
+#include "vmm/board/listener.h"
 
 #include <errno.h>
 #include <glib/gstdio.h>
@@ -40,12 +40,12 @@ clear_stale(const char *path, const struct sockaddr_un *address, GError **error)
     struct stat st;
 
     if (lstat(path, &st) == 0 && !S_ISSOCK(st.st_mode)) {
-        g_set_error(error, G_IO_ERROR, G_IO_ERROR_EXISTS, "%s: exists and is not a socket", path);
+        g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_EXIST, "%s: exists and is not a socket", path);
         return false;
     }
     if (somebody_listens(address)) {
-        g_set_error(error, G_IO_ERROR, G_IO_ERROR_ADDRESS_IN_USE,
-                    "%s: in use: another process listens there; stop it or choose another path", path);
+        g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_AGAIN,
+                    "%s: in use: another program listens there; stop it or choose another path", path);
         return false;
     }
     g_unlink(path);
@@ -53,12 +53,12 @@ clear_stale(const char *path, const struct sockaddr_un *address, GError **error)
 }
 
 int
-control_socket_listen(const char *path, GError **error)
+listener_new(const char *path, GError **error)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
 
     if (strlen(path) >= sizeof(address.sun_path)) {
-        g_set_error(error, G_IO_ERROR, G_IO_ERROR_FILENAME_TOO_LONG, "%s: a socket's path has at most %zu bytes", path,
+        g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_NAMETOOLONG, "%s: a socket's path has at most %zu bytes", path,
                     sizeof(address.sun_path) - 1);
         return -1;
     }
@@ -70,13 +70,13 @@ control_socket_listen(const char *path, GError **error)
         fd = bind_private(&address);
     }
     if (fd < 0)
-        g_set_error(error, G_IO_ERROR, g_io_error_from_errno(errno), "%s: cannot make the socket: %s", path,
+        g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(errno), "%s: cannot make the socket: %s", path,
                     g_strerror(errno));
     return fd;
 }
 
 bool
-control_socket_check(int fd, bool *listening)
+listener_check(int fd, bool *listening)
 {
     int type = 0, accepts = 0;
     socklen_t len = sizeof(int);
