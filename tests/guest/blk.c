@@ -318,7 +318,7 @@ test_resize(void)
     ok_equal(virtio_config64(&disk, CONFIG_CAPACITY), sectors, "resize: capacity at first");
     ok_equal(transfer(T_IN, sectors, data, SECTOR), S_IOERR, "resize: nothing past it");
     uint8_t generation = mmio_read8(disk.common + VIRTIO_COMMON_GENERATION);
-    signal_harness("resize %lu", 2 * sectors * SECTOR);
+    ask_harness("resize %lu", 2 * sectors * SECTOR);
     ok(interrupt_wait(vector, 0, SECONDS(10)), "resize: the configuration interrupt comes");
     ok_equal(virtio_config64(&disk, CONFIG_CAPACITY), 2 * sectors, "resize: capacity has doubled");
     ok(start_on_qemu() || mmio_read8(disk.common + VIRTIO_COMMON_GENERATION) != generation,

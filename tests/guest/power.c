@@ -66,7 +66,7 @@ test_button(void)
     port_write16(acpi.pm1a_event + 2, POWER_BUTTON);
     ok_equal(port_read16(acpi.pm1a_event + 2), POWER_BUTTON, "button: its event is enabled");
     io_apic_route(acpi.sci, vector, true, false);
-    signal_harness("press-power");
+    ask_harness("press-power");
     ok(interrupt_wait(vector, 0, SECONDS(10)), "button: an interrupt comes");
     ok(status & POWER_BUTTON, "button: and its cause is the button");
     ok(!(port_read16(acpi.pm1a_event) & POWER_BUTTON), "button: the cause is cleared by writing it");

@@ -9,3 +9,8 @@ BOUND = 96
 
 def test_virtqueue(run):
     run("hostile", Machine(rng=True, cpus=2), limit_mib=BOUND, timeout=120)
+
+
+def test_gpu(run):
+    # Pictures may take what the configuration allows by default.
+    run("hostile_gpu", Machine(gpu=True), limit_mib=256 + BOUND, timeout=180)

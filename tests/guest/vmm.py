@@ -4,7 +4,7 @@ Runs a micro guest in a VMM and judges what it said.
 
 A Machine says what hardware the guest wants; an adapter turns that into a command for one VMM. The guest prints TAP on
 its first serial port. Lines that begin with "@ " ask the harness to do something (press the power button, send a key);
-the test gives a function for each. A run passes when every result is ok, the plan is whole, the VMM ends with status 0
+the test gives a function for each, and the guest is sent a line end once it has run. A run passes when every result is ok, the plan is whole, the VMM ends with status 0
 in time, and its memory stayed below the limit.
 """
 
@@ -102,21 +102,26 @@ class Session:
                     self.lines.append(text)
                     yield text
 
+    def answer(self):
+        self.process.stdin.write(b"\n")
+        self.process.stdin.flush()
+
     def story(self, reason):
         log = self.folder / "vmm.log"
-        said = log.read_text(errors="replace") if log.exists() else ""
+        said = log.read_text(errors="replace")[-4000:] if log.exists() else ""
         return "\n".join([reason, *self.lines[-200:], "-- the VMM's own words:", said])
 
     def end(self):
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGKILL)
         self.process.wait()
+        self.process.stdin.close()
         self.process.stdout.close()
 
 
 def spawn(arguments, session, pass_fds=()):
     with open(session.folder / "vmm.log", "wb") as log:
-        return subprocess.Popen([str(a) for a in arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        return subprocess.Popen([str(a) for a in arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                 stderr=log, pass_fds=pass_fds)
 
 
@@ -166,9 +171,7 @@ class Qemu:
             if wanted:
                 a += ["-device", f"virtio-{device}-pci,{virtio}"]
         if m.gpu:
-            a += ["-object", f"memory-backend-memfd,id=ram,size={m.memory_mib}M,share=on", "-machine",
-                  "memory-backend=ram", "-device",
-                  f"virtio-gpu-pci,{virtio},max_outputs={m.gpu_outputs},edid=on,blob=on"]
+            a += ["-device", f"virtio-gpu-pci,{virtio},id=gpu,max_outputs={m.gpu_outputs},edid=on"]
         if m.spice:
             a += ["-spice", f"unix=on,addr={m.spice},disable-ticketing=on"]
         return a
@@ -201,8 +204,8 @@ class Qemu:
     def resize_disk(self, session, index, size):
         self.qmp(session, "block_resize", **{"node-name": f"disk{index}", "size": size})
 
-    def screenshot(self, session, path):
-        self.qmp(session, "screendump", filename=str(path), format="png")
+    def screenshot(self, session, path, monitor=0):
+        self.qmp(session, "screendump", filename=str(path), format="png", device="gpu", head=monitor)
 
 
 class Carrel:
@@ -268,8 +271,8 @@ class Carrel:
         os.truncate(session.machine.disks[index].path, size)
         self.ctl(session, "resize", f"disk{index}")
 
-    def screenshot(self, session, path):
-        self.ctl(session, "screenshot", path)
+    def screenshot(self, session, path, monitor=0):
+        self.ctl(session, "screenshot", path, monitor)
 
 
 ADAPTERS = {"qemu": Qemu, "carrel": Carrel}
@@ -312,6 +315,7 @@ def run(adapter, guest, machine, folder, append="", timeout=60, limit_mib=256, a
                 if word not in (actions or {}):
                     raise Failure(session.story(f"the guest asks for '{word}', which this test does not offer"))
                 actions[word](session, rest)
+                session.answer()
         try:
             session.process.wait(10)
         except subprocess.TimeoutExpired:

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Formatted text to the 16550. */
 #include "console.h"
+#include "clock.h"
 #include "cpu.h"
 
 #define COM1 0x3f8
 #define COM1_LINE_CONTROL (COM1 + 3)
 #define COM1_LINE_STATUS (COM1 + 5)
+#define LINE_STATUS_DATA 0x01
 #define LINE_STATUS_HOLDING_EMPTY 0x20
 #define FIFO_SIZE 16
 
@@ -34,6 +36,19 @@ console_put(char c)
     }
     fifo_room--;
     port_write8(COM1, c);
+}
+
+char
+console_get(uint64_t timeout_ns)
+{
+    uint64_t deadline = clock_ns() + timeout_ns;
+
+    while (!(port_read8(COM1_LINE_STATUS) & LINE_STATUS_DATA)) {
+        if (clock_ns() > deadline)
+            return 0;
+        cpu_pause();
+    }
+    return port_read8(COM1);
 }
 
 static void

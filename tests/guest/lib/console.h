@@ -6,12 +6,16 @@
 #define GUEST_CONSOLE_H
 
 #include <stdarg.h>
+#include <stdint.h>
 
 /* 115200 8N1, FIFOs on, interrupts off. */
 void console_init(void);
 
 /* One byte, unchanged. */
 void console_put(char c);
+
+/* Waits for a byte and returns it; 0 after timeout_ns. */
+char console_get(uint64_t timeout_ns);
 
 /*
  * %d %i %u %x %c %s %p %%, with l, ll and z for 64-bit values, a minimum width and zero padding ("%08x").

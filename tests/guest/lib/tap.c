@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Numbers the results and prints them. */
 #include "tap.h"
+#include "clock.h"
 #include "console.h"
+#include "interrupt.h"
 
 static unsigned n_results;
 
@@ -64,7 +66,7 @@ note(const char *format, ...)
 }
 
 void
-signal_harness(const char *format, ...)
+ask_harness(const char *format, ...)
 {
     va_list arguments;
 
@@ -72,6 +74,8 @@ signal_harness(const char *format, ...)
     line("@ ", format, arguments);
     console_printf("\n");
     va_end(arguments);
+    if (!console_get(SECONDS(30)))
+        panic("the harness does not answer");
 }
 
 void

@@ -16,8 +16,11 @@ void skip(const char *reason, const char *format, ...) __attribute__((format(pri
 /* A remark line. */
 void note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* A line for the harness to act on, such as "press-power": printed as "@ press-power". */
-void signal_harness(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/*
+ * Asks the harness to do something, such as "press-power", by a line "@ press-power", and waits for its answer: a byte on
+ * the serial port once it is done. Ends the guest when no answer comes in 30 seconds.
+ */
+void ask_harness(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* The plan; the last thing a test says. */
 void tap_done(void);
