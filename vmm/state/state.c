@@ -109,6 +109,10 @@ save_field(const StateField *field, uint8_t *place, GByteArray *to)
         for (size_t i = 0; i < field->count; i++)
             state_save(field->table, place + i * field->size, to);
         break;
+    case STATE_KIND_OBJECT:
+        append_uint(to, field->table->version, 2);
+        state_save(field->table, *(void **)place, to);
+        break;
     case STATE_KIND_LIST: {
         GPtrArray *list = *(GPtrArray **)place;
         append_uint(to, field->table->version, 2);
@@ -192,6 +196,14 @@ load_array(const StateTable *table, const StateField *field, uint8_t *place, Rea
 }
 
 static bool
+load_object(const StateTable *table, const StateField *field, void *object, Reader *reader, GError **error)
+{
+    uint16_t version;
+    return take_version(table, field, reader, &version, error) &&
+           load_fields(field->table, object, version, reader, error);
+}
+
+static bool
 load_list(const StateTable *table, const StateField *field, GPtrArray **place, Reader *reader, GError **error)
 {
     uint16_t version;
@@ -257,6 +269,8 @@ load_field(const StateTable *table, const StateField *field, uint8_t *place, Rea
         return load_buffer(table, field, (GByteArray **)place, reader, error);
     case STATE_KIND_ARRAY:
         return load_array(table, field, place, reader, error);
+    case STATE_KIND_OBJECT:
+        return load_object(table, field, *(void **)place, reader, error);
     case STATE_KIND_LIST:
         return load_list(table, field, (GPtrArray **)place, reader, error);
     case STATE_KIND_END:

@@ -43,6 +43,7 @@ typedef enum {
     STATE_KIND_BYTES,  /* an array of bytes inside the struct */
     STATE_KIND_BUFFER, /* a heap buffer: GByteArray *, NULL or up to .max bytes */
     STATE_KIND_ARRAY,  /* an array inside the struct, each element by .table */
+    STATE_KIND_OBJECT, /* a pointer to an object that exists already, by .table */
     STATE_KIND_LIST,   /* a GPtrArray * of heap objects, up to .max, each by .table (its .create makes them) */
 } StateKind;
 
@@ -54,7 +55,7 @@ typedef struct {
     size_t size;             /* bytes of the field or of one element */
     size_t count;            /* elements (ARRAY) */
     size_t max;              /* bytes (BUFFER) or objects (LIST) accepted when loading */
-    const StateTable *table; /* of an element (ARRAY, LIST) */
+    const StateTable *table; /* of an element (ARRAY, LIST) or the object (OBJECT) */
 } StateField;
 
 struct StateTable {
@@ -87,6 +88,9 @@ struct StateTable {
      .size = sizeof(((T *)0)->m[0]),     \
      .count = G_N_ELEMENTS(((T *)0)->m), \
      .table = (t)}
+/* One struct inside the struct. */
+#define STATE_STRUCT(T, m, s, t) STATE_FIELD_(T, m, s, ARRAY, .count = 1, .table = (t))
+#define STATE_OBJECT(T, m, s, t) STATE_FIELD_(T, m, s, OBJECT, .table = (t))
 #define STATE_LIST(T, m, s, t, limit) STATE_FIELD_(T, m, s, LIST, .table = (t), .max = (limit))
 #define STATE_END {.kind = STATE_KIND_END}
 

@@ -15,6 +15,8 @@ typedef struct {
     uint8_t raw[3];
     GByteArray *buffer;
     Wheel wheels[2];
+    Wheel spare;
+    Wheel *lent;
     GPtrArray *list;
     uint32_t later; /* came with version 2 */
 } Cart;
@@ -48,6 +50,8 @@ static const StateField cart_fields[] = {
     STATE_BUFFER(Cart, buffer, 1, 16),
     STATE_ARRAY(Cart, wheels, 1, &wheel_table),
     STATE_LIST(Cart, list, 1, &wheel_table, 3),
+    STATE_STRUCT(Cart, spare, 1, &wheel_table),
+    STATE_OBJECT(Cart, lent, 1, &wheel_table),
     STATE_UINT(Cart, later, 2),
     STATE_END,
 };
@@ -57,7 +61,7 @@ static const StateTable cart_table = {
 static void
 cart_init(Cart *cart)
 {
-    *cart = (Cart){.list = g_ptr_array_new_with_free_func(g_free), .later = 7};
+    *cart = (Cart){.list = g_ptr_array_new_with_free_func(g_free), .lent = wheel_create(), .later = 7};
 }
 
 static void
@@ -65,6 +69,7 @@ cart_finish(Cart *cart)
 {
     g_ptr_array_unref(cart->list);
     g_clear_pointer(&cart->buffer, g_byte_array_unref);
+    g_free(cart->lent);
 }
 
 /* A cart with something in every field, as bytes. */
@@ -82,6 +87,8 @@ saved_cart(void)
     cart.wheels[1].id = 0x1234;
     g_ptr_array_add(cart.list, wheel_create());
     ((Wheel *)cart.list->pdata[0])->id = 42;
+    cart.spare.id = 5;
+    cart.lent->id = 6;
     cart.later = 0xfeed;
     GByteArray *bytes = g_byte_array_new();
     state_save(&cart_table, &cart, bytes);
@@ -117,6 +124,8 @@ test_round_trip(void)
     g_assert_cmpuint(cart.wheels[1].id, ==, 0x1234);
     g_assert_cmpuint(cart.list->len, ==, 1);
     g_assert_cmpuint(((Wheel *)cart.list->pdata[0])->id, ==, 42);
+    g_assert_cmpuint(cart.spare.id, ==, 5);
+    g_assert_cmpuint(cart.lent->id, ==, 6);
     g_assert_cmpuint(cart.later, ==, 0xfeed);
     cart_finish(&cart);
 }
