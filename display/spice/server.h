@@ -2,7 +2,8 @@
 /*
  * The desktop's SPICE server: display, cursor, inputs, main channel and the agent's port, on libspice-server.
  *
- * Owner: the main thread (spice-server's core interface runs on the main loop; its display worker is a thread of its own).
+ * Owner: the main thread (spice-server's core interface runs on the main loop; each scanout's display worker is a thread of
+ * its own). One per process.
  */
 #pragma once
 
@@ -12,19 +13,27 @@
 
 typedef struct SpiceDisplay SpiceDisplay;
 
+typedef enum {
+    SPICE_COMPRESSION_AUTO, /* as it is to a Unix socket's peer, LZ4 to a TCP peer */
+    SPICE_COMPRESSION_OFF,
+    SPICE_COMPRESSION_LZ4,
+    SPICE_COMPRESSION_QUIC,
+    SPICE_COMPRESSION_GLZ,
+    SPICE_COMPRESSION_LZ,
+} SpiceCompression;
+
 typedef struct {
-    int listen_fd;         /* a listening Unix or loopback TCP socket, owned by the server; -1: see below */
-    const char *unix_path; /* or a socket path to make (mode 0600; an existing one is an error) */
-    const char *address;   /* or a TCP address, loopback only, with … */
-    uint16_t port;
+    int listen_fd;        /* a listening Unix or loopback TCP socket, owned by the server from here on */
     const char *ticket;   /* the first password; NULL: nobody may connect until one is set, unless … */
     bool no_ticket;       /* anyone who reaches the socket may connect */
     bool several_clients; /* one client does not displace another */
-    const char *name;     /* of the desktop, shown by clients */
+    const char *name;     /* of the desktop, shown by clients; NULL: none */
     const uint8_t *uuid;  /* 16 bytes, or NULL */
+    const char *gpu;      /* where the guest finds its graphics card: "pci/0000/01.0"; NULL: not told to its agent */
+    SpiceCompression compression;
 } SpiceDisplayOptions;
 
-/* Told on the main thread. */
+/* Told on the main thread, once a client, however many channels it opens. @peer is for people. */
 typedef struct {
     void (*client_connected)(void *user, const char *peer, uint64_t client);
     void (*client_disconnected)(void *user, const char *peer, uint64_t client);
@@ -34,8 +43,21 @@ typedef struct {
     VirtioDevice *keyboard, *tablet, *mouse; /* NULL: none */
 } SpiceDisplayInputs;
 
+/*
+ * A listening TCP socket on a loopback address ("127.0.0.1", "::1"; others are an error), for SpiceDisplayOptions. Before
+ * the sandbox, which has a network of its own. Unix sockets are made by listener_new().
+ */
+int spice_display_listen(const char *address, uint16_t port, GError **error);
+/* The words auto, off, lz4, quic, glz, lz. */
+bool spice_compression_parse(const char *word, SpiceCompression *compression);
+
+/*
+ * Starts serving on the calling thread's default main context. Starts threads: after the sandbox was entered and no fork()
+ * follows. @events may be NULL; the rest is used until the display is freed.
+ */
 SpiceDisplay *spice_display_new(const SpiceDisplayOptions *options, Screen *screen, const SpiceDisplayInputs *inputs,
                                 const SpiceDisplayEvents *events, void *user, GError **error);
+/* Drops all clients and joins the workers. Before the screen and the devices are freed. */
 void spice_display_free(SpiceDisplay *display);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(SpiceDisplay, spice_display_free)
 
@@ -43,6 +65,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(SpiceDisplay, spice_display_free)
 void spice_display_attach_agent(SpiceDisplay *display, VirtioDevice *console);
 /* Sets the password for the next connections, valid @seconds (0: for good); NULL: nobody may connect. */
 bool spice_display_set_ticket(SpiceDisplay *display, const char *ticket, unsigned seconds, GError **error);
-/* The guest runs or is paused: stops or resumes the display worker and the inputs. */
+/*
+ * The guest runs or is paused. While it is paused its devices get no input, and the agent's port is still; keys let go
+ * meanwhile are let go when it runs again. Clients may come and go, and see the last picture.
+ */
 void spice_display_set_running(SpiceDisplay *display, bool running);
 unsigned spice_display_n_clients(const SpiceDisplay *display);

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Who is connected: takes connections from the listening socket to spice-server, and makes clients of its channels.
+ *
+ * A client opens a connection for each channel; the first is the main channel's, and the client is there as long as that
+ * one. A connection that has not said within LINK_SECONDS which channel it wants to be is closed, and there are never more
+ * than MAX_LINKING of them: whoever reaches the socket may stall or send garbage.
+ *
+ * Owner: the main thread.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <glib.h>
+#include <spice.h>
+
+typedef struct Clients Clients;
+
+/* All mandatory. */
+typedef struct {
+    void (*connected)(void *user, const char *peer, uint64_t client);
+    void (*disconnected)(void *user, const char *peer, uint64_t client);
+    /* The number of clients that have display channel @id. */
+    void (*watching)(void *user, unsigned id, unsigned n);
+} ClientsOps;
+
+/*
+ * @compress_unix: send compressed pictures to peers of a Unix socket too. Takes @listen_fd. Nothing is accepted before
+ * clients_start().
+ */
+Clients *clients_new(int listen_fd, bool compress_unix, const ClientsOps *ops, void *user);
+void clients_start(Clients *clients, SpiceServer *server);
+/* Before the server is destroyed: accepts no more. */
+void clients_stop(Clients *clients);
+/* After the server is destroyed, and with it all connections. */
+void clients_free(Clients *clients);
+
+/* From the core interface. */
+void clients_channel_event(Clients *clients, int event, SpiceChannelEventInfo *info);
+unsigned clients_count(const Clients *clients);

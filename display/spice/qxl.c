@@ -1,0 +1,700 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A QXL device for one scanout.
+ *
+ * The primary surface is spice-server's own picture of the scanout. It has the size of the scanout's surface; changing it
+ * makes the worker wait for clients in the middle of a message, for many seconds in the worst case, so it is always asked
+ * for asynchronously, one step at a time:
+ *
+ *     NONE → (create) CREATING → SHOWN → (another size, or none) → DESTROYING → NONE → …
+ *
+ * Another surface of the same size, as page flipping makes them, is only a new place to read from.
+ *
+ * A frame is: draws of the changed boxes; a receipt (see command.h), whose return says that the frame was sent; and, when
+ * spice-server holds on to more pixels than makes sense, an update, which makes it let go of them.
+ */
+#include "display/spice/qxl.h"
+
+#include <string.h>
+#include <sys/mman.h>
+
+#include "display/spice/command.h"
+#include "display/spice/cursor.h"
+#include "display/spice/picture.h"
+#include "display/spice/pixels.h"
+
+/* Frames handed out and not yet sent. With one, a client that is slow gets fresh pictures, not old ones. */
+#define MAX_FRAMES 1
+/* Boxes of a frame: each is a message of about 100 bytes more; spice-server stops asking at 50 unsent ones. */
+#define MAX_BOXES 32
+/* Draws spice-server may hold on to because nothing covers them yet: looking through them takes time for each new one. */
+#define MAX_HELD 64
+/* Larger scanouts (8K is 33 million pixels) are shown black: their memory would be the guest's to choose. */
+#define MAX_PIXELS (32u << 20)
+
+typedef enum { PRIMARY_NONE, PRIMARY_CREATING, PRIMARY_SHOWN, PRIMARY_DESTROYING } Primary;
+typedef enum { STEP_NONE, STEP_CREATE, STEP_DESTROY } Step;
+enum { COOKIE_CREATE = 1, COOKIE_DESTROY };
+
+/* One box of a frame. */
+typedef struct Frame Frame;
+typedef struct {
+    DrawCommand draw;
+    Frame *frame;
+} FrameBox;
+
+/* Boxes that share their pixels' memory; freed with the last of them. */
+struct Frame {
+    Qxl *qxl;
+    void *pixels;
+    unsigned n_held;
+    FrameBox boxes[];
+};
+
+struct Qxl {
+    QXLInstance instance;
+    SpiceServer *server;
+    QxlMonitorsWanted monitors;
+    void *monitors_user;
+    QxlCursor *cursor;
+
+    GMutex lock; /* covers what follows, up to the next comment */
+    Primary primary;
+    Surface *surface; /* to be shown; of the primary's size while frames are made */
+    TileGrid grid;    /* of the primary */
+    uint64_t *marked; /* tiles that may have changed */
+    bool any_marked;
+    bool watched;  /* a client is there, or its channel is being set up */
+    bool let_go;   /* the last client left: spice-server has not been asked to let go of everything yet */
+    unsigned sent; /* frames in flight */
+
+    /* the worker's */
+    Picture *picture;
+    uint64_t *taken; /* the marked tiles of the frame under construction */
+    void *canvas;    /* the primary's pixels, spice-server's picture of what was drawn */
+    size_t canvas_bytes;
+    PixelPool pool;
+    unsigned n_held; /* draws not given back */
+    QXLCommandExt queue[MAX_BOXES + 4];
+    unsigned queued, next;
+    bool has_receipt_surface;
+    Command receipt_surface;
+    uint32_t receipt_pixel;
+};
+
+static Qxl *
+qxl_of(QXLInstance *instance)
+{
+    return (Qxl *)((char *)instance - offsetof(Qxl, instance));
+}
+
+/* ---- the primary surface ---- */
+
+static void
+unmap(void *pixels)
+{
+    struct iovec *iov = pixels;
+    munmap(iov->iov_base, iov->iov_len);
+    g_free(iov);
+}
+
+/* A black surface: pages of it that are only read all are the kernel's one zero page. NULL: no memory. */
+static Surface *
+black_surface(uint32_t width, uint32_t height)
+{
+    size_t bytes = (size_t)width * height * 4;
+    void *pixels = mmap(NULL, bytes, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (pixels == MAP_FAILED)
+        return NULL;
+    struct iovec *iov = g_new(struct iovec, 1);
+    *iov = (struct iovec){pixels, bytes};
+    Surface *surface = surface_new(width, height, width * 4, 0, PIXMAN_x8r8g8b8, iov, 1, unmap, iov);
+    if (!surface)
+        unmap(iov);
+    return surface;
+}
+
+static bool
+fits(const Qxl *qxl)
+{
+    return qxl->surface && qxl->surface->width == qxl->grid.width && qxl->surface->height == qxl->grid.height;
+}
+
+/* Frames can be made. Lock held. */
+static bool
+is_showing(const Qxl *qxl)
+{
+    return qxl->primary == PRIMARY_SHOWN && fits(qxl);
+}
+
+static void
+free_primary(Qxl *qxl)
+{
+    g_clear_pointer(&qxl->picture, picture_free);
+    g_clear_pointer(&qxl->marked, g_free);
+    g_clear_pointer(&qxl->taken, g_free);
+    if (qxl->canvas)
+        munmap(g_steal_pointer(&qxl->canvas), qxl->canvas_bytes);
+}
+
+/* Memory for a primary of the surface's size. Lock held. */
+static bool
+make_primary(Qxl *qxl)
+{
+    uint32_t width = qxl->surface->width, height = qxl->surface->height;
+    void *canvas;
+
+    tile_grid_init(&qxl->grid, width, height);
+    qxl->canvas_bytes = (size_t)width * height * 4;
+    canvas = mmap(NULL, qxl->canvas_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (canvas == MAP_FAILED)
+        return false;
+    qxl->canvas = canvas;
+    qxl->picture = picture_new(width, height);
+    qxl->marked = g_try_new0(uint64_t, tile_set_words(&qxl->grid));
+    qxl->taken = g_try_new0(uint64_t, tile_set_words(&qxl->grid));
+    return qxl->picture && qxl->marked && qxl->taken;
+}
+
+/* What the primary needs next. Lock held. */
+static Step
+next_step(Qxl *qxl)
+{
+    if (qxl->primary == PRIMARY_NONE && qxl->surface) {
+        if (!make_primary(qxl)) {
+            free_primary(qxl); /* no memory: the scanout stays dark until its surface changes */
+            return STEP_NONE;
+        }
+        qxl->primary = PRIMARY_CREATING;
+        return STEP_CREATE;
+    }
+    if (qxl->primary == PRIMARY_SHOWN && !fits(qxl)) {
+        qxl->primary = PRIMARY_DESTROYING;
+        return STEP_DESTROY;
+    }
+    return STEP_NONE;
+}
+
+/* @watched: fresh pages are zero, so that nobody need touch them; but clients would be sent them as a first picture. */
+static void
+create(Qxl *qxl, bool watched)
+{
+    QXLDevSurfaceCreate surface = {
+        .width = qxl->grid.width,
+        .height = qxl->grid.height,
+        .stride = (int32_t)qxl->grid.width * 4,
+        .format = SPICE_SURFACE_FMT_32_xRGB,
+        .mouse_mode = TRUE, /* clients draw the cursor */
+        .type = QXL_SURF_TYPE_PRIMARY,
+        .flags = watched ? 0 : QXL_SURF_FLAG_KEEP_DATA,
+        .mem = (uintptr_t)qxl->canvas,
+    };
+    spice_qxl_create_primary_surface_async(&qxl->instance, PRIMARY_SURFACE, &surface, COOKIE_CREATE);
+}
+
+/* Any thread; the lock is not held. */
+static void
+take_step(Qxl *qxl)
+{
+    g_mutex_lock(&qxl->lock);
+    Step step = next_step(qxl);
+    bool watched = qxl->watched;
+    g_mutex_unlock(&qxl->lock);
+
+    if (step == STEP_CREATE)
+        create(qxl, watched);
+    else if (step == STEP_DESTROY)
+        spice_qxl_destroy_primary_surface_async(&qxl->instance, PRIMARY_SURFACE, COOKIE_DESTROY);
+}
+
+/* Lock held. */
+static void
+mark_all(Qxl *qxl)
+{
+    tile_set_fill(&qxl->grid, qxl->marked);
+    qxl->any_marked = true;
+}
+
+/* Worker. */
+static void
+async_complete(QXLInstance *instance, uint64_t cookie)
+{
+    Qxl *qxl = qxl_of(instance);
+
+    g_mutex_lock(&qxl->lock);
+    if (cookie == COOKIE_DESTROY) {
+        qxl->primary = PRIMARY_NONE;
+        free_primary(qxl);
+    } else {
+        qxl->primary = PRIMARY_SHOWN;
+        mark_all(qxl);
+        qxl_cursor_resend(qxl->cursor); /* spice-server forgets it with the primary */
+    }
+    g_mutex_unlock(&qxl->lock);
+    take_step(qxl);
+}
+
+/* ---- the producer's side ---- */
+
+/* The picture the scanout shows: the first one is never without, once it had one. Lock held; a new reference or NULL. */
+static Surface *
+surface_to_show(const Qxl *qxl, Surface *surface)
+{
+    if (surface && (uint64_t)surface->width * surface->height <= MAX_PIXELS)
+        return surface_ref(surface);
+    if (qxl->instance.id == 0 && qxl->surface)
+        return black_surface(qxl->surface->width, qxl->surface->height);
+    return NULL;
+}
+
+void
+qxl_set_surface(Qxl *qxl, Surface *surface)
+{
+    bool wake = false;
+
+    g_mutex_lock(&qxl->lock);
+    g_autoptr(Surface) old = qxl->surface;
+    qxl->surface = surface_to_show(qxl, surface);
+    if (is_showing(qxl)) {
+        mark_all(qxl);
+        wake = qxl->watched && qxl->sent < MAX_FRAMES;
+    }
+    g_mutex_unlock(&qxl->lock);
+
+    take_step(qxl);
+    if (wake)
+        spice_qxl_wakeup(&qxl->instance);
+}
+
+void
+qxl_damage(Qxl *qxl, const pixman_box32_t *box)
+{
+    bool wake = false;
+
+    g_mutex_lock(&qxl->lock);
+    if (qxl->watched && is_showing(qxl)) {
+        tile_set_add_box(&qxl->grid, qxl->marked, box);
+        qxl->any_marked = true;
+        wake = qxl->sent < MAX_FRAMES; /* else the receipt wakes */
+    }
+    g_mutex_unlock(&qxl->lock);
+    if (wake)
+        spice_qxl_wakeup(&qxl->instance);
+}
+
+static void
+wake_if_watched(Qxl *qxl)
+{
+    g_mutex_lock(&qxl->lock);
+    bool wake = qxl->watched;
+    g_mutex_unlock(&qxl->lock);
+    if (wake)
+        spice_qxl_wakeup(&qxl->instance);
+}
+
+void
+qxl_set_cursor(Qxl *qxl, const CursorImage *image)
+{
+    qxl_cursor_set(qxl->cursor, image);
+    wake_if_watched(qxl);
+}
+
+void
+qxl_move_cursor(Qxl *qxl, int32_t x, int32_t y)
+{
+    qxl_cursor_move(qxl->cursor, x, y);
+    wake_if_watched(qxl);
+}
+
+/* ---- the worker's side ---- */
+
+static void
+enqueue(Qxl *qxl, const Command *command, uint32_t type)
+{
+    g_assert(qxl->queued < G_N_ELEMENTS(qxl->queue));
+    qxl->queue[qxl->queued++] = command_hand_out(command, type);
+}
+
+static void
+free_command(Command *command)
+{
+    g_free(command);
+}
+
+static void
+enqueue_update(Qxl *qxl, uint32_t surface, uint32_t width, uint32_t height)
+{
+    Command *update = g_new(Command, 1);
+
+    update->done = free_command;
+    command_init_update(update, surface, width, height);
+    enqueue(qxl, update, QXL_CMD_UPDATE);
+}
+
+/* Nobody watches and spice-server holds nothing: gives the memory back. Lock held. */
+static void
+release_memory(Qxl *qxl)
+{
+    pixel_pool_trim(&qxl->pool);
+    if (qxl->picture) {
+        picture_forget(qxl->picture);
+        madvise(qxl->canvas, qxl->canvas_bytes, MADV_DONTNEED);
+    }
+}
+
+static void
+frame_free(Frame *frame)
+{
+    pixel_pool_give(&frame->qxl->pool, frame->pixels);
+    g_free(frame);
+}
+
+static void
+box_done(Command *command)
+{
+    FrameBox *box = (FrameBox *)command;
+    Frame *frame = box->frame;
+    Qxl *qxl = frame->qxl;
+
+    qxl->n_held--;
+    if (--frame->n_held == 0)
+        frame_free(frame);
+    if (qxl->n_held)
+        return;
+    g_mutex_lock(&qxl->lock);
+    if (!qxl->watched)
+        release_memory(qxl);
+    g_mutex_unlock(&qxl->lock);
+}
+
+/* A receipt, with the way back from it. */
+typedef struct {
+    Command command;
+    Qxl *qxl;
+} Receipt;
+
+static void
+receipt_done(Command *command)
+{
+    Receipt *receipt = (Receipt *)command;
+    Qxl *qxl = receipt->qxl;
+
+    g_free(receipt);
+    g_mutex_lock(&qxl->lock);
+    qxl->sent--;
+    bool wake = qxl->watched && qxl->any_marked;
+    g_mutex_unlock(&qxl->lock);
+    if (wake)
+        spice_qxl_wakeup(&qxl->instance); /* spice-server asks only after an event */
+}
+
+static void
+receipt_surface_done(Command *unused)
+{
+}
+
+static void
+enqueue_receipt(Qxl *qxl)
+{
+    Receipt *receipt = g_new(Receipt, 1);
+
+    if (!qxl->has_receipt_surface) {
+        qxl->has_receipt_surface = true;
+        qxl->receipt_surface.done = receipt_surface_done;
+        command_init_receipt_surface(&qxl->receipt_surface, &qxl->receipt_pixel);
+        enqueue(qxl, &qxl->receipt_surface, QXL_CMD_SURFACE);
+    }
+    receipt->qxl = qxl;
+    receipt->command.done = receipt_done;
+    command_init_receipt(&receipt->command);
+    enqueue(qxl, &receipt->command, QXL_CMD_DRAW);
+    enqueue_update(qxl, RECEIPT_SURFACE, 1, 1);
+}
+
+static size_t
+box_bytes(const pixman_box32_t *box)
+{
+    return (size_t)(box->x2 - box->x1) * (size_t)(box->y2 - box->y1) * 4;
+}
+
+/* Copies the boxes' pixels; NULL: no memory. */
+static Frame *
+frame_new(Qxl *qxl, const Surface *surface, const pixman_box32_t *boxes, size_t n)
+{
+    size_t bytes = 0, at = 0;
+    for (size_t i = 0; i < n; i++)
+        bytes += box_bytes(&boxes[i]);
+    void *pixels = pixel_pool_take(&qxl->pool, bytes);
+    if (!pixels)
+        return NULL;
+
+    Frame *frame = g_malloc(sizeof *frame + n * sizeof *frame->boxes);
+    frame->qxl = qxl;
+    frame->pixels = pixels;
+    frame->n_held = (unsigned)n;
+    for (size_t i = 0; i < n; at += box_bytes(&boxes[i]), i++) {
+        FrameBox *box = &frame->boxes[i];
+        box->frame = frame;
+        box->draw.command.done = box_done;
+        picture_send(qxl->picture, surface, &boxes[i], (uint8_t *)pixels + at, (size_t)(boxes[i].x2 - boxes[i].x1) * 4);
+        command_init_draw(&box->draw, &boxes[i], (uint8_t *)pixels + at);
+    }
+    return frame;
+}
+
+/* Moves the marks to @taken; the surface to read with a reference, or NULL where there is nothing to do. */
+static Surface *
+take_marks(Qxl *qxl)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&qxl->lock);
+
+    if (!qxl->watched || !qxl->any_marked || qxl->sent >= MAX_FRAMES || !is_showing(qxl))
+        return NULL;
+    uint64_t *cleared = qxl->taken;
+    qxl->taken = qxl->marked;
+    qxl->marked = cleared;
+    tile_set_clear(&qxl->grid, qxl->marked);
+    qxl->any_marked = false;
+    return surface_ref(qxl->surface);
+}
+
+static void
+enqueue_frame(Qxl *qxl, Frame *frame, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        enqueue(qxl, &frame->boxes[i].draw.command, QXL_CMD_DRAW);
+    qxl->n_held += (unsigned)n;
+    enqueue_receipt(qxl);
+    if (qxl->n_held > MAX_HELD || qxl->pool.bytes > 2 * qxl->canvas_bytes)
+        enqueue_update(qxl, PRIMARY_SURFACE, qxl->grid.width, qxl->grid.height);
+    g_mutex_lock(&qxl->lock);
+    qxl->sent++;
+    g_mutex_unlock(&qxl->lock);
+}
+
+static void
+make_frame(Qxl *qxl)
+{
+    pixman_box32_t boxes[MAX_BOXES];
+    g_autoptr(Surface) surface = take_marks(qxl);
+
+    if (!surface)
+        return;
+    picture_keep_changed(qxl->picture, surface, qxl->taken);
+    size_t n = tile_set_merge(&qxl->grid, qxl->taken, boxes, MAX_BOXES);
+    if (!n)
+        return;
+    Frame *frame = frame_new(qxl, surface, boxes, n);
+    if (frame) {
+        enqueue_frame(qxl, frame, n);
+    } else {
+        g_mutex_lock(&qxl->lock);
+        mark_all(qxl); /* for the next time */
+        g_mutex_unlock(&qxl->lock);
+    }
+}
+
+/* The last client left: has spice-server draw what it holds, so that all of it comes back. */
+static void
+let_go(Qxl *qxl)
+{
+    g_mutex_lock(&qxl->lock);
+    bool now = qxl->let_go && !qxl->watched;
+    bool update = now && qxl->n_held && qxl->primary == PRIMARY_SHOWN;
+    qxl->let_go = false;
+    if (now && !qxl->n_held)
+        release_memory(qxl);
+    g_mutex_unlock(&qxl->lock);
+    if (update)
+        enqueue_update(qxl, PRIMARY_SURFACE, qxl->grid.width, qxl->grid.height);
+}
+
+static int
+get_command(QXLInstance *instance, QXLCommandExt *command)
+{
+    Qxl *qxl = qxl_of(instance);
+
+    if (qxl->next == qxl->queued) {
+        qxl->next = qxl->queued = 0;
+        let_go(qxl);
+        if (!qxl->queued)
+            make_frame(qxl);
+        if (!qxl->queued)
+            return false;
+    }
+    *command = qxl->queue[qxl->next++];
+    return true;
+}
+
+/* Commands that come from now on are announced; false where some are there already. */
+static int
+req_cmd_notification(QXLInstance *instance)
+{
+    Qxl *qxl = qxl_of(instance);
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&qxl->lock);
+
+    return !(qxl->watched && qxl->any_marked && qxl->sent < MAX_FRAMES && is_showing(qxl));
+}
+
+static int
+get_cursor_command(QXLInstance *instance, QXLCommandExt *command)
+{
+    return qxl_cursor_get_command(qxl_of(instance)->cursor, command);
+}
+
+static int
+req_cursor_notification(QXLInstance *instance)
+{
+    return !qxl_cursor_is_pending(qxl_of(instance)->cursor);
+}
+
+static void
+release_resource(QXLInstance *instance, QXLReleaseInfoExt release)
+{
+    Command *command = command_of(release);
+    command->done(command);
+}
+
+/*
+ * A client's display channel is being set up, and will be sent spice-server's picture. If nobody was watching, that
+ * picture is brought up to date here, so that the first thing a client is sent is all of it.
+ */
+static void
+set_client_capabilities(QXLInstance *instance, uint8_t present, uint8_t *unused)
+{
+    Qxl *qxl = qxl_of(instance);
+    g_autoptr(Surface) surface = NULL;
+
+    g_mutex_lock(&qxl->lock);
+    bool first = present && !qxl->watched;
+    if (first) {
+        qxl->watched = true;
+        if (is_showing(qxl)) {
+            mark_all(qxl);
+            surface = surface_ref(qxl->surface);
+        }
+    }
+    g_mutex_unlock(&qxl->lock);
+    if (!surface || qxl->n_held)
+        return; /* what is held will be drawn over the picture: the marks bring it up to date */
+    pixman_box32_t all = {0, 0, (int32_t)qxl->grid.width, (int32_t)qxl->grid.height};
+    picture_send(qxl->picture, surface, &all, qxl->canvas, (size_t)qxl->grid.width * 4);
+}
+
+void
+qxl_set_watched(Qxl *qxl, unsigned n_clients)
+{
+    if (n_clients)
+        return; /* set_client_capabilities() says when */
+    g_mutex_lock(&qxl->lock);
+    qxl->watched = false;
+    qxl->let_go = true;
+    g_mutex_unlock(&qxl->lock);
+    spice_qxl_wakeup(&qxl->instance);
+}
+
+static int
+client_monitors_config(QXLInstance *instance, VDAgentMonitorsConfig *config)
+{
+    Qxl *qxl = qxl_of(instance);
+
+    if (config && qxl->monitors)
+        qxl->monitors(qxl->monitors_user, config);
+    return true;
+}
+
+static void
+get_init_info(QXLInstance *instance, QXLDevInitInfo *info)
+{
+    *info = (QXLDevInitInfo){
+        .num_memslots_groups = 1,
+        .num_memslots = 1,
+        .memslot_gen_bits = 8,
+        .memslot_id_bits = 8,
+        .qxl_ram_size = 16 << 20, /* only told to clients, which size a cache by it */
+        .n_surfaces = RECEIPT_SURFACE + 1,
+    };
+}
+
+static void
+set_compression_level(QXLInstance *instance, int unused)
+{
+}
+
+static void
+notify_update(QXLInstance *instance, uint32_t unused)
+{
+}
+
+static int
+flush_resources(QXLInstance *instance)
+{
+    return 0;
+}
+
+static void
+update_area_complete(QXLInstance *instance, uint32_t surface, QXLRect *rects, uint32_t n)
+{
+}
+
+static const QXLInterface qxl_interface = {
+    .base =
+        {
+            .type = SPICE_INTERFACE_QXL,
+            .description = "carrel scanout",
+            .major_version = SPICE_INTERFACE_QXL_MAJOR,
+            .minor_version = SPICE_INTERFACE_QXL_MINOR,
+        },
+    .set_compression_level = set_compression_level,
+    .get_init_info = get_init_info,
+    .get_command = get_command,
+    .req_cmd_notification = req_cmd_notification,
+    .release_resource = release_resource,
+    .get_cursor_command = get_cursor_command,
+    .req_cursor_notification = req_cursor_notification,
+    .notify_update = notify_update,
+    .flush_resources = flush_resources,
+    .async_complete = async_complete,
+    .update_area_complete = update_area_complete,
+    .set_client_capabilities = set_client_capabilities,
+    .client_monitors_config = client_monitors_config,
+};
+
+Qxl *
+qxl_new(SpiceServer *server, unsigned id, const char *gpu, QxlMonitorsWanted monitors, void *user)
+{
+    Qxl *qxl = g_new0(Qxl, 1);
+    QXLDevMemSlot slot = {.virt_end = UINTPTR_MAX};
+
+    g_mutex_init(&qxl->lock);
+    pixel_pool_init(&qxl->pool);
+    qxl->cursor = qxl_cursor_new();
+    qxl->server = server;
+    qxl->monitors = monitors;
+    qxl->monitors_user = user;
+    qxl->instance.base.sif = &qxl_interface.base;
+    qxl->instance.id = (int)id;
+    spice_server_add_interface(server, &qxl->instance.base);
+    spice_qxl_add_memslot(&qxl->instance, &slot);
+    if (gpu)
+        spice_qxl_set_device_info(&qxl->instance, gpu, id, 1);
+    return qxl;
+}
+
+void
+qxl_free(Qxl *qxl)
+{
+    if (!qxl)
+        return;
+    for (; qxl->next < qxl->queued; qxl->next++) {
+        Command *command = (Command *)(uintptr_t)qxl->queue[qxl->next].cmd.data;
+        command->done(command);
+    }
+    free_primary(qxl);
+    surface_unref(qxl->surface);
+    qxl_cursor_free(qxl->cursor);
+    pixel_pool_finish(&qxl->pool);
+    g_mutex_clear(&qxl->lock);
+    g_free(qxl);
+}

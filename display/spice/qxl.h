@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One scanout as spice-server sees it: a QXL device, whose commands are frames and cursors.
+ *
+ * The flow is a pull. Whoever changes the picture only marks tiles and wakes spice-server's worker thread; the worker
+ * asks for a command when it has time, and only then the marked tiles are compared, copied and handed out. While the
+ * last frame is not yet sent to every client, there is no next one: its changes pile up in the marks, and what the
+ * clients get then is the newest picture. With no client, marking returns at once.
+ *
+ * Threads: the producer's (surface, damage, cursor), spice-server's worker (everything that costs time), the main
+ * thread (new, free, watched). One short lock, never held while spice-server is called.
+ */
+#pragma once
+
+#include "display/scanout.h"
+
+#include <spice.h>
+
+typedef struct Qxl Qxl;
+
+/* A client wants these monitors; @config belongs to the caller. Main thread. */
+typedef void (*QxlMonitorsWanted)(void *user, const VDAgentMonitorsConfig *config);
+
+/*
+ * Adds display channel @id to an initialised server. @gpu: the graphics card's address, of which this is output @id, or
+ * NULL. @monitors may be NULL: this one is not asked.
+ */
+Qxl *qxl_new(SpiceServer *server, unsigned id, const char *gpu, QxlMonitorsWanted monitors, void *user);
+/* Once the server is destroyed, which ends its worker. */
+void qxl_free(Qxl *qxl);
+
+/* How many clients have its display channel. Main thread. */
+void qxl_set_watched(Qxl *qxl, unsigned n_clients);
+
+/* Producer's thread; see ViewerOps. */
+void qxl_set_surface(Qxl *qxl, Surface *surface);
+void qxl_damage(Qxl *qxl, const pixman_box32_t *box);
+void qxl_set_cursor(Qxl *qxl, const CursorImage *image);
+void qxl_move_cursor(Qxl *qxl, int32_t x, int32_t y);

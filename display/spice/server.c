@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The server: its settings, and the parts that hang on it, in start order.
+ */
+#include "display/spice/server.h"
+
+#include <string.h>
+
+#include <gio/gio.h>
+#include <glib/gstdio.h>
+#include <spice.h>
+#include <spice/protocol.h>
+
+#include "display/spice/agent.h"
+#include "display/spice/clients.h"
+#include "display/spice/core.h"
+#include "display/spice/inputs.h"
+#include "display/spice/monitors.h"
+#include "display/spice/qxl.h"
+
+struct SpiceDisplay {
+    SpiceServer *server;
+    Screen *screen;
+    SpiceDisplayEvents events;
+    void *user;
+    Clients *clients;
+    Qxl *scanouts[SCREEN_MAX_SCANOUTS];
+    unsigned n_scanouts;
+    Inputs *inputs;
+    Agent *agent; /* NULL: none */
+};
+
+static const struct {
+    const char *word;
+    SpiceImageCompression images;
+} compressions[] = {
+    [SPICE_COMPRESSION_AUTO] = {"auto", SPICE_IMAGE_COMPRESSION_LZ4},
+    [SPICE_COMPRESSION_OFF] = {"off", SPICE_IMAGE_COMPRESSION_OFF},
+    [SPICE_COMPRESSION_LZ4] = {"lz4", SPICE_IMAGE_COMPRESSION_LZ4},
+    [SPICE_COMPRESSION_QUIC] = {"quic", SPICE_IMAGE_COMPRESSION_QUIC},
+    [SPICE_COMPRESSION_GLZ] = {"glz", SPICE_IMAGE_COMPRESSION_AUTO_GLZ},
+    [SPICE_COMPRESSION_LZ] = {"lz", SPICE_IMAGE_COMPRESSION_AUTO_LZ},
+};
+
+bool
+spice_compression_parse(const char *word, SpiceCompression *compression)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(compressions); i++) {
+        if (!strcmp(word, compressions[i].word)) {
+            *compression = (SpiceCompression)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- the Screen's viewer ---- */
+
+static void
+on_surface(void *viewer, unsigned scanout, Surface *surface)
+{
+    qxl_set_surface(((SpiceDisplay *)viewer)->scanouts[scanout], surface);
+}
+
+static void
+on_damage(void *viewer, unsigned scanout, const pixman_box32_t *box)
+{
+    qxl_damage(((SpiceDisplay *)viewer)->scanouts[scanout], box);
+}
+
+static void
+on_cursor_image(void *viewer, unsigned scanout, const CursorImage *image)
+{
+    qxl_set_cursor(((SpiceDisplay *)viewer)->scanouts[scanout], image);
+}
+
+static void
+on_cursor_move(void *viewer, unsigned scanout, int32_t x, int32_t y)
+{
+    qxl_move_cursor(((SpiceDisplay *)viewer)->scanouts[scanout], x, y);
+}
+
+static const ViewerOps viewer_ops = {
+    .surface = on_surface,
+    .damage = on_damage,
+    .cursor_image = on_cursor_image,
+    .cursor_move = on_cursor_move,
+};
+
+/* ---- clients ---- */
+
+static void
+on_connected(void *user, const char *peer, uint64_t client)
+{
+    SpiceDisplay *display = user;
+
+    if (display->events.client_connected)
+        display->events.client_connected(display->user, peer, client);
+}
+
+static void
+on_disconnected(void *user, const char *peer, uint64_t client)
+{
+    SpiceDisplay *display = user;
+
+    inputs_release(display->inputs);
+    if (display->events.client_disconnected)
+        display->events.client_disconnected(display->user, peer, client);
+}
+
+static void
+on_watching(void *user, unsigned id, unsigned n)
+{
+    SpiceDisplay *display = user;
+
+    if (id < display->n_scanouts)
+        qxl_set_watched(display->scanouts[id], n);
+}
+
+static void
+on_monitors(void *user, const VDAgentMonitorsConfig *config)
+{
+    SpiceDisplay *display = user;
+    MonitorRequest requests[SCREEN_MAX_SCANOUTS];
+
+    screen_request_monitors(display->screen, requests, monitors_from_client(config, requests, display->n_scanouts));
+}
+
+static const ClientsOps clients_ops = {
+    .connected = on_connected,
+    .disconnected = on_disconnected,
+    .watching = on_watching,
+};
+
+static void
+on_channel_event(void *user, int event, SpiceChannelEventInfo *info)
+{
+    clients_channel_event(((SpiceDisplay *)user)->clients, event, info);
+}
+
+/* ---- life ---- */
+
+static void
+set_options(SpiceServer *server, const SpiceDisplayOptions *options)
+{
+    if (options->name)
+        spice_server_set_name(server, options->name);
+    if (options->uuid)
+        spice_server_set_uuid(server, options->uuid);
+    if (options->no_ticket)
+        spice_server_set_noauth(server);
+    spice_server_set_image_compression(server, compressions[options->compression].images);
+    spice_server_set_streaming_video(server, SPICE_STREAM_VIDEO_FILTER);
+    /* The built-in encoder alone: GStreamer's would load plug-ins, start programs and threads. */
+    spice_server_set_video_codecs(server, "spice:mjpeg");
+}
+
+/* spice-server has no call for this, only the environment, which it reads while it is initialised. */
+static int
+init_server(SpiceServer *server, SpiceCoreInterface *core, bool several_clients)
+{
+    static const char variable[] = "SPICE_DEBUG_ALLOW_MC";
+
+    if (several_clients)
+        g_setenv(variable, "1", TRUE);
+    else
+        g_unsetenv(variable);
+    int result = spice_server_init(server, core);
+    g_unsetenv(variable);
+    return result;
+}
+
+static void
+add_scanouts(SpiceDisplay *display, const char *gpu)
+{
+    unsigned n = screen_n_scanouts(display->screen);
+
+    for (unsigned i = 0; i < n; i++) {
+        /* A wish is for all monitors at once: one of them need ask. */
+        display->scanouts[i] = qxl_new(display->server, i, gpu, i == 0 ? on_monitors : NULL, display);
+        display->n_scanouts++;
+    }
+    /* A tablet covers one scanout; with more, the agent in the guest moves the pointer. */
+    spice_server_set_agent_mouse(display->server, n > 1);
+}
+
+SpiceDisplay *
+spice_display_new(const SpiceDisplayOptions *options, Screen *screen, const SpiceDisplayInputs *inputs,
+                  const SpiceDisplayEvents *events, void *user, GError **error)
+{
+    SpiceDisplay *display = g_new0(SpiceDisplay, 1);
+    bool compress_unix = options->compression > SPICE_COMPRESSION_OFF;
+    g_autoptr(GMainContext) context = g_main_context_ref_thread_default();
+
+    display->screen = screen;
+    display->user = user;
+    if (events)
+        display->events = *events;
+    display->clients = clients_new(options->listen_fd, compress_unix, &clients_ops, display);
+    display->server = spice_server_new();
+    set_options(display->server, options);
+    if (init_server(display->server, spice_core_start(context, on_channel_event, display), options->several_clients) <
+            0 ||
+        (!options->no_ticket && !spice_display_set_ticket(display, options->ticket, 0, error))) {
+        if (error && !*error)
+            g_set_error(error, G_IO_ERROR, G_IO_ERROR_FAILED, "spice-server does not start; its warning says why");
+        spice_display_free(display);
+        return NULL;
+    }
+    add_scanouts(display, options->gpu);
+    display->inputs = inputs_new(display->server, inputs);
+    spice_server_vm_start(display->server);
+    screen_add_viewer(screen, &viewer_ops, display);
+    clients_start(display->clients, display->server);
+    return display;
+}
+
+void
+spice_display_free(SpiceDisplay *display)
+{
+    if (!display)
+        return;
+    screen_remove_viewer(display->screen, display);
+    clients_stop(display->clients);
+    agent_free(display->agent);
+    spice_server_destroy(display->server);
+    for (unsigned i = 0; i < display->n_scanouts; i++)
+        qxl_free(display->scanouts[i]);
+    inputs_free(display->inputs);
+    clients_free(display->clients);
+    spice_core_stop();
+    g_free(display);
+}
+
+bool
+spice_display_set_ticket(SpiceDisplay *display, const char *ticket, unsigned seconds, GError **error)
+{
+    if (ticket && strlen(ticket) > SPICE_MAX_PASSWORD_LENGTH) {
+        g_set_error(error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, "a SPICE ticket has at most %d bytes, not %zu",
+                    SPICE_MAX_PASSWORD_LENGTH, strlen(ticket));
+        return false;
+    }
+    spice_server_set_ticket(display->server, ticket, (int)MIN(seconds, G_MAXINT), false, false);
+    return true;
+}
+
+void
+spice_display_attach_agent(SpiceDisplay *display, VirtioDevice *console)
+{
+    display->agent = agent_new(display->server, console);
+}
+
+/*
+ * spice-server is not told: stopping it waits until every client has taken all that is under way, on the main thread, for
+ * up to half a minute. The picture of a paused guest stands still by itself.
+ */
+void
+spice_display_set_running(SpiceDisplay *display, bool running)
+{
+    inputs_set_running(display->inputs, running);
+    if (display->agent)
+        agent_set_running(display->agent, running);
+}
+
+unsigned
+spice_display_n_clients(const SpiceDisplay *display)
+{
+    return clients_count(display->clients);
+}
