@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: Apache-2.0
+"""virtio-balloon: what the guest gives back, the host has."""
+
+import re
+
+from vmm import Machine
+
+MIB = 1024  # in the KiB of /proc
+
+
+def resident(session):
+    """KiB of the VMM and what it shares with itself, guest memory included."""
+    rollup = open(f"/proc/{session.process.pid}/smaps_rollup").read()
+    return int(re.search(r"^Rss:\s+(\d+) kB", rollup, re.M)[1])
+
+
+def test_balloon(run):
+    sizes = {}
+
+    def size(session, when):
+        sizes[when] = resident(session)
+
+    def balloon(session, mib):
+        session.control("balloon", mib=int(mib))
+
+    run("balloon", Machine(balloon=True, free_page_reporting=True, memory_mib=64), "reporting=1",
+        actions={"size": size, "balloon": balloon})
+
+    # 32 MiB are given back each time; a few MiB either way are the VMM's own life.
+    assert sizes["before"] - sizes["inflated"] > 28 * MIB, sizes
+    assert sizes["deflated"] - sizes["inflated"] > 28 * MIB, sizes
+    assert sizes["deflated"] - sizes["reported"] > 28 * MIB, sizes
