@@ -7,6 +7,7 @@
 static void
 test_every_stretch(void)
 {
+    static const char letters[] = "abcdefghi";
     char one[] = "abc", two[] = "d", three[] = "efghi";
     const struct iovec iov[] = {{one, 3}, {NULL, 0}, {two, 1}, {three, 5}, {three, 0}};
     struct iovec packed[5];
@@ -21,12 +22,12 @@ test_every_stretch(void)
         for (size_t len = 1; len <= 9 - at; len++) {
             char got[9];
             scatter_read(&scatter, at, got, len);
-            g_assert_cmpmem(got, len, "abcdefghi" + at, len);
+            g_assert_cmpmem(got, len, &letters[at], len);
             const char *run = scatter_run(&scatter, at, len);
             bool inside = (at + len <= 3) || (at == 3 && len == 1) || at >= 4;
             g_assert_true((run != NULL) == inside);
             if (run)
-                g_assert_cmpmem(run, len, "abcdefghi" + at, len);
+                g_assert_cmpmem(run, len, &letters[at], len);
         }
     }
 }
