@@ -1,61 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The Screen: viewers hear of every change, late ones of the present, removed ones of nothing; requests reach the producer. */
-#include "display/scanout.h"
+#include "notes.h"
 
 #include <string.h>
-
-/* A viewer that writes down the last thing of each kind it was told. */
-typedef struct {
-    unsigned n_surface, n_damage, n_cursor, n_move;
-    unsigned scanout;
-    Surface *surface; /* not referenced */
-    pixman_box32_t box;
-    bool cursor_shown;
-    CursorImage cursor;
-    int32_t x, y;
-} Notes;
-
-static void
-note_surface(void *viewer, unsigned scanout, Surface *surface)
-{
-    Notes *notes = viewer;
-    notes->n_surface++;
-    notes->scanout = scanout;
-    notes->surface = surface;
-}
-
-static void
-note_damage(void *viewer, unsigned scanout, const pixman_box32_t *box)
-{
-    Notes *notes = viewer;
-    notes->n_damage++;
-    notes->scanout = scanout;
-    notes->box = *box;
-}
-
-static void
-note_cursor(void *viewer, unsigned scanout, const CursorImage *image)
-{
-    Notes *notes = viewer;
-    notes->n_cursor++;
-    notes->scanout = scanout;
-    notes->cursor_shown = image;
-    if (image)
-        notes->cursor = *image;
-}
-
-static void
-note_move(void *viewer, unsigned scanout, int32_t x, int32_t y)
-{
-    Notes *notes = viewer;
-    notes->n_move++;
-    notes->scanout = scanout;
-    notes->x = x;
-    notes->y = y;
-}
-
-static const ViewerOps notes_ops = {
-    .surface = note_surface, .damage = note_damage, .cursor_image = note_cursor, .cursor_move = note_move};
 
 static void
 release_pixels(void *owner)
@@ -72,45 +19,38 @@ make_surface(uint32_t width, uint32_t height)
 }
 
 static void
-assert_box(const pixman_box32_t *box, int32_t x1, int32_t y1, int32_t x2, int32_t y2)
-{
-    g_assert_cmpint(box->x1, ==, x1);
-    g_assert_cmpint(box->y1, ==, y1);
-    g_assert_cmpint(box->x2, ==, x2);
-    g_assert_cmpint(box->y2, ==, y2);
-}
-
-static void
 test_viewer_hears_changes(void)
 {
     g_autoptr(Screen) screen = screen_new(2);
     Notes notes = {0};
 
     screen_add_viewer(screen, &notes_ops, &notes);
-    g_assert_cmpuint(notes.n_surface, ==, 2); /* both blank */
-    g_assert_null(notes.surface);
+    for (unsigned i = 0; i < 2; i++) {
+        g_assert_cmpuint(notes.of[i].n_surface, ==, 1);
+        g_assert_null(notes.of[i].surface);
+    }
 
     g_autoptr(Surface) surface = make_surface(64, 32);
     screen_set_surface(screen, 1, surface);
-    g_assert_cmpuint(notes.n_surface, ==, 3);
-    g_assert_cmpuint(notes.scanout, ==, 1);
-    g_assert_true(notes.surface == surface);
+    g_assert_cmpuint(notes.of[0].n_surface, ==, 1);
+    g_assert_cmpuint(notes.of[1].n_surface, ==, 2);
+    g_assert_true(notes.of[1].surface == surface);
 
     screen_damage(screen, 1, &(pixman_box32_t){1, 2, 3, 4});
-    assert_box(&notes.box, 1, 2, 3, 4);
+    assert_box(&notes.of[1].box, 1, 2, 3, 4);
 
     CursorImage image = {.hot_x = 3, .hot_y = 4, .pixels = {0xff00ff00}};
     screen_set_cursor(screen, 1, &image);
-    g_assert_true(notes.cursor_shown);
-    g_assert_cmpmem(&notes.cursor, sizeof image, &image, sizeof image);
+    g_assert_true(notes.of[1].cursor_shown);
+    g_assert_cmpmem(&notes.of[1].cursor, sizeof image, &image, sizeof image);
     screen_move_cursor(screen, 1, -5, 6);
-    g_assert_cmpint(notes.x, ==, -5);
-    g_assert_cmpint(notes.y, ==, 6);
+    g_assert_cmpint(notes.of[1].x, ==, -5);
+    g_assert_cmpint(notes.of[1].y, ==, 6);
     screen_set_cursor(screen, 1, NULL);
-    g_assert_false(notes.cursor_shown);
+    g_assert_false(notes.of[1].cursor_shown);
 
     screen_set_surface(screen, 1, NULL);
-    g_assert_null(notes.surface);
+    g_assert_null(notes.of[1].surface);
     screen_remove_viewer(screen, &notes);
 }
 
@@ -122,16 +62,16 @@ test_damage_is_clipped_and_counted(void)
     screen_add_viewer(screen, &notes_ops, &notes);
 
     screen_damage(screen, 0, &(pixman_box32_t){0, 0, 8, 8}); /* blank: nothing to damage */
-    g_assert_cmpuint(notes.n_damage, ==, 0);
+    g_assert_cmpuint(notes.of[0].n_damage, ==, 0);
 
     g_autoptr(Surface) surface = make_surface(10, 10);
     screen_set_surface(screen, 0, surface);
     screen_damage(screen, 0, &(pixman_box32_t){-3, 5, 30, 40});
-    assert_box(&notes.box, 0, 5, 10, 10);
+    assert_box(&notes.of[0].box, 0, 5, 10, 10);
     screen_damage(screen, 0, &(pixman_box32_t){10, 0, 12, 4}); /* outside */
     screen_damage(screen, 0, &(pixman_box32_t){4, 4, 4, 8});   /* empty */
     screen_damage(screen, 0, &(pixman_box32_t){6, 6, 4, 8});   /* inside out */
-    g_assert_cmpuint(notes.n_damage, ==, 1);
+    g_assert_cmpuint(notes.of[0].n_damage, ==, 1);
 
     ScreenStats stats = screen_stats(screen, 0);
     g_assert_cmpuint(stats.frames, ==, 1);
@@ -151,17 +91,17 @@ test_late_viewer_is_told_the_present(void)
     screen_set_cursor(screen, 0, &image);
     screen_move_cursor(screen, 0, 7, 8);
     screen_add_viewer(screen, &notes_ops, &early);
-    g_assert_true(early.surface == surface);
-    g_assert_true(early.cursor_shown);
-    g_assert_cmpuint(early.cursor.hot_x, ==, 1);
-    g_assert_cmpint(early.x, ==, 7);
+    g_assert_true(early.of[0].surface == surface);
+    g_assert_true(early.of[0].cursor_shown);
+    g_assert_cmpuint(early.of[0].cursor.hot_x, ==, 1);
+    g_assert_cmpint(early.of[0].x, ==, 7);
 
     screen_add_viewer(screen, &notes_ops, &late);
-    g_assert_cmpuint(early.n_surface, ==, 1); /* not told again */
+    g_assert_cmpuint(early.of[0].n_surface, ==, 1); /* not told again */
     screen_remove_viewer(screen, &early);
     screen_damage(screen, 0, &(pixman_box32_t){0, 0, 4, 4});
-    g_assert_cmpuint(early.n_damage, ==, 0);
-    g_assert_cmpuint(late.n_damage, ==, 1);
+    g_assert_cmpuint(early.of[0].n_damage, ==, 0);
+    g_assert_cmpuint(late.of[0].n_damage, ==, 1);
     screen_remove_viewer(screen, &late);
     screen_remove_viewer(screen, &late); /* not there: nothing */
 }
