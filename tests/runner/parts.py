@@ -12,7 +12,8 @@ BUILDS = {
     "build": ["--buildtype=debugoptimized"],
     "build-asan": ["-Db_sanitize=address,undefined", "-Db_lundef=false", "-Dguests=false"],
     "build-clang": ["-Dguests=false"],
-    "build-fuzz": ["-Dfuzzers=true", "-Dguests=false", "-Db_lundef=false"],
+    "build-fuzz": ["-Dfuzzers=true", "-Dguests=false", "-Db_sanitize=address,undefined", "-Db_lundef=false",
+                   "-Dc_args=-fsanitize=fuzzer-no-link,-fno-sanitize-recover=undefined"],
 }
 CLANG = {"build-clang", "build-fuzz"}
 
