@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The display thread: a main loop on a context of its own, started and ended from the main thread. */
+#include "display/thread.h"
+
+#include <stdbool.h>
+
+struct DisplayThread {
+    GMainContext *context;
+    GMainLoop *loop;
+    GThread *thread;
+    void (*prepare)(void *user);
+    void *user;
+    GMutex lock;
+    GCond begun;
+    bool has_begun; /* under @lock */
+};
+
+static void *
+run(void *data)
+{
+    DisplayThread *thread = data;
+
+    if (thread->prepare)
+        thread->prepare(thread->user);
+    g_mutex_lock(&thread->lock);
+    thread->has_begun = true;
+    g_cond_signal(&thread->begun);
+    g_mutex_unlock(&thread->lock);
+    g_main_context_push_thread_default(thread->context);
+    g_main_loop_run(thread->loop);
+    g_main_context_pop_thread_default(thread->context);
+    return NULL;
+}
+
+DisplayThread *
+display_thread_new(void (*prepare)(void *user), void *user)
+{
+    DisplayThread *thread = g_new0(DisplayThread, 1);
+
+    thread->context = g_main_context_new();
+    thread->loop = g_main_loop_new(thread->context, FALSE);
+    thread->prepare = prepare;
+    thread->user = user;
+    g_mutex_init(&thread->lock);
+    g_cond_init(&thread->begun);
+    thread->thread = g_thread_new("display", run, thread);
+    g_mutex_lock(&thread->lock);
+    while (!thread->has_begun)
+        g_cond_wait(&thread->begun, &thread->lock);
+    g_mutex_unlock(&thread->lock);
+    return thread;
+}
+
+static gboolean
+quit(void *data)
+{
+    g_main_loop_quit(data);
+    return G_SOURCE_REMOVE;
+}
+
+void
+display_thread_free(DisplayThread *thread)
+{
+    if (!thread)
+        return;
+    /* From inside the loop: a quit that came before it ran would be forgotten. */
+    g_autoptr(GSource) source = g_idle_source_new();
+    g_source_set_priority(source, G_PRIORITY_HIGH);
+    g_source_set_callback(source, quit, thread->loop, NULL);
+    g_source_attach(source, thread->context);
+    g_thread_join(thread->thread);
+    g_main_loop_unref(thread->loop);
+    g_main_context_unref(thread->context);
+    g_mutex_clear(&thread->lock);
+    g_cond_clear(&thread->begun);
+    g_free(thread);
+}
+
+GMainContext *
+display_thread_context(const DisplayThread *thread)
+{
+    return thread->context;
+}
