@@ -13,7 +13,7 @@ BUILDS = {
     "build-asan": ["-Db_sanitize=address,undefined", "-Db_lundef=false", "-Dguests=false"],
     "build-clang": ["-Dguests=false"],
     "build-fuzz": ["-Dfuzzers=true", "-Dguests=false", "-Db_sanitize=address,undefined", "-Db_lundef=false",
-                   "-Dc_args=-fsanitize=fuzzer-no-link,-fno-sanitize-recover=undefined"],
+                   "-Dc_args=-fsanitize=fuzzer-no-link -fno-sanitize-recover=undefined"],
 }
 CLANG = {"build-clang", "build-fuzz"}
 
