@@ -10,14 +10,14 @@ FORBIDDEN = {
     "display": r'"(usb|ha|appliance|web-ui)/|"vmm/(control|config|sandbox|kvm/(?!memory))',
 }
 GIO_FOLDERS = ("vmm/control/",)
-WIRING = ("vmm/main.c", "vmm/desktop.c", "vmm/desktop.h")  # the places that know every device
+WIRING = ("vmm/main.c", "vmm/desktop/")  # the places that know every device
 
 
 def main():
     wrong = []
     for folder, pattern in FORBIDDEN.items():
         for path in glob.glob(f"{folder}/**/*.[ch]", recursive=True):
-            if path in WIRING:
+            if path.startswith(WIRING):
                 continue
             for number, line in enumerate(open(path), 1):
                 included = re.match(r"\s*#\s*include\s+(.*)", line)

@@ -57,6 +57,7 @@ def lint(options, report):
     files = [f for top in SOURCES for f in glob.glob(f"{top}/**/*.[ch]", recursive=True)]
     tool(report, "clang-format", "clang-format", "--dry-run", "-Werror", *files)
     tool(report, "layers", sys.executable, "tests/runner/layers.py")
+    tool(report, "manual has every key", sys.executable, "tests/runner/man_keys.py")
     for page in glob.glob("*/*.[1-8]"):
         tool(report, f"man page {page}", "mandoc", "-T", "lint", "-W", "warning", page)
 
