@@ -6,8 +6,11 @@
  * deferred work runs (one notify per queue and round), and if nothing more is due the thread polls awhile or sleeps. The
  * eventfds' counters are never read: the poll is edge-triggered and fires for every signal.
  *
- * How long to poll adapts. A sleep that turns out shorter than the longest poll would have been better spent polling, so
- * the window doubles; a longer one halves it, down to nothing.
+ * It polls only while the host works on nothing for it, and how long adapts. A sleep that turns out shorter than the
+ * longest poll would have been better spent polling, so the window doubles; a longer one halves it, down to nothing.
+ *
+ * What the kernel has finished (IORING_SETUP_DEFER_TASKRUN) it tells only when it is entered. Its flag for "enter me" is
+ * not used: it may stay set with nothing behind it.
  */
 #include "vmm/block/io_thread.h"
 
@@ -55,7 +58,8 @@ struct IoThread {
 
     GPtrArray *queues; /* IoQueue *, NULL where one was detached */
     IoDefer *deferred;
-    uint64_t files; /* bits: indices taken */
+    uint64_t files;     /* bits: indices taken */
+    unsigned in_flight; /* ops the ring holds */
     int64_t poll_ns;
 };
 G_STATIC_ASSERT(IO_THREAD_FILES_MAX == 64);
@@ -88,6 +92,7 @@ io_thread_sqe(IoThread *thread, IoOp *op)
 {
     struct io_uring_sqe *sqe = take_sqe(thread);
     sqe->user_data = (uintptr_t)op;
+    thread->in_flight++;
     return sqe;
 }
 
@@ -161,12 +166,13 @@ io_thread_unwatch(IoWatch *watch)
 /* --- completions --- */
 
 static void
-dispatch(const struct io_uring_cqe *cqe)
+dispatch(IoThread *thread, const struct io_uring_cqe *cqe)
 {
     if (cqe->user_data & TAG_WATCH) {
         watch_event((IoWatch *)(uintptr_t)(cqe->user_data & ~TAG_WATCH), cqe);
     } else if (cqe->user_data) {
         IoOp *op = (IoOp *)(uintptr_t)cqe->user_data;
+        thread->in_flight--;
         op->done(op, cqe->res);
     }
 }
@@ -179,14 +185,23 @@ reap(IoThread *thread)
     while (io_uring_peek_cqe(&thread->ring, &cqe) == 0) {
         struct io_uring_cqe taken = *cqe;
         io_uring_cqe_seen(&thread->ring, cqe);
-        dispatch(&taken);
+        dispatch(thread, &taken);
     }
 }
 
+/* Hands over what was prepared, and collects what is over; waits for something to be. */
 static void
-submit_and_wait(IoThread *thread, unsigned n)
+submit_and_wait(IoThread *thread)
 {
-    int result = io_uring_submit_and_wait(&thread->ring, n);
+    int result = io_uring_submit_and_wait(&thread->ring, 1);
+    g_assert(result >= 0 || result == -EBUSY || result == -EAGAIN || result == -EINTR);
+}
+
+/* The same without waiting. */
+static void
+submit(IoThread *thread)
+{
+    int result = io_uring_submit_and_get_events(&thread->ring);
     g_assert(result >= 0 || result == -EBUSY || result == -EAGAIN || result == -EINTR);
 }
 
@@ -216,7 +231,7 @@ io_thread_drain(IoThread *thread, const unsigned *n)
 {
     reap(thread);
     while (*n) {
-        submit_and_wait(thread, 1);
+        submit_and_wait(thread);
         reap(thread);
     }
     run_deferred(thread);
@@ -394,24 +409,17 @@ run_calls(IoThread *thread)
 
 /* --- the loop --- */
 
-static bool
-ring_has_news(const IoThread *thread)
-{
-    return io_uring_cq_ready(&thread->ring) || (IO_URING_READ_ONCE(*thread->ring.sq.kflags) & IORING_SQ_TASKRUN);
-}
-
 /* Looks for work for as long as it has paid off lately; whether there is some. */
 static bool
 poll_awhile(IoThread *thread)
 {
-    if (!thread->poll_ns || !any_awake(thread))
+    /* While the host works on something its completion comes first, and the queues are looked at then. */
+    if (!thread->poll_ns || thread->in_flight || !any_awake(thread))
         return false;
-    if (io_uring_sq_ready(&thread->ring))
-        submit_and_wait(thread, 0);
     int64_t until = now_ns() + thread->poll_ns;
     do {
         for (int i = 0; i < POLL_CLOCK_EVERY; i++) {
-            if (look_at_queues(thread, true) || ring_has_news(thread))
+            if (look_at_queues(thread, true))
                 return true;
             __builtin_ia32_pause();
         }
@@ -434,8 +442,10 @@ rest(IoThread *thread)
     if (poll_awhile(thread) || !fall_asleep(thread))
         return;
     int64_t asleep = now_ns();
-    submit_and_wait(thread, 1);
-    adapt_polling(thread, now_ns() - asleep);
+    bool worked = thread->in_flight;
+    submit_and_wait(thread);
+    if (!worked)
+        adapt_polling(thread, now_ns() - asleep);
     /* Completions make room: the driver has often queued more by now, before its kick arrives. */
     look_at_queues(thread, false);
 }
@@ -455,10 +465,10 @@ io_thread_run(void *data)
             run_calls(thread);
         bool more = serve_queues(thread);
         run_deferred(thread);
-        if (!more && !thread->ending && !ring_has_news(thread))
+        if (!more && !thread->ending && !io_uring_cq_ready(&thread->ring))
             rest(thread);
-        else if (io_uring_sq_ready(&thread->ring))
-            submit_and_wait(thread, 0);
+        else
+            submit(thread);
     }
     io_thread_unwatch(&thread->call_watch);
     return NULL;
@@ -488,8 +498,7 @@ static bool
 ring_init(struct io_uring *ring, GError **error)
 {
     struct io_uring_params params = {.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
-                                              IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_R_DISABLED |
-                                              IORING_SETUP_SUBMIT_ALL | IORING_SETUP_CQSIZE,
+                                              IORING_SETUP_R_DISABLED | IORING_SETUP_SUBMIT_ALL | IORING_SETUP_CQSIZE,
                                      .cq_entries = 4 * RING_ENTRIES};
     struct io_uring_restriction restrictions[G_N_ELEMENTS(ring_ops) + 2] = {
         {.opcode = IORING_RESTRICTION_REGISTER_OP, .register_op = IORING_REGISTER_FILES_UPDATE},
