@@ -232,6 +232,18 @@ guest_memory_at(const GuestMemory *memory, uint64_t gpa, uint64_t len)
     return NULL;
 }
 
+uint64_t
+guest_memory_address(const GuestMemory *memory, const void *host)
+{
+    for (size_t i = 0; i < memory->n_regions; i++) {
+        const GuestRegion *region = &memory->regions[i];
+        uint64_t at = (const uint8_t *)host - region->host;
+        if (at < region->size)
+            return region->gpa + at;
+    }
+    g_assert_not_reached();
+}
+
 bool
 guest_memory_read(const GuestMemory *memory, uint64_t gpa, void *to, size_t len)
 {

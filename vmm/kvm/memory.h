@@ -61,6 +61,9 @@ const GuestRegion *guest_memory_regions(const GuestMemory *memory, size_t *n_reg
  */
 uint8_t *guest_memory_at(const GuestMemory *memory, uint64_t gpa, uint64_t len);
 
+/* The guest physical address of a byte that guest_memory_at() gave. */
+uint64_t guest_memory_address(const GuestMemory *memory, const void *host);
+
 /* Copy in or out. false, with nothing copied, where guest_memory_at() would give NULL. write marks its pages dirty. */
 bool guest_memory_read(const GuestMemory *memory, uint64_t gpa, void *to, size_t len);
 bool guest_memory_write(GuestMemory *memory, uint64_t gpa, const void *from, size_t len);

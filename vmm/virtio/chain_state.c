@@ -48,18 +48,6 @@ virt_chain_state_free(VirtChainState *state)
     g_free(state);
 }
 
-static uint64_t
-guest_address(const GuestMemory *memory, const uint8_t *host)
-{
-    size_t n;
-    const GuestRegion *regions = guest_memory_regions(memory, &n);
-
-    for (size_t i = 0; i < n; i++)
-        if (host >= regions[i].host && (uint64_t)(host - regions[i].host) < regions[i].size)
-            return regions[i].gpa + (host - regions[i].host);
-    g_assert_not_reached();
-}
-
 VirtChainState *
 virtqueue_hold(const VirtQueue *queue, const VirtChain *chain)
 {
@@ -72,7 +60,7 @@ virtqueue_hold(const VirtQueue *queue, const VirtChain *chain)
     state->buffers = g_byte_array_new();
     for (size_t i = 0; i < chain->n_out + chain->n_in; i++) {
         HeldBuffer buffer = {
-            .address = guest_address(queue->memory, chain->store[i].iov_base),
+            .address = guest_memory_address(queue->memory, chain->store[i].iov_base),
             .len = chain->store[i].iov_len,
             .write = i >= chain->n_out,
         };

@@ -236,7 +236,7 @@ virtio_device_set_status(VirtioDevice *device, uint8_t status)
 void
 virtio_device_break(VirtioDevice *device, const char *format, ...)
 {
-    if (__atomic_exchange_n(&device->broken, true, __ATOMIC_RELAXED))
+    if (device->loading || __atomic_exchange_n(&device->broken, true, __ATOMIC_RELAXED))
         return;
 
     int64_t now = g_get_monotonic_time();
@@ -351,7 +351,6 @@ static bool
 device_after_load(void *object, GError **error)
 {
     VirtioDevice *device = object;
-    bool broken = device->broken;
 
     if (device->saved_queues->len != device->n_queues || device->negotiated & ~device->offered) {
         g_set_error(error, STATE_ERROR, STATE_ERROR_FOREIGN,
@@ -360,8 +359,9 @@ device_after_load(void *object, GError **error)
                     device->id, device->class->name, device->negotiated, device->offered);
         return false;
     }
+    device->loading = true;
     bool loaded = device_load_queues(device, error) && device_load_class(device, error);
-    device->broken = broken;
+    device->loading = false;
     device_drop_saved(device);
     return loaded;
 }

@@ -44,6 +44,7 @@ struct VirtioDevice {
     bool running;         /* the class was started and not stopped */
     GSource *kicks;       /* watches the kick eventfds for .serve; NULL without */
     int64_t break_logged; /* when, in µs of the monotonic clock; 0: never */
+    bool loading;         /* what is wrong now is wrong with the stream, not with the driver */
     /* what only a stream holds, filled while saving or loading */
     GPtrArray *saved_queues;
     uint16_t saved_class_version;

@@ -50,7 +50,10 @@ typedef struct {
 void virt_chain_clear(VirtChain *chain);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(VirtChain, virt_chain_clear)
 
-/* Takes the next request. false when there is none now, or the device is broken. */
+/*
+ * Takes the next request. false when there is none now, or the device is broken; the driver then kicks for the next one. A
+ * device that stops earlier, with requests left, is not kicked: it comes back by itself, or calls virtqueue_set_kicks().
+ */
 bool virtqueue_pop(VirtQueue *queue, VirtChain *chain);
 /* Gives a request back with @written bytes put into its in buffers (from their start), marking them dirty. */
 void virtqueue_push(VirtQueue *queue, VirtChain *chain, uint32_t written);
