@@ -175,18 +175,27 @@ virtqueue_pop(VirtQueue *queue, VirtChain *chain)
 }
 
 void
-virtqueue_push(VirtQueue *queue, VirtChain *chain, uint32_t written)
+virtqueue_push_many(VirtQueue *queue, VirtChain *chains, const uint32_t *written, size_t n)
 {
-    g_assert(chain->popped && written <= chain->in_len);
-    chain->popped = false;
-    if (virtio_device_is_broken(queue->device))
+    for (size_t i = 0; i < n; i++) {
+        g_assert(chains[i].popped && written[i] <= chains[i].in_len);
+        chains[i].popped = false;
+    }
+    if (!n || virtio_device_is_broken(queue->device))
         return;
     g_assert(queue->running); /* a stopped device gave everything back, or the request would be lost */
-    virt_chain_dirty(chain, queue->memory, written);
+    for (size_t i = 0; i < n; i++)
+        virt_chain_dirty(&chains[i], queue->memory, written[i]);
     if (queue->packed)
-        virtqueue_packed_push(queue, chain, written);
+        virtqueue_packed_push(queue, chains, written, n);
     else
-        virtqueue_split_push(queue, chain, written);
+        virtqueue_split_push(queue, chains, written, n);
+}
+
+void
+virtqueue_push(VirtQueue *queue, VirtChain *chain, uint32_t written)
+{
+    virtqueue_push_many(queue, chain, &written, 1);
 }
 
 void

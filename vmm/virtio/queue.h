@@ -57,7 +57,12 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(VirtChain, virt_chain_clear)
 bool virtqueue_pop(VirtQueue *queue, VirtChain *chain);
 /* Gives a request back with @written bytes put into its in buffers (from their start), marking them dirty. */
 void virtqueue_push(VirtQueue *queue, VirtChain *chain, uint32_t written);
-/* Undoes the last pop, so that the next pop gives the same request again. Only right after that pop. */
+/* The same for @n requests that belong together: the driver sees all of them or none. */
+void virtqueue_push_many(VirtQueue *queue, VirtChain *chains, const uint32_t *written, size_t n);
+/*
+ * Undoes the last pop, so that the next pop gives the same request again. Only right after that pop; several pops in a row
+ * are undone from the last to the first.
+ */
 void virtqueue_unpop(VirtQueue *queue, VirtChain *chain);
 /* Interrupts the guest if it asked to be (event index or flags) for what was pushed since the last call. */
 void virtqueue_notify(VirtQueue *queue);

@@ -172,21 +172,37 @@ virtqueue_packed_unpop(VirtQueue *queue, const VirtChain *chain)
     queue->in_flight -= chain->n_descriptors;
 }
 
-void
-virtqueue_packed_push(VirtQueue *queue, const VirtChain *chain, uint32_t written)
+/* Writes a request's used descriptor but for its flags, which give it to the driver and are returned. */
+static uint16_t
+packed_give(VirtQueue *queue, const VirtChain *chain, uint32_t written, struct vring_packed_desc **place)
 {
-    struct vring_packed_desc *place = &queue->packed_descriptors[queue->used_index];
     uint16_t flags = queue->used_wrap ? PACKED_AVAIL | PACKED_USED : 0;
 
     if (written)
         flags |= VRING_DESC_F_WRITE; /* says that len means something (virtio 1.2, 2.8.4) */
-    ring_store(&place->id, chain->id);
-    ring_store(&place->len, written);
-    ring_store_release(&place->flags, flags);
-    guest_memory_dirty(queue->memory, place, sizeof(*place));
+    *place = &queue->packed_descriptors[queue->used_index];
+    ring_store(&(*place)->id, chain->id);
+    ring_store(&(*place)->len, written);
     packed_advance(queue, &queue->used_index, &queue->used_wrap, chain->n_descriptors);
     queue->in_flight -= chain->n_descriptors;
     queue->unnotified += chain->n_descriptors;
+    return flags;
+}
+
+/* The driver reads used descriptors in order, so it sees none of them before the first one's flags. */
+void
+virtqueue_packed_push(VirtQueue *queue, const VirtChain *chains, const uint32_t *written, size_t n)
+{
+    struct vring_packed_desc *first, *place;
+    uint16_t first_flags = packed_give(queue, &chains[0], written[0], &first);
+
+    for (size_t i = 1; i < n; i++) {
+        uint16_t flags = packed_give(queue, &chains[i], written[i], &place);
+        ring_store(&place->flags, flags);
+        guest_memory_dirty(queue->memory, place, sizeof(*place));
+    }
+    ring_store_release(&first->flags, first_flags);
+    guest_memory_dirty(queue->memory, first, sizeof(*first));
 }
 
 bool

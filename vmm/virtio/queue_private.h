@@ -108,7 +108,7 @@ const void *virtqueue_indirect_table(VirtQueue *queue, uint64_t address, uint32_
 
 bool virtqueue_split_resolve(VirtQueue *queue);
 bool virtqueue_split_pop(VirtQueue *queue, VirtChain *chain);
-void virtqueue_split_push(VirtQueue *queue, const VirtChain *chain, uint32_t written);
+void virtqueue_split_push(VirtQueue *queue, const VirtChain *chains, const uint32_t *written, size_t n);
 void virtqueue_split_unpop(VirtQueue *queue, const VirtChain *chain);
 bool virtqueue_split_wants_interrupt(VirtQueue *queue);
 void virtqueue_split_ask_kicks(VirtQueue *queue);
@@ -116,7 +116,7 @@ bool virtqueue_split_has_work(VirtQueue *queue);
 
 bool virtqueue_packed_resolve(VirtQueue *queue);
 bool virtqueue_packed_pop(VirtQueue *queue, VirtChain *chain);
-void virtqueue_packed_push(VirtQueue *queue, const VirtChain *chain, uint32_t written);
+void virtqueue_packed_push(VirtQueue *queue, const VirtChain *chains, const uint32_t *written, size_t n);
 void virtqueue_packed_unpop(VirtQueue *queue, const VirtChain *chain);
 bool virtqueue_packed_wants_interrupt(VirtQueue *queue);
 void virtqueue_packed_ask_kicks(VirtQueue *queue);

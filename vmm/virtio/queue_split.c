@@ -157,18 +157,19 @@ virtqueue_split_unpop(VirtQueue *queue, const VirtChain *chain)
 }
 
 void
-virtqueue_split_push(VirtQueue *queue, const VirtChain *chain, uint32_t written)
+virtqueue_split_push(VirtQueue *queue, const VirtChain *chains, const uint32_t *written, size_t n)
 {
-    struct vring_used_elem *element = &queue->used->ring[queue->used_index & (queue->setup.size - 1)];
-
-    ring_store(&element->id, chain->id);
-    ring_store(&element->len, written);
-    guest_memory_dirty(queue->memory, element, sizeof(*element));
-    queue->used_index++;
+    for (size_t i = 0; i < n; i++) {
+        struct vring_used_elem *element = &queue->used->ring[queue->used_index & (queue->setup.size - 1)];
+        ring_store(&element->id, chains[i].id);
+        ring_store(&element->len, written[i]);
+        guest_memory_dirty(queue->memory, element, sizeof(*element));
+        queue->used_index++;
+    }
     ring_store_release(&queue->used->idx, queue->used_index);
     guest_memory_dirty(queue->memory, &queue->used->idx, sizeof(uint16_t));
-    queue->in_flight--;
-    queue->unnotified++;
+    queue->in_flight -= n;
+    queue->unnotified += n;
 }
 
 bool

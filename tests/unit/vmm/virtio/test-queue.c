@@ -303,6 +303,45 @@ test_cursor(gconstpointer flags)
     }
 }
 
+/* Several requests given back as one, across the ring's end too; and several taken that are put back. */
+static void
+test_together(gconstpointer flags)
+{
+    g_autoptr(VirtioDriver) driver = start(flags, &manual_class);
+    VirtQueue *queue = driver->device->queues[0];
+    uint64_t kept = driver->next;
+
+    for (unsigned round = 0; round < 40; round++) {
+        VirtChain chains[3] = {0};
+        uint16_t ids[3];
+        const uint32_t written[3] = {16, round % 2, 5};
+        VirtioUsed used;
+
+        for (unsigned i = 0; i < 3; i++) /* two slots each unless indirect */
+            ids[i] = virtio_driver_add(driver, 0,
+                                       (VirtioBuffer[]){{virtio_driver_alloc(driver, 8), 8, false},
+                                                        {virtio_driver_alloc(driver, 16), 16, true}},
+                                       2);
+        for (unsigned i = 0; i < 3; i++)
+            g_assert_true(virtqueue_pop(queue, &chains[i]));
+        for (unsigned i = 3; i-- > 0;)
+            virtqueue_unpop(queue, &chains[i]);
+        for (unsigned i = 0; i < 3; i++)
+            g_assert_true(virtqueue_pop(queue, &chains[i]));
+        g_assert_false(virtio_driver_used(driver, 0, &used));
+        virtqueue_push_many(queue, chains, written, 3);
+        for (unsigned i = 0; i < 3; i++) {
+            g_assert_true(virtio_driver_used(driver, 0, &used));
+            g_assert_cmpuint(used.id, ==, ids[i]);
+            g_assert_cmpuint(used.len, ==, written[i]);
+            virt_chain_clear(&chains[i]);
+        }
+        g_assert_false(virtio_driver_used(driver, 0, &used));
+        driver->next = kept;
+    }
+    g_assert_false(virtio_driver_needs_reset(driver));
+}
+
 /* What a vhost back end is told, and tells when it is done. */
 static void
 test_rings_and_indices(gconstpointer flags)
@@ -381,6 +420,7 @@ main(int argc, char **argv)
         {"kicks", test_kicks},
         {"interrupts", test_interrupts},
         {"cursor", test_cursor},
+        {"together", test_together},
         {"rings", test_rings_and_indices},
         {"smaller-ring", test_smaller_ring},
         {"index-wrap", test_index_wrap},
