@@ -67,12 +67,13 @@ gpu_reset(VirtioDevice *device)
 {
     VirtioGpu *gpu = gpu_of(device);
 
-    gpu_resources_clear(gpu);
     for (unsigned i = 0; i < screen_n_scanouts(gpu->screen); i++) {
         gpu_scanout_show(gpu, i, NULL, NULL);
         screen_set_cursor(gpu->screen, i, NULL);
     }
+    gpu_state_forget(gpu);
     memset(gpu->scanouts, 0, sizeof gpu->scanouts);
+    gpu_resources_clear(gpu);
     gpu->events_read = 0; /* the driver asks for everything when it begins; what viewers wish for stays */
 }
 

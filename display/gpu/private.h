@@ -134,7 +134,7 @@ uint32_t gpu_resource_allocate(VirtioGpu *gpu, GpuResource *resource);
 uint32_t gpu_resource_read_backing(VirtioGpu *gpu, GpuResource *resource, VirtChain *command, uint32_t n_entries);
 /* Counts and takes over a backing. OK_NODATA, or that there are too many runs; it is freed then. */
 uint32_t gpu_resource_set_backing(VirtioGpu *gpu, GpuResource *resource, Backing *backing);
-/* Ends them all; their scanouts go blank. */
+/* Ends them all, half loaded ones too. No scanout shows one. */
 void gpu_resources_clear(VirtioGpu *gpu);
 
 /* blob.c */
@@ -176,4 +176,7 @@ gpu_rect_is_inside(const struct virtio_gpu_rect *rect, uint32_t width, uint32_t 
     return (uint64_t)rect->x + rect->width <= width && (uint64_t)rect->y + rect->height <= height;
 }
 
+/* state.c */
 extern const StateTable gpu_state;
+/* Lets go of what a load that failed left in the scanouts. */
+void gpu_state_forget(VirtioGpu *gpu);

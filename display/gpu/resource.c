@@ -75,8 +75,9 @@ remove_resource(VirtioGpu *gpu, GpuResource *resource)
 void
 gpu_resources_clear(VirtioGpu *gpu)
 {
-    while (gpu->resources->len)
-        remove_resource(gpu, gpu->resources->pdata[gpu->resources->len - 1]);
+    g_hash_table_remove_all(gpu->by_id);
+    g_ptr_array_set_size(gpu->resources, 0);
+    gpu->n_runs = 0;
 }
 
 uint32_t

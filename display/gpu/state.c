@@ -186,8 +186,8 @@ static const StateTable monitor_state = {
 
 /* --- the device ------------------------------------------------------------------------------------------------- */
 
-static void
-forget_saved(VirtioGpu *gpu)
+void
+gpu_state_forget(VirtioGpu *gpu)
 {
     for (unsigned i = 0; i < SCREEN_MAX_SCANOUTS; i++)
         g_clear_pointer(&gpu->scanouts[i].saved_cursor, g_byte_array_unref);
@@ -211,7 +211,7 @@ gpu_before_save(void *object)
 static void
 gpu_after_save(void *object)
 {
-    forget_saved(object);
+    gpu_state_forget(object);
 }
 
 static bool
@@ -237,7 +237,7 @@ gpu_after_load(void *object, GError **error)
 
     gpu->resources = g_ptr_array_new_with_free_func((GDestroyNotify)gpu_resource_free);
     bool good = load_all(gpu, loaded);
-    forget_saved(gpu);
+    gpu_state_forget(gpu);
     if (!good)
         g_set_error(error, STATE_ERROR, STATE_ERROR_MALFORMED,
                     "state of %s holds pictures this display cannot have (scanouts: %u)", gpu->device.id,
