@@ -6,7 +6,7 @@
  * told of the guest's data and state through ConsolePortOps. Flow control both ways: a back end takes as much as it can
  * and says when it can take more; data to the guest waits in the back end until the guest posts buffers.
  *
- * Owner of everything here: the main thread.
+ * Owner of everything here: the main thread. A back end may call any function of a port from within its ops.
  */
 #pragma once
 
@@ -17,7 +17,10 @@
 typedef struct VirtioConsolePort VirtioConsolePort;
 
 typedef struct {
-    /* The guest wrote @len bytes. Returns how many were taken; the rest is offered again after console_port_resume(). */
+    /*
+     * The guest wrote @len bytes. Returns how many were taken; the rest is offered again after console_port_resume().
+     * Called only while the host's end is open: what the guest writes to a closed one is thrown away.
+     */
     size_t (*data)(void *back_end, const void *bytes, size_t len);
     /* The guest opened or closed its end. May be NULL. */
     void (*guest_open)(void *back_end, bool open);
@@ -25,8 +28,12 @@ typedef struct {
     void (*writable)(void *back_end);
 } ConsolePortOps;
 
-VirtioDevice *virtio_console_new(const char *id, GuestMemory *memory);
-/* Adds port 1, 2, … named @name (shown in the guest as /dev/virtio-ports/NAME). Before the guest starts. */
+/* @n_ports: how many named ports may be added; 0 to VIRTIO_CONSOLE_PORTS_MAX. Each costs four file descriptors. */
+VirtioDevice *virtio_console_new(const char *id, GuestMemory *memory, unsigned n_ports);
+/*
+ * Adds port 1, 2, … named @name (shown in the guest as /dev/virtio-ports/NAME), at most 63 bytes. Its host end is closed
+ * until console_port_set_open(). Before the guest starts, and in the same order whenever its state is to be loaded.
+ */
 VirtioConsolePort *virtio_console_add_port(VirtioDevice *console, const char *name, const ConsolePortOps *ops,
                                            void *back_end);
 /* Sends to the guest; returns the bytes taken, 0 while the guest's end is closed or it posted no buffers. */
@@ -36,5 +43,5 @@ void console_port_set_open(VirtioConsolePort *port, bool open);
 /* The back end can take data again. */
 void console_port_resume(VirtioConsolePort *port);
 bool console_port_guest_is_open(const VirtioConsolePort *port);
-/* Port 0 is the console proper (hvc0); its back end is set here. */
+/* Port 0 is the console proper (hvc0); its back end is set here, before the guest starts. Its host end is open at once. */
 VirtioConsolePort *virtio_console_port0(VirtioDevice *console, const ConsolePortOps *ops, void *back_end);
