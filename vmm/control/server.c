@@ -291,10 +291,12 @@ control_server_free(ControlServer *server)
         g_source_destroy(server->accept_source);
         g_source_unref(server->accept_source);
     }
-    for (guint i = 0; i < server->peers->len; i++)
-        g_signal_handlers_disconnect_by_data(server->peers->pdata[i], server);
+    for (guint i = 0; i < server->peers->len; i++) {
+        GDBusConnection *peer = server->peers->pdata[i];
+        g_signal_handlers_disconnect_by_data(peer, server);
+        g_dbus_interface_skeleton_unexport_from_connection(G_DBUS_INTERFACE_SKELETON(server->object), peer);
+    }
     g_signal_handlers_disconnect_by_data(server->object, server);
-    g_dbus_interface_skeleton_unexport(G_DBUS_INTERFACE_SKELETON(server->object));
     g_ptr_array_unref(server->peers);
     g_clear_object(&server->listener);
     g_object_unref(server->object);

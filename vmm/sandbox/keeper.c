@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static const int forwarded[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2};
+static const int forwarded[] = {SIGTERM, SIGINT, SIGHUP};
 
 static sigset_t
 signal_set(void)

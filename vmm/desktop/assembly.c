@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Putting a desktop together: the board first, then its devices. The only place that knows every device, and the order in
+ * which they stand in the machine's table.
+ */
+#include "vmm/desktop/desktop_private.h"
+#include "vmm/desktop/socket_port.h"
+#include "vmm/board/memory_map.h"
+#include "vmm/board/rtc.h"
+#include "vmm/board/uart.h"
+#include "vmm/sandbox/sandbox.h"
+#include "vmm/virtio/pci.h"
+#include "vmm/virtio/rng.h"
+
+#include <string.h>
+
+static void
+confine_vcpu(void *user)
+{
+    sandbox_filter_thread(SANDBOX_ROLE_VCPU);
+}
+
+static void
+confine_io(void *user)
+{
+    sandbox_filter_thread(SANDBOX_ROLE_IO);
+}
+
+static void
+confine_display(void *user)
+{
+    sandbox_filter_thread(SANDBOX_ROLE_DISPLAY);
+}
+
+/* ---- the board ---- */
+
+static bool
+make_memory(Desktop *desktop, const Resources *resources, const SavedFile *saved, GError **error)
+{
+    const GuestMemoryOptions options = {
+        .size = desktop->config->memory,
+        .hugetlb = desktop->config->hugepages,
+        .merge = desktop->config->merge,
+    };
+
+    desktop->memory = guest_memory_new(&options, error);
+    if (!desktop->memory || !saved)
+        return desktop->memory != NULL;
+    if (saved->ram_len == options.size)
+        return guest_memory_map_saved(desktop->memory, resources->saved, saved->ram_offset, error);
+    g_set_error(error, STATE_ERROR, STATE_ERROR_FOREIGN,
+                "the saved desktop has %" G_GUINT64_FORMAT " MiB of memory, this one %" G_GUINT64_FORMAT,
+                saved->ram_len >> 20, options.size >> 20);
+    return false;
+}
+
+static bool
+make_vm(Desktop *desktop, Resources *resources, GError **error)
+{
+    resources->kvm = kvm_host_open(g_steal_fd(&resources->kvm), error);
+    if (resources->kvm < 0)
+        return false;
+    desktop->vm = vm_new(resources->kvm, desktop->memory, error);
+    if (!desktop->vm)
+        return false;
+    desktop->irq = vm_irq_controller(desktop->vm);
+    desktop->ports = bus_new(true, &vm_bus_ops, desktop->vm);
+    desktop->addresses = bus_new(false, &vm_bus_ops, desktop->vm);
+    desktop->machine = machine_new();
+    return true;
+}
+
+static bool
+make_vcpus(Desktop *desktop, GError **error)
+{
+    const VcpusOptions options = {
+        .count = desktop->config->vcpus,
+        .cpuid = {.model = desktop->config->cpu, .pmu = desktop->config->pmu, .mce = desktop->config->mce},
+        .ports = desktop->ports,
+        .addresses = desktop->addresses,
+        .machine = desktop->machine,
+        .thread_begin = confine_vcpu,
+    };
+
+    desktop->vcpus = vcpus_new(desktop->vm, &options, error);
+    return desktop->vcpus != NULL;
+}
+
+static BoardWindow
+pci64_window(const Desktop *desktop)
+{
+    return board_pci64_window(desktop->config->memory, vcpus_physical_bits(desktop->vcpus));
+}
+
+static void
+make_acpi(Desktop *desktop)
+{
+    uint32_t apic_ids[VCPUS_MAX];
+
+    for (unsigned i = 0; i < desktop->config->vcpus; i++)
+        apic_ids[i] = i;
+    const AcpiOptions options = {
+        .apic_ids = apic_ids,
+        .n_cpus = desktop->config->vcpus,
+        .pci64 = pci64_window(desktop),
+        .com1 = true,
+    };
+    desktop->acpi = acpi_tables_new(&options);
+}
+
+static const char *
+source_name(const ConfigSource *source)
+{
+    return source->path ? source->path : source->fd_name;
+}
+
+static bool
+make_kernel(Desktop *desktop, Resources *resources, bool fresh, GError **error)
+{
+    const KernelOptions options = {
+        .kernel_fd = g_steal_fd(&resources->kernel),
+        .initrd_fd = resources->initrd >= 0 ? g_steal_fd(&resources->initrd) : -1,
+        .kernel_name = source_name(&desktop->config->kernel),
+        .initrd_name = source_name(&desktop->config->initrd),
+        .command_line = desktop->config->command_line,
+        .acpi = desktop->acpi,
+        .fresh_memory = fresh,
+    };
+
+    desktop->kernel = kernel_new(&options, desktop->memory, error);
+    if (!desktop->kernel)
+        return false;
+    const BootLoader loader = {.load = kernel_load, .loader = desktop->kernel};
+    vcpus_set_loader(desktop->vcpus, &loader);
+    return true;
+}
+
+static void
+on_pm_request(void *user, MachineRequest request)
+{
+    machine_request(user, request, request == MACHINE_REQUEST_SHUTDOWN ? "the guest powered off" : NULL);
+}
+
+/* The board's own devices, in table order. */
+static void
+make_board_devices(Desktop *desktop, Resources *resources)
+{
+    Machine *machine = desktop->machine;
+    Clock *clock = clock_new(NULL);
+
+    machine_add(machine, "clock", &clock_device_ops, clock);
+    vcpus_add_to_machine(desktop->vcpus);
+
+    desktop->pci = pci_bus_new(desktop->ports, desktop->addresses, &desktop->irq);
+    machine_add(machine, "pci", &pci_bus_ops, desktop->pci);
+
+    desktop->pm = pm_new(clock, &desktop->irq, on_pm_request, machine);
+    bus_map(desktop->ports, BOARD_PORT_PM, BOARD_PORT_PM_SIZE, &pm_bus_ops, desktop->pm);
+    bus_map(desktop->ports, BOARD_PORT_KEYBOARD, 1, &pm_keyboard_bus_ops, desktop->pm);
+    pci_bus_set_reset_port(desktop->pci, &pm_reset_bus_ops, desktop->pm);
+    machine_add(machine, "pm", &pm_device_ops, desktop->pm);
+
+    Rtc *rtc = rtc_new(clock, &desktop->irq);
+    bus_map(desktop->ports, BOARD_PORT_RTC, RTC_PORTS, &rtc_bus_ops, rtc);
+    machine_add(machine, "rtc", &rtc_device_ops, rtc);
+
+    Stream *serial = g_steal_pointer(&resources->serial_stream);
+    if (resources->serial >= 0)
+        serial = stream_new_listener(g_steal_fd(&resources->serial), NULL);
+    Uart *uart = uart_new(&desktop->irq, BOARD_GSI_COM1, serial);
+    bus_map(desktop->ports, BOARD_PORT_COM1, UART_PORTS, &uart_bus_ops, uart);
+    machine_add(machine, "com1", &uart_device_ops, uart);
+}
+
+bool
+desktop_make_board(Desktop *desktop, Resources *resources, const SavedFile *saved, GError **error)
+{
+    if (!make_memory(desktop, resources, saved, error) || !make_vm(desktop, resources, error) ||
+        !make_vcpus(desktop, error))
+        return false;
+    make_acpi(desktop);
+    if (!make_kernel(desktop, resources, !saved, error))
+        return false;
+    make_board_devices(desktop, resources);
+    return true;
+}
+
+/* ---- devices ---- */
+
+/* Gives a virtio device a slot and a place in the table, which owns it from here. NULL passes through. */
+static VirtioDevice *
+plug_in(Desktop *desktop, VirtioDevice *device, GError **error)
+{
+    VirtioPci *function = device ? virtio_pci_new(device, desktop->pci, PCI_SLOT_ANY, error) : NULL;
+
+    if (!function)
+        return NULL;
+    machine_add(desktop->machine, device->id, &virtio_pci_ops, function);
+    return device;
+}
+
+static bool
+make_display(Desktop *desktop, GError **error)
+{
+    const DesktopConfig *config = desktop->config;
+    const VirtioGpuOptions options = {
+        .n_scanouts = config->scanouts,
+        .width = config->width,
+        .height = config->height,
+        .max_host_memory = config->display_memory,
+    };
+
+    if (!config->scanouts)
+        return true;
+    desktop->screen = screen_new(config->scanouts);
+    desktop->display_thread = display_thread_new(confine_display, NULL);
+    GMainContext *context = display_thread_context(desktop->display_thread);
+    VirtioDevice *gpu = virtio_gpu_new("gpu0", desktop->memory, context, desktop->screen, &options);
+    desktop->gpu = plug_in(desktop, gpu, error);
+    return desktop->gpu != NULL;
+}
+
+static bool
+make_input(Desktop *desktop, bool wanted, VirtioInputKind kind, const char *id, VirtioDevice **place, GError **error)
+{
+    if (wanted)
+        *place = plug_in(desktop, virtio_input_new(kind, id, desktop->memory), error);
+    return !wanted || *place;
+}
+
+static bool
+make_inputs(Desktop *desktop, GError **error)
+{
+    const DesktopConfig *config = desktop->config;
+
+    return make_input(desktop, config->keyboard, VIRTIO_INPUT_KEYBOARD, "keyboard0", &desktop->keyboard, error) &&
+           make_input(desktop, config->tablet, VIRTIO_INPUT_TABLET, "tablet0", &desktop->tablet, error) &&
+           make_input(desktop, config->mouse, VIRTIO_INPUT_MOUSE, "mouse0", &desktop->mouse, error);
+}
+
+static bool
+make_disks(Desktop *desktop, Resources *resources, GError **error)
+{
+    for (guint i = 0; i < desktop->config->disks->len; i++) {
+        const ConfigDisk *disk = desktop->config->disks->pdata[i];
+        const VirtioBlkOptions options = {
+            .fd = g_steal_fd(&resources->disks[i]),
+            .path = source_name(&disk->source),
+            .serial = disk->serial,
+            .read_only = disk->read_only,
+            .direct = disk->cache == DISK_CACHE_NONE,
+            .discard = disk->discard,
+            .n_queues = disk->queues ? disk->queues : MIN(desktop->config->vcpus, 4),
+            .on_error = disk->on_error == DISK_ON_ERROR_PAUSE ? BLK_ON_ERROR_PAUSE : BLK_ON_ERROR_REPORT,
+            .thread = desktop->io_thread,
+            .machine = desktop->machine,
+        };
+        VirtioDevice *device = plug_in(desktop, virtio_blk_new(disk->id, desktop->memory, &options, error), error);
+        if (!device)
+            return false;
+        g_ptr_array_add(desktop->disks, device);
+    }
+    return true;
+}
+
+/* A console only where something uses one of its ports. */
+static void
+make_console(Desktop *desktop, Resources *resources)
+{
+    const DesktopConfig *config = desktop->config;
+
+    if (!config->spice && !config->ports->len)
+        return;
+    /* the ports of the configuration, and the agent's */
+    unsigned n_ports = config->ports->len + config->spice;
+    desktop->console = virtio_console_new("console0", desktop->memory, n_ports);
+    for (guint i = 0; i < config->ports->len; i++) {
+        const ConfigPort *port = config->ports->pdata[i];
+        int listener = g_steal_fd(&resources->ports[i]);
+        g_ptr_array_add(desktop->ports_of_guest, socket_port_new(desktop->console, port->id, listener));
+    }
+}
+
+/* The sixteen bytes of a canonical UUID (RFC 9562, 4). */
+static void
+uuid_bytes(const char *text, uint8_t bytes[16])
+{
+    for (int i = 0; i < 16; i++, text += 2) {
+        text += *text == '-';
+        bytes[i] = g_ascii_xdigit_value(text[0]) << 4 | g_ascii_xdigit_value(text[1]);
+    }
+}
+
+static bool
+make_spice(Desktop *desktop, Resources *resources, GError **error)
+{
+    const DesktopConfig *config = desktop->config;
+    uint8_t uuid[16];
+    g_autofree char *gpu = NULL;
+
+    if (!config->spice)
+        return true;
+    if (desktop->gpu)
+        gpu = g_strdup_printf("pci/0000/%02x.0", virtio_pci_slot(desktop->gpu->transport));
+    uuid_bytes(config->uuid, uuid);
+    const SpiceDisplayInputs inputs = {desktop->keyboard, desktop->tablet, desktop->mouse};
+    SpiceDisplayOptions options = {
+        .listen_fd = g_steal_fd(&resources->spice),
+        .ticket = config->spice_ticket,
+        .no_ticket = config->spice_no_ticket,
+        .several_clients = config->spice_several_clients,
+        .name = config->name,
+        .uuid = uuid,
+        .gpu = gpu,
+    };
+    g_assert(spice_compression_parse(config->spice_compression, &options.compression));
+    desktop->spice = spice_display_new(&options, desktop->screen, &inputs, &desktop_spice_events, desktop, error);
+    if (!desktop->spice)
+        return false;
+    spice_display_attach_agent(desktop->spice, desktop->console);
+    return true;
+}
+
+static bool
+make_io_thread(Desktop *desktop, GError **error)
+{
+    if (!desktop->config->disks->len)
+        return true;
+    desktop->io_thread = io_thread_new("io", error);
+    if (desktop->io_thread)
+        io_thread_call(desktop->io_thread, confine_io, NULL);
+    return desktop->io_thread != NULL;
+}
+
+/* What has no life outside the guest. */
+static bool
+make_helpers(Desktop *desktop, GError **error)
+{
+    if (!plug_in(desktop, virtio_rng_new("rng0", desktop->memory), error))
+        return false;
+    if (desktop->config->balloon)
+        desktop->balloon = plug_in(desktop, virtio_balloon_new("balloon0", desktop->memory), error);
+    return !desktop->config->balloon || desktop->balloon;
+}
+
+bool
+desktop_make_devices(Desktop *desktop, Resources *resources, GError **error)
+{
+    const BoardWindow low = {BOARD_PCI32_BASE, BOARD_PCI32_SIZE}, high = pci64_window(desktop);
+
+    if (!make_io_thread(desktop, error) || !make_display(desktop, error) || !make_inputs(desktop, error) ||
+        !make_disks(desktop, resources, error))
+        return false;
+    make_console(desktop, resources);
+    if (!make_spice(desktop, resources, error))
+        return false;
+    /* only now, when all its ports are there */
+    if (desktop->console && !plug_in(desktop, desktop->console, error))
+        return false;
+    return make_helpers(desktop, error) && pci_bus_assign(desktop->pci, &low, &high, error);
+}

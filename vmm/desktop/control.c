@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a desktop does when the control socket asks, and the counters it shows.
+ */
+#include "display/screenshot.h"
+#include "vmm/desktop/desktop_private.h"
+
+#include <string.h>
+
+static bool
+fail(GError **error, const char *why)
+{
+    g_set_error_literal(error, G_FILE_ERROR, G_FILE_ERROR_INVAL, why);
+    return false;
+}
+
+static void
+do_pause(void *object)
+{
+    machine_pause(((Desktop *)object)->machine, MACHINE_PAUSE_USER, NULL);
+}
+
+static void
+do_resume(void *object)
+{
+    Desktop *desktop = object;
+
+    /* Disks try their parked requests again whenever the machine resumes; one that still fails pauses it anew. */
+    machine_resume(desktop->machine, MACHINE_PAUSE_USER | MACHINE_PAUSE_STORAGE);
+}
+
+static void
+do_power_button(void *object)
+{
+    pm_power_button(((Desktop *)object)->pm);
+}
+
+static void
+do_reset(void *object)
+{
+    machine_reset(((Desktop *)object)->machine);
+}
+
+static void
+do_stop(void *object)
+{
+    /* Through the request queue, so that the caller has its answer before the desktop is gone. */
+    machine_request(((Desktop *)object)->machine, MACHINE_REQUEST_STOP, "stopped over the control socket");
+}
+
+static bool
+do_screenshot(void *object, unsigned scanout, int fd, GError **error)
+{
+    Desktop *desktop = object;
+
+    if (!desktop->screen || scanout >= screen_n_scanouts(desktop->screen))
+        return fail(error, "the desktop has no such monitor");
+    return screenshot_write_scanout(desktop->screen, scanout, true, fd, error);
+}
+
+static bool
+do_set_ticket(void *object, const char *ticket, unsigned seconds, GError **error)
+{
+    Desktop *desktop = object;
+
+    if (!desktop->spice)
+        return fail(error, "the desktop has no SPICE server: its configuration has no [spice]");
+    return spice_display_set_ticket(desktop->spice, ticket, seconds, error);
+}
+
+static bool
+do_resize_disk(void *object, const char *disk, uint64_t *bytes, GError **error)
+{
+    Desktop *desktop = object;
+
+    for (guint i = 0; i < desktop->disks->len; i++) {
+        VirtioDevice *device = desktop->disks->pdata[i];
+        if (!strcmp(device->id, disk))
+            return virtio_blk_resize(device, bytes, error);
+    }
+    return fail(error, "the desktop has no such disk");
+}
+
+static bool
+do_set_balloon(void *object, uint64_t bytes, GError **error)
+{
+    Desktop *desktop = object;
+    uint64_t all = guest_memory_size(desktop->memory);
+
+    if (!desktop->balloon)
+        return fail(error, "the desktop has no balloon");
+    if (bytes > all)
+        return fail(error, "the desktop has less memory than that");
+    virtio_balloon_set_target(desktop->balloon, bytes);
+    return true;
+}
+
+static void
+add(GVariantBuilder *counters, const char *id, const char *name, uint64_t value)
+{
+    g_autofree char *full = g_strdup_printf("%s.%s", id, name);
+    g_variant_builder_add(counters, "{st}", full, (guint64)value);
+}
+
+static void
+add_vcpus(Desktop *desktop, GVariantBuilder *counters)
+{
+    for (unsigned i = 0; i < vcpus_count(desktop->vcpus); i++) {
+        uint64_t exits[VCPU_EXITS];
+        g_autofree char *id = g_strdup_printf("vcpu%u.exits", i);
+        vcpus_exits(desktop->vcpus, i, exits);
+        for (unsigned kind = 0; kind < VCPU_EXITS; kind++)
+            add(counters, id, vcpu_exit_names[kind], exits[kind]);
+    }
+}
+
+static void
+add_disks(Desktop *desktop, GVariantBuilder *counters)
+{
+    for (guint i = 0; i < desktop->disks->len; i++) {
+        VirtioDevice *device = desktop->disks->pdata[i];
+        VirtioBlkStats stats;
+        virtio_blk_stats(device, &stats);
+        add(counters, device->id, "reads", stats.reads);
+        add(counters, device->id, "writes", stats.writes);
+        add(counters, device->id, "read-bytes", stats.read_bytes);
+        add(counters, device->id, "write-bytes", stats.write_bytes);
+        add(counters, device->id, "flushes", stats.flushes);
+        add(counters, device->id, "discards", stats.discards);
+        add(counters, device->id, "errors", stats.errors);
+        add(counters, device->id, "in-flight", stats.in_flight);
+        add(counters, device->id, "parked", stats.parked);
+    }
+}
+
+static void
+add_display(Desktop *desktop, GVariantBuilder *counters)
+{
+    for (unsigned i = 0; desktop->screen && i < screen_n_scanouts(desktop->screen); i++) {
+        ScreenStats stats = screen_stats(desktop->screen, i);
+        g_autofree char *id = g_strdup_printf("display%u", i);
+        add(counters, id, "frames", stats.frames);
+        add(counters, id, "damaged-pixels", stats.damaged_pixels);
+    }
+    if (desktop->gpu) {
+        VirtioGpuStats stats = virtio_gpu_stats(desktop->gpu);
+        add(counters, "gpu0", "control-commands", stats.control_commands);
+        add(counters, "gpu0", "cursor-commands", stats.cursor_commands);
+        add(counters, "gpu0", "failed-commands", stats.failed_commands);
+        add(counters, "gpu0", "resources", stats.resources);
+        add(counters, "gpu0", "host-bytes", stats.host_bytes);
+    }
+    if (desktop->spice)
+        add(counters, "spice", "clients", spice_display_n_clients(desktop->spice));
+}
+
+static void
+do_statistics(void *object, GVariantBuilder *counters)
+{
+    Desktop *desktop = object;
+
+    add_vcpus(desktop, counters);
+    add_disks(desktop, counters);
+    add_display(desktop, counters);
+    if (desktop->balloon)
+        add(counters, "memory", "balloon-bytes", virtio_balloon_actual(desktop->balloon));
+    add(counters, "memory", "bytes", guest_memory_size(desktop->memory));
+}
+
+const ControlOps desktop_control_ops = {
+    .pause = do_pause,
+    .resume = do_resume,
+    .power_button = do_power_button,
+    .reset = do_reset,
+    .stop = do_stop,
+    .screenshot = do_screenshot,
+    .set_ticket = do_set_ticket,
+    .save = desktop_save,
+    .resize_disk = do_resize_disk,
+    .set_balloon = do_set_balloon,
+    .statistics = do_statistics,
+};

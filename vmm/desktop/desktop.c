@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A desktop's life: made, started or loaded, told of signals, stopped, taken apart in the reverse order of its making.
+ */
+#include "vmm/desktop/desktop_private.h"
+#include "vmm/desktop/socket_port.h"
+#include "vmm/sandbox/sandbox.h"
+
+#include <glib-unix.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char *const state_names[] = {
+    [MACHINE_STARTING] = "starting",
+    [MACHINE_RUNNING] = "running",
+    [MACHINE_PAUSED] = "paused",
+    [MACHINE_STOPPED] = "stopped",
+};
+
+static const struct {
+    MachinePause reason;
+    const char *name;
+} reason_names[] = {
+    {MACHINE_PAUSE_USER, "user"},
+    {MACHINE_PAUSE_STORAGE, "storage"},
+    {MACHINE_PAUSE_SAVE, "save"},
+    {MACHINE_PAUSE_ERROR, "error"},
+};
+
+static void
+on_state(void *user, MachineState state, unsigned reasons, const char *detail)
+{
+    Desktop *desktop = user;
+    const char *names[G_N_ELEMENTS(reason_names) + 1] = {NULL};
+    unsigned n = 0;
+
+    for (size_t i = 0; i < G_N_ELEMENTS(reason_names); i++)
+        if (reasons & reason_names[i].reason)
+            names[n++] = reason_names[i].name;
+    if (reasons & (MACHINE_PAUSE_STORAGE | MACHINE_PAUSE_ERROR))
+        g_message("paused: %s", detail ? detail : "no reason was given");
+    if (desktop->control)
+        control_server_set_state(desktop->control, state_names[state], names, detail);
+    if (desktop->spice)
+        spice_display_set_running(desktop->spice, state == MACHINE_RUNNING);
+    if (state == MACHINE_STOPPED)
+        g_main_loop_quit(desktop->loop);
+}
+
+static void
+on_client(Desktop *desktop, bool connected, const char *peer, uint64_t client)
+{
+    if (desktop->control)
+        control_server_client(desktop->control, connected, client, peer, spice_display_n_clients(desktop->spice));
+}
+
+static void
+on_client_connected(void *user, const char *peer, uint64_t client)
+{
+    on_client(user, true, peer, client);
+}
+
+static void
+on_client_disconnected(void *user, const char *peer, uint64_t client)
+{
+    on_client(user, false, peer, client);
+}
+
+const SpiceDisplayEvents desktop_spice_events = {
+    .client_connected = on_client_connected,
+    .client_disconnected = on_client_disconnected,
+};
+
+static gboolean
+on_end_signal(gpointer user)
+{
+    machine_request(((Desktop *)user)->machine, MACHINE_REQUEST_STOP, "ended by a signal");
+    return G_SOURCE_CONTINUE;
+}
+
+static bool
+make_control(Desktop *desktop, Resources *resources, GError **error)
+{
+    if (resources->control < 0)
+        return true;
+    desktop->control = control_server_new(g_steal_fd(&resources->control), desktop->config->name, desktop->config->uuid,
+                                          &desktop_control_ops, desktop, error);
+    return desktop->control != NULL;
+}
+
+Desktop *
+desktop_new(const DesktopConfig *config, Resources *resources, const SavedFile *saved, GError **error)
+{
+    g_autoptr(Desktop) desktop = g_new0(Desktop, 1);
+
+    desktop->config = config;
+    desktop->loop = g_main_loop_new(NULL, FALSE);
+    desktop->disks = g_ptr_array_new();
+    desktop->ports_of_guest = g_ptr_array_new_with_free_func((GDestroyNotify)socket_port_free);
+    if (!desktop_make_board(desktop, resources, saved, error) || !desktop_make_devices(desktop, resources, error) ||
+        !make_control(desktop, resources, error))
+        return NULL;
+    if (saved ? !desktop_load(desktop, saved, error) : !vcpus_boot(desktop->vcpus, error))
+        return NULL;
+    return g_steal_pointer(&desktop);
+}
+
+int
+desktop_run(Desktop *desktop)
+{
+    guint on_term = g_unix_signal_add(SIGTERM, on_end_signal, desktop);
+    guint on_int = g_unix_signal_add(SIGINT, on_end_signal, desktop);
+    guint on_hup = g_unix_signal_add(SIGHUP, on_end_signal, desktop);
+
+    sandbox_release_signals();
+    machine_listen(desktop->machine, on_state, desktop);
+    machine_start(desktop->machine, desktop->config->paused);
+    g_main_loop_run(desktop->loop);
+    if (desktop->control)
+        control_server_flush(desktop->control);
+    g_source_remove(on_term);
+    g_source_remove(on_int);
+    g_source_remove(on_hup);
+    return 0;
+}
+
+void
+desktop_free(Desktop *desktop)
+{
+    if (!desktop)
+        return;
+    control_server_free(desktop->control);
+    if (desktop->machine)
+        machine_stop(desktop->machine);
+    spice_display_free(desktop->spice);
+    g_ptr_array_unref(desktop->ports_of_guest);
+    display_thread_free(desktop->display_thread); /* before the graphics card that runs on it */
+    machine_free(desktop->machine);               /* and the devices of its table */
+    io_thread_free(desktop->io_thread);
+    screen_free(desktop->screen);
+    kernel_free(desktop->kernel);
+    acpi_tables_free(desktop->acpi);
+    vcpus_free(desktop->vcpus);
+    bus_free(desktop->ports);
+    bus_free(desktop->addresses);
+    vm_free(desktop->vm);
+    guest_memory_free(desktop->memory);
+    g_ptr_array_unref(desktop->disks);
+    g_main_loop_unref(desktop->loop);
+    g_free(desktop);
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A desktop's parts, for the files of this folder: assembly.c makes them, control.c and save.c use them. */
+#pragma once
+
+#include "display/gpu/gpu.h"
+#include "display/spice/server.h"
+#include "display/thread.h"
+#include "vmm/block/blk.h"
+#include "vmm/board/acpi.h"
+#include "vmm/board/clock.h"
+#include "vmm/board/pm.h"
+#include "vmm/control/server.h"
+#include "vmm/desktop/desktop.h"
+#include "vmm/firmware/kernel.h"
+#include "vmm/kvm/host.h"
+#include "vmm/kvm/vcpus.h"
+#include "vmm/kvm/vm.h"
+#include "vmm/pci/bus.h"
+#include "vmm/virtio/balloon.h"
+
+struct Desktop {
+    const DesktopConfig *config;
+    GMainLoop *loop;
+
+    /* The board, in the order it is made. */
+    GuestMemory *memory;
+    Vm *vm;
+    Bus *ports;
+    Bus *addresses;
+    IrqController irq;
+    Machine *machine; /* owns the devices of its table */
+    Vcpus *vcpus;
+    AcpiTables *acpi;
+    Kernel *kernel;
+    PciBus *pci;
+
+    /* Threads that devices run on. */
+    IoThread *io_thread;
+    DisplayThread *display_thread;
+
+    /* Devices that something besides the machine has to do with; the machine owns them. NULL where there is none. */
+    Pm *pm;
+    VirtioDevice *gpu, *keyboard, *tablet, *mouse, *console, *balloon;
+    GPtrArray *disks;          /* VirtioDevice *, in the configuration's order */
+    GPtrArray *ports_of_guest; /* SocketPort *: named console ports with a socket */
+
+    /* What people see of it. */
+    Screen *screen;
+    SpiceDisplay *spice;
+    ControlServer *control;
+};
+
+/* assembly.c: in this order. */
+bool desktop_make_board(Desktop *desktop, Resources *resources, const SavedFile *saved, GError **error);
+bool desktop_make_devices(Desktop *desktop, Resources *resources, GError **error);
+
+/* desktop.c */
+extern const SpiceDisplayEvents desktop_spice_events;
+
+/* control.c */
+extern const ControlOps desktop_control_ops;
+
+/* save.c */
+void desktop_save(void *desktop, int fd, ControlSaved saved, void *user);
+bool desktop_load(Desktop *desktop, const SavedFile *saved, GError **error);

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Opening what DESKTOP.conf names, or taking it from the inherited descriptors. Every descriptor is checked for its kind
+ * here or by the part that will use it, so that a wrong one is an error at start and not a riddle later.
+ */
+#include "vmm/desktop/resources.h"
+#include "display/spice/server.h"
+#include "vmm/block/blk.h"
+#include "vmm/board/listener.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int *
+new_fds(guint n)
+{
+    int *fds = g_new(int, n + 1);
+    for (guint i = 0; i <= n; i++)
+        fds[i] = -1;
+    fds[n] = -2; /* where it ends */
+    return fds;
+}
+
+static void
+close_fds(int *fds)
+{
+    for (int *fd = fds; fd && *fd != -2; fd++)
+        if (*fd >= 0)
+            close(*fd);
+    g_free(fds);
+}
+
+static bool
+make_socket(Resources *resources, const char *path, int *fd, GError **error)
+{
+    *fd = listener_new(path, error);
+    if (*fd < 0)
+        return false;
+    g_ptr_array_insert(resources->socket_paths, 0, g_strdup(path));
+    return true;
+}
+
+/* From either key; neither gives -1 and is fine. */
+static bool
+socket_or_inherited(Resources *resources, const char *path, const char *fd_name, InheritedFds *fds, int *fd,
+                    GError **error)
+{
+    if (path)
+        return make_socket(resources, path, fd, error);
+    if (fd_name)
+        *fd = inherited_fds_require(fds, fd_name, error);
+    return !fd_name || *fd >= 0;
+}
+
+static bool
+open_spice(Resources *resources, const DesktopConfig *config, InheritedFds *fds, GError **error)
+{
+    bool listening;
+
+    if (config->spice_address)
+        return (resources->spice = spice_display_listen(config->spice_address, config->spice_port, error)) >= 0;
+    if (!socket_or_inherited(resources, config->spice_socket, config->spice_fd_name, fds, &resources->spice, error))
+        return false;
+    if (resources->spice < 0 || (listener_check(resources->spice, &listening) && listening))
+        return true;
+    g_set_error(error, CONFIG_ERROR, CONFIG_ERROR_VALUE,
+                "%s: [spice] fd: the descriptor “%s” is not a listening socket", config->path, config->spice_fd_name);
+    return false;
+}
+
+static bool
+open_control(Resources *resources, const DesktopConfig *config, InheritedFds *fds, GError **error)
+{
+    bool listening;
+
+    if (!socket_or_inherited(resources, config->control_socket, config->control_fd_name, fds, &resources->control,
+                             error))
+        return false;
+    if (resources->control < 0 || listener_check(resources->control, &listening))
+        return true;
+    g_set_error(error, CONFIG_ERROR, CONFIG_ERROR_VALUE, "%s: [control] fd: the descriptor “%s” is not a stream socket",
+                config->path, config->control_fd_name);
+    return false;
+}
+
+static bool
+make_port_sockets(Resources *resources, const DesktopConfig *config, GError **error)
+{
+    resources->ports = new_fds(config->ports->len);
+    for (guint i = 0; i < config->ports->len; i++) {
+        const ConfigPort *port = config->ports->pdata[i];
+        if (port->socket && !make_socket(resources, port->socket, &resources->ports[i], error))
+            return false;
+    }
+    return true;
+}
+
+Resources *
+resources_new(const DesktopConfig *config, InheritedFds *fds, GError **error)
+{
+    g_autoptr(Resources) resources = g_new0(Resources, 1);
+
+    resources->socket_paths = g_ptr_array_new_null_terminated(8, g_free, TRUE);
+    resources->control = resources->spice = resources->serial = -1;
+    resources->kvm = resources->kernel = resources->initrd = resources->saved = -1;
+    bool made = open_control(resources, config, fds, error) && open_spice(resources, config, fds, error) &&
+                make_port_sockets(resources, config, error);
+    if (made && g_str_has_prefix(config->serial, "socket:"))
+        made = make_socket(resources, config->serial + strlen("socket:"), &resources->serial, error);
+    if (made)
+        return g_steal_pointer(&resources);
+    resources_remove_sockets(resources);
+    return NULL;
+}
+
+static int
+open_source(const ConfigSource *source, InheritedFds *fds, GError **error)
+{
+    if (source->fd_name)
+        return inherited_fds_require(fds, source->fd_name, error);
+    int fd = open(source->path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(errno), "%s: %s", source->path, g_strerror(errno));
+    return fd;
+}
+
+static bool
+open_disks(Resources *resources, const DesktopConfig *config, InheritedFds *fds, GError **error)
+{
+    resources->disks = new_fds(config->disks->len);
+    for (guint i = 0; i < config->disks->len; i++) {
+        const ConfigDisk *disk = config->disks->pdata[i];
+        resources->disks[i] = disk->source.path ? virtio_blk_open(disk->source.path, disk->read_only, error)
+                                                : inherited_fds_require(fds, disk->source.fd_name, error);
+        if (resources->disks[i] < 0) {
+            g_prefix_error(error, "%s: [disk %s]: ", config->path, disk->id);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Until network cards are there, a configuration that wants one is told so. */
+static bool
+open_nets(const DesktopConfig *config, GError **error)
+{
+    if (!config->nets->len)
+        return true;
+    g_set_error(error, CONFIG_ERROR, CONFIG_ERROR_VALUE, "%s: [net %s]: network cards are not there yet", config->path,
+                ((const ConfigNet *)config->nets->pdata[0])->id);
+    return false;
+}
+
+static bool
+open_serial(Resources *resources, const DesktopConfig *config, GError **error)
+{
+    if (!strcmp(config->serial, "none") || resources->serial >= 0)
+        return true;
+    resources->serial_stream = stream_open(config->serial, NULL, error);
+    return resources->serial_stream != NULL;
+}
+
+static bool
+open_boot(Resources *resources, const DesktopConfig *config, InheritedFds *fds, GError **error)
+{
+    resources->kernel = open_source(&config->kernel, fds, error);
+    if (resources->kernel < 0) {
+        g_prefix_error(error, "%s: [boot] kernel: ", config->path);
+        return false;
+    }
+    if (!config->initrd.path && !config->initrd.fd_name)
+        return true;
+    resources->initrd = open_source(&config->initrd, fds, error);
+    if (resources->initrd < 0)
+        g_prefix_error(error, "%s: [boot] initrd: ", config->path);
+    return resources->initrd >= 0;
+}
+
+static bool
+open_kvm(Resources *resources, InheritedFds *fds, GError **error)
+{
+    resources->kvm = inherited_fds_take(fds, "kvm");
+    if (resources->kvm < 0)
+        resources->kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+    if (resources->kvm >= 0)
+        return true;
+    g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(errno), "/dev/kvm: %s: %s", g_strerror(errno),
+                errno == EACCES ? "add yourself to the group kvm"
+                                : "turn on virtualization in the host's firmware, and load kvm_intel or kvm_amd");
+    return false;
+}
+
+bool
+resources_open(Resources *resources, const DesktopConfig *config, InheritedFds *fds, GError **error)
+{
+    return open_kvm(resources, fds, error) && open_boot(resources, config, fds, error) &&
+           open_disks(resources, config, fds, error) && open_nets(config, error) &&
+           open_serial(resources, config, error);
+}
+
+void
+resources_free(Resources *resources)
+{
+    if (!resources)
+        return;
+    const int single[] = {resources->control, resources->spice,  resources->serial, resources->kvm,
+                          resources->kernel,  resources->initrd, resources->saved};
+    for (size_t i = 0; i < G_N_ELEMENTS(single); i++)
+        if (single[i] >= 0)
+            close(single[i]);
+    close_fds(resources->ports);
+    close_fds(resources->disks);
+    stream_free(resources->serial_stream);
+    g_ptr_array_unref(resources->socket_paths);
+    g_free(resources);
+}
+
+void
+resources_remove_sockets(const Resources *resources)
+{
+    for (guint i = 0; i < resources->socket_paths->len; i++)
+        g_unlink(resources->socket_paths->pdata[i]);
+}

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * carrel-vmm: the command line (carrel-vmm(1)), and the order in which a desktop comes to life: configuration, sockets, the
+ * keeper's fork, files, sandbox, the desktop, the guest.
+ */
+#include "vmm/config/config.h"
+#include "vmm/config/fds.h"
+#include "vmm/control/ctl.h"
+#include "vmm/desktop/desktop.h"
+#include "vmm/sandbox/sandbox.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { EXIT_OK = 0, EXIT_ERROR = 1, EXIT_USAGE = 2 };
+
+static int
+usage(FILE *to, int status)
+{
+    fprintf(to, "usage: carrel-vmm run [--no-sandbox] DESKTOP.conf\n"
+                "       carrel-vmm run [--no-sandbox] --restore FILE [DESKTOP.conf]\n"
+                "       carrel-vmm check DESKTOP.conf\n"
+                "       carrel-vmm ctl SOCKET VERB ...\n"
+                "       carrel-vmm --help | --version\n");
+    if (status == EXIT_OK) {
+        fprintf(to, "\nVerbs of ctl:\n");
+        control_ctl_print_verbs();
+        fprintf(to, "\nThe manual: carrel-vmm(1), carrel-desktop.conf(5).\n");
+    }
+    return status;
+}
+
+static int
+complain(const GError *error)
+{
+    fprintf(stderr, "carrel-vmm: %s\n", error->message);
+    return EXIT_ERROR;
+}
+
+/* One line a message, and nothing of what libraries say in passing. */
+static GLogWriterOutput
+write_log(GLogLevelFlags level, const GLogField *fields, gsize n_fields, gpointer user)
+{
+    if (level > G_LOG_LEVEL_MESSAGE)
+        return G_LOG_WRITER_HANDLED;
+    for (gsize i = 0; i < n_fields; i++)
+        if (!strcmp(fields[i].key, "MESSAGE"))
+            fprintf(stderr, "carrel-vmm: %s\n", (const char *)fields[i].value);
+    return G_LOG_WRITER_HANDLED;
+}
+
+typedef struct {
+    bool sandbox;
+    const char *saved_path;  /* --restore */
+    const char *config_path; /* may be NULL with --restore */
+} RunOptions;
+
+static bool
+parse_run(int argc, char **argv, RunOptions *options)
+{
+    *options = (RunOptions){.sandbox = true};
+    for (int i = 0; i < argc; i++) {
+        if (!strcmp(argv[i], "--no-sandbox"))
+            options->sandbox = false;
+        else if (!strcmp(argv[i], "--restore") && i + 1 < argc)
+            options->saved_path = argv[++i];
+        else if (argv[i][0] == '-' || options->config_path)
+            return false;
+        else
+            options->config_path = argv[i];
+    }
+    return options->config_path || options->saved_path;
+}
+
+/* The saved desktop and its descriptor, or -1 where there is none to restore. */
+static bool
+open_saved(const RunOptions *options, int *fd, SavedFile **saved, GError **error)
+{
+    *fd = -1;
+    *saved = NULL;
+    if (!options->saved_path)
+        return true;
+    *fd = open(options->saved_path, O_RDONLY | O_CLOEXEC);
+    if (*fd < 0)
+        g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(errno), "%s: %s", options->saved_path,
+                    g_strerror(errno));
+    else
+        *saved = saved_file_open(*fd, options->saved_path, error);
+    return *saved != NULL;
+}
+
+static DesktopConfig *
+find_config(const RunOptions *options, const SavedFile *saved, GError **error)
+{
+    if (options->config_path)
+        return config_read(options->config_path, error);
+    return config_parse(options->saved_path, saved->config, -1, error);
+}
+
+static bool
+enter_sandbox(const DesktopConfig *config, GError **error)
+{
+    g_autofree char *left_out = NULL;
+
+    if (!sandbox_enter(config->sandbox_uid, &left_out, error))
+        return false;
+    if (left_out)
+        g_message("sandbox: this host does not allow: %s", left_out);
+    sandbox_filter_thread(SANDBOX_ROLE_MAIN);
+    return true;
+}
+
+/* From here on the process may be the sandboxed one. */
+static int
+run_desktop(const RunOptions *options, const DesktopConfig *config, Resources *resources, InheritedFds *fds,
+            const SavedFile *saved, GError **error)
+{
+    if (!resources_open(resources, config, fds, error))
+        return EXIT_ERROR;
+    if (inherited_fds_left(fds))
+        g_message("the inherited descriptor “%s” is not used: no key names it", inherited_fds_left(fds));
+    if (options->sandbox && !enter_sandbox(config, error))
+        return EXIT_ERROR;
+    g_autoptr(Desktop) desktop = desktop_new(config, resources, saved, error);
+    return desktop ? desktop_run(desktop) : EXIT_ERROR;
+}
+
+static int
+run_with_sockets(const RunOptions *options, const DesktopConfig *config, InheritedFds *fds, int saved_fd,
+                 const SavedFile *saved, GError **error)
+{
+    g_autoptr(Resources) resources = resources_new(config, fds, error);
+    if (!resources)
+        return EXIT_ERROR;
+    resources->saved = saved_fd;
+    const char *const *paths = (const char *const *)resources->socket_paths->pdata;
+    int status = EXIT_ERROR;
+
+    /* With a sandbox, whoever returns from here is the inner process; the keeper removes the sockets. */
+    if (!options->sandbox || sandbox_fork(paths, error))
+        status = run_desktop(options, config, resources, fds, saved, error);
+    if (!options->sandbox)
+        resources_remove_sockets(resources);
+    return status;
+}
+
+static int
+run(int argc, char **argv)
+{
+    RunOptions options;
+    int saved_fd;
+    g_autoptr(GError) error = NULL;
+    g_autoptr(SavedFile) saved = NULL;
+
+    if (!parse_run(argc, argv, &options))
+        return usage(stderr, EXIT_USAGE);
+    signal(SIGPIPE, SIG_IGN);
+    sandbox_hold_signals();
+    if (!open_saved(&options, &saved_fd, &saved, &error))
+        return complain(error);
+    g_autoptr(DesktopConfig) config = find_config(&options, saved, &error);
+    g_autoptr(InheritedFds) fds = config ? inherited_fds_new(&error) : NULL;
+    if (!fds)
+        return complain(error);
+    int status = run_with_sockets(&options, config, fds, saved_fd, saved, &error);
+    return error ? complain(error) : status;
+}
+
+static int
+check(int argc, char **argv)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (argc != 1)
+        return usage(stderr, EXIT_USAGE);
+    g_autoptr(DesktopConfig) config = config_read(argv[0], &error);
+    if (!config || !config_check_files(config, &error))
+        return complain(error);
+    return EXIT_OK;
+}
+
+int
+main(int argc, char **argv)
+{
+    g_log_set_writer_func(write_log, NULL, NULL);
+    if (argc >= 2 && !strcmp(argv[1], "run"))
+        return run(argc - 2, argv + 2);
+    if (argc >= 2 && !strcmp(argv[1], "check"))
+        return check(argc - 2, argv + 2);
+    if (argc >= 2 && !strcmp(argv[1], "ctl"))
+        return control_ctl(argc - 2, argv + 2);
+    if (argc == 2 && !strcmp(argv[1], "--version")) {
+        printf("carrel-vmm %s\n", CARREL_VERSION);
+        return EXIT_OK;
+    }
+    if (argc == 2 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")))
+        return usage(stdout, EXIT_OK);
+    return usage(stderr, EXIT_USAGE);
+}
