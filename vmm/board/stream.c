@@ -243,9 +243,6 @@ stream_free(Stream *stream)
     watch(stream, &stream->listener, 0);
     if (stream->listener.fd >= 0)
         close(stream->listener.fd);
-    if (stream->socket_path)
-        unlink(stream->socket_path);
-    g_free(stream->socket_path);
     g_source_destroy(stream->source);
     g_source_unref(stream->source);
     g_free(stream->ring);

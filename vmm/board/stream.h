@@ -34,14 +34,14 @@ typedef struct {
 } StreamOps;
 
 /*
- * Opens what @where names: "stdio", "file:PATH" (made if missing, emptied, written only) or "socket:PATH" (a stale socket
- * left there is replaced, one in use is an error). A terminal on standard input is set so that keys reach the guest
- * unchanged, except that Ctrl-C, Ctrl-\ and Ctrl-Z keep their meaning; stream_free() puts it back.
+ * Opens what @where names: "stdio", or "file:PATH" (made if missing, emptied, written only). A terminal on standard input
+ * is set so that keys reach the guest unchanged, except that Ctrl-C, Ctrl-\ and Ctrl-Z keep their meaning; stream_free()
+ * puts it back.
  */
 Stream *stream_open(const char *where, GMainContext *context, GError **error);
 /* Takes over two descriptors; either may be -1, both may be the same. They become non-blocking. */
 Stream *stream_new_fds(int in, int out, GMainContext *context);
-/* Takes over a listening Unix socket. */
+/* Takes over a listening Unix socket (listener.h). Its path is left for who made it to remove. */
 Stream *stream_new_listener(int listener, GMainContext *context);
 /* Writes out what can be written without waiting, then closes everything. */
 void stream_free(Stream *stream);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Opening a stream by name: "stdio", "file:PATH", "socket:PATH". */
-#include "vmm/board/listener.h"
+/* Opening a stream by name: "stdio" or "file:PATH". */
 #include "vmm/board/stream_private.h"
 
 #include <errno.h>
@@ -72,19 +71,6 @@ open_file(const char *where, const char *path, GMainContext *context, GError **e
     return stream_new_fds(-1, fd, context);
 }
 
-static Stream *
-open_socket(const char *where, const char *path, GMainContext *context, GError **error)
-{
-    int fd = listener_new(path, error);
-    if (fd < 0) {
-        g_prefix_error(error, "cannot open %s: ", where);
-        return NULL;
-    }
-    Stream *stream = stream_new_listener(fd, context);
-    stream->socket_path = g_strdup(path);
-    return stream;
-}
-
 Stream *
 stream_open(const char *where, GMainContext *context, GError **error)
 {
@@ -92,9 +78,7 @@ stream_open(const char *where, GMainContext *context, GError **error)
         return open_stdio(context);
     if (g_str_has_prefix(where, "file:"))
         return open_file(where, where + strlen("file:"), context, error);
-    if (g_str_has_prefix(where, "socket:"))
-        return open_socket(where, where + strlen("socket:"), context, error);
     errno = EINVAL;
-    fail(error, where, "it is none of stdio, file:PATH and socket:PATH");
+    fail(error, where, "it is neither stdio nor file:PATH");
     return NULL;
 }

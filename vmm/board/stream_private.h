@@ -18,7 +18,6 @@ struct Stream {
     const StreamOps *ops; /* NULL: no user */
     void *user;
     Watch listener, in, out; /* in and out may hold the same descriptor */
-    char *socket_path;       /* to remove at the end, or NULL */
     bool terminal_changed;
     struct termios terminal;
 
