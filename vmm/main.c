@@ -15,6 +15,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 enum { EXIT_OK = 0, EXIT_ERROR = 1, EXIT_USAGE = 2 };
 
@@ -159,6 +160,7 @@ run(int argc, char **argv)
     if (!parse_run(argc, argv, &options))
         return usage(stderr, EXIT_USAGE);
     signal(SIGPIPE, SIG_IGN);
+    tzset(); /* reads the zone while there are files: whoever converts a time later finds it done */
     sandbox_hold_signals();
     if (!open_saved(&options, &saved_fd, &saved, &error))
         return complain(error);

@@ -7,6 +7,7 @@
  */
 #include "vmm/sandbox/filters.h"
 
+#include <linux/kvm.h>
 #include <linux/prctl.h>
 #include <sched.h>
 #include <stddef.h>
@@ -57,6 +58,13 @@ static const FilterCall events[] = {
     {"fstat"},     {"newfstatat"},  {"statx"},        {"lseek"},      {NULL},
 };
 
+/* Interrupts where no eventfd stands for them: lines, and configuration changes. */
+static const FilterCall interrupts[] = {
+    {"ioctl", 2, ~0u, KVM_IRQ_LINE},
+    {"ioctl", 2, ~0u, KVM_SIGNAL_MSI},
+    {NULL},
+};
+
 /* A vCPU: KVM, kicking I/O threads, discarding ballooned pages. */
 static const FilterCall vcpu[] = {
     {"ioctl", 2, IOCTL_TYPE_MASK, IOCTL_KVM},
@@ -102,6 +110,7 @@ static const FilterCall main_loop[] = {
     {"dup3"},
     {"epoll_create1"},
     {"fchmod"},
+    {"fstatfs"},
     {"ftruncate"},
     {"getegid"},
     {"geteuid"},
@@ -150,9 +159,9 @@ static const FilterCall main_loop[] = {
     {NULL},
 };
 
-const FilterCall *const sandbox_filter_calls[SANDBOX_N_ROLES][6] = {
+const FilterCall *const sandbox_filter_calls[SANDBOX_N_ROLES][7] = {
     [SANDBOX_ROLE_MAIN] = {basic, events, vcpu, io, main_loop},
     [SANDBOX_ROLE_VCPU] = {basic, events, vcpu},
-    [SANDBOX_ROLE_IO] = {basic, events, io},
-    [SANDBOX_ROLE_DISPLAY] = {basic, events},
+    [SANDBOX_ROLE_IO] = {basic, events, interrupts, io},
+    [SANDBOX_ROLE_DISPLAY] = {basic, events, interrupts},
 };

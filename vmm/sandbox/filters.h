@@ -13,4 +13,4 @@ typedef struct {
     uint64_t mask, value;
 } FilterCall;
 
-extern const FilterCall *const sandbox_filter_calls[SANDBOX_N_ROLES][6]; /* lists, ended by NULL */
+extern const FilterCall *const sandbox_filter_calls[SANDBOX_N_ROLES][7]; /* lists, ended by NULL */

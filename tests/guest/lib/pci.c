@@ -5,6 +5,7 @@
 #include "apic.h"
 #include "cpu.h"
 #include "interrupt.h"
+#include "paging.h"
 #include "start.h"
 
 #define CONFIG_ADDRESS 0xcf8
@@ -177,6 +178,8 @@ pci_enable(const PciDevice *device)
                 panic("no place for a register block of %lu bytes", bar.size);
             pci_bar_move(device, i, next);
             next += bar.size;
+        } else if (bar.size && !bar.io && bar.address >> 32) {
+            paging_map(bar.address, bar.size);
         }
         i += bar.wide;
     }
