@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The RTC's registers as time. MC146818 data sheet: "Time, Calendar, and Alarm Locations". */
+/*
+ * The RTC's registers as time. MC146818 data sheet: "Time, Calendar, and Alarm Locations".
+ *
+ * The calendar is computed here, not by the C library, which reads the time zone's file even for UTC: a vCPU thread may
+ * open none. Years are counted from 1 March, so that the day a leap year adds is the last.
+ */
 #include "vmm/board/rtc_time.h"
-
-#include <time.h>
 
 #define HOURS_PM 0x80
 #define ALARM_ANY 0xc0 /* both top bits: any value matches */
@@ -55,36 +58,82 @@ hour_number(const uint8_t *ram, uint8_t coded)
     return (hour == 12 ? 0 : hour) + (coded & HOURS_PM ? 12 : 0);
 }
 
+static int64_t
+divide_down(int64_t a, int64_t b)
+{
+    return a / b - (a % b < 0);
+}
+
+/* Days from 1970-01-01 to 1 March of @year. */
+static int64_t
+march_of(int64_t year)
+{
+    return 365 * year + divide_down(year, 4) - divide_down(year, 100) + divide_down(year, 400) - 719468;
+}
+
+/* Days from 1 March to the first of the month that is @months later. */
+static int64_t
+days_of_months(int64_t months)
+{
+    return (153 * months + 2) / 5;
+}
+
+typedef struct {
+    int64_t year;
+    unsigned month, day; /* from 1 */
+    unsigned weekday;    /* from 0: Sunday */
+} Date;
+
+static Date
+date_of(int64_t days)
+{
+    int64_t year = divide_down((days + 719468) * 400, 146097);
+    while (march_of(year) > days)
+        year--;
+    while (march_of(year + 1) <= days)
+        year++;
+    int64_t of_year = days - march_of(year), months = (5 * of_year + 2) / 153;
+    return (Date){
+        .year = year + (months >= 10),
+        .month = months < 10 ? months + 3 : months - 9,
+        .day = of_year - days_of_months(months) + 1,
+        .weekday = days + 4 - 7 * divide_down(days + 4, 7), /* 1970-01-01 was a Thursday */
+    };
+}
+
+/* @month and @day may lie outside of their year and month. */
+static int64_t
+days_of(int64_t year, int64_t month, int64_t day)
+{
+    int64_t from_march = month - 3, years = divide_down(from_march, 12);
+    return march_of(year + years) + days_of_months(from_march - 12 * years) + day - 1;
+}
+
 void
 rtc_encode(uint8_t *ram, int64_t seconds)
 {
-    time_t time = seconds;
-    struct tm parts;
+    int64_t days = divide_down(seconds, DAY_SECONDS);
+    unsigned of_day = seconds - days * DAY_SECONDS;
+    Date date = date_of(days);
 
-    gmtime_r(&time, &parts);
-    unsigned year = 1900 + parts.tm_year;
-    ram[RTC_SECONDS] = code(ram, parts.tm_sec);
-    ram[RTC_MINUTES] = code(ram, parts.tm_min);
-    ram[RTC_HOURS] = code_hour(ram, parts.tm_hour);
-    ram[RTC_WEEKDAY] = code(ram, parts.tm_wday + 1);
-    ram[RTC_DAY] = code(ram, parts.tm_mday);
-    ram[RTC_MONTH] = code(ram, parts.tm_mon + 1);
-    ram[RTC_YEAR] = code(ram, year % 100);
-    ram[RTC_CENTURY] = code(ram, year / 100);
+    ram[RTC_SECONDS] = code(ram, of_day % 60);
+    ram[RTC_MINUTES] = code(ram, of_day / 60 % 60);
+    ram[RTC_HOURS] = code_hour(ram, of_day / 3600);
+    ram[RTC_WEEKDAY] = code(ram, date.weekday + 1);
+    ram[RTC_DAY] = code(ram, date.day);
+    ram[RTC_MONTH] = code(ram, date.month);
+    ram[RTC_YEAR] = code(ram, date.year - 100 * divide_down(date.year, 100));
+    ram[RTC_CENTURY] = code(ram, divide_down(date.year, 100));
 }
 
 int64_t
 rtc_decode(const uint8_t *ram)
 {
-    struct tm parts = {
-        .tm_sec = number(ram, ram[RTC_SECONDS]),
-        .tm_min = number(ram, ram[RTC_MINUTES]),
-        .tm_hour = hour_number(ram, ram[RTC_HOURS]),
-        .tm_mday = number(ram, ram[RTC_DAY]),
-        .tm_mon = (int)number(ram, ram[RTC_MONTH]) - 1,
-        .tm_year = (int)(number(ram, ram[RTC_CENTURY]) * 100 + number(ram, ram[RTC_YEAR])) - 1900,
-    };
-    return timegm(&parts);
+    int64_t year = number(ram, ram[RTC_CENTURY]) * 100 + number(ram, ram[RTC_YEAR]);
+    int64_t days = days_of(year, number(ram, ram[RTC_MONTH]), number(ram, ram[RTC_DAY]));
+    int64_t hour = hour_number(ram, ram[RTC_HOURS]);
+
+    return ((days * 24 + hour) * 60 + number(ram, ram[RTC_MINUTES])) * 60 + number(ram, ram[RTC_SECONDS]);
 }
 
 static bool
@@ -101,7 +150,7 @@ rtc_next_alarm(const uint8_t *ram, int64_t after)
 
     /* Over the hours that do not match, then over the minutes, then over the seconds: some 150 steps at most. */
     for (int64_t at = after + 1; at <= after + DAY_SECONDS;) {
-        unsigned of_day = (at % DAY_SECONDS + DAY_SECONDS) % DAY_SECONDS;
+        unsigned of_day = at - divide_down(at, DAY_SECONDS) * DAY_SECONDS;
         if (!matches(ram[RTC_HOURS_ALARM], hour, of_day / 3600))
             at += 3600 - of_day % 3600;
         else if (!matches(ram[RTC_MINUTES_ALARM], minute, of_day / 60 % 60))

@@ -4,6 +4,7 @@
 
 #include <glib.h>
 #include <string.h>
+#include <time.h>
 
 /* 2028-02-29 23:59:58 UTC, a Tuesday. */
 #define LEAP 1835481598
@@ -49,6 +50,31 @@ test_round_trips(void)
             g_assert_cmpint(rtc_decode(ram), ==, seconds);
         }
     }
+}
+
+/* Against the C library, over four centuries and every day's weekday. */
+static void
+test_calendar(void)
+{
+    uint8_t ram[128] = {0};
+
+    ram[RTC_B] = RTC_B_24_HOURS | RTC_B_BINARY;
+    for (time_t seconds = -3 * 86400; seconds < INT64_C(13000000000); seconds += 86400) {
+        struct tm parts;
+        gmtime_r(&seconds, &parts);
+        rtc_encode(ram, seconds);
+        g_assert_cmpint(ram[RTC_CENTURY] * 100 + ram[RTC_YEAR], ==, 1900 + parts.tm_year);
+        g_assert_cmpint(ram[RTC_MONTH], ==, parts.tm_mon + 1);
+        g_assert_cmpint(ram[RTC_DAY], ==, parts.tm_mday);
+        g_assert_cmpint(ram[RTC_WEEKDAY], ==, parts.tm_wday + 1);
+        g_assert_cmpint(rtc_decode(ram), ==, seconds);
+    }
+    /* Fields that count on: day 0 of month 0 is the last of November. */
+    rtc_encode(ram, LEAP);
+    ram[RTC_MONTH] = 0;
+    ram[RTC_DAY] = 0;
+    struct tm last = {.tm_year = 127, .tm_mon = 10, .tm_mday = 30, .tm_hour = 23, .tm_min = 59, .tm_sec = 58};
+    g_assert_cmpint(rtc_decode(ram), ==, timegm(&last));
 }
 
 static void
@@ -104,6 +130,7 @@ main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/rtc-time/forms", test_forms);
     g_test_add_func("/rtc-time/round-trips", test_round_trips);
+    g_test_add_func("/rtc-time/calendar", test_calendar);
     g_test_add_func("/rtc-time/any", test_any_registers);
     g_test_add_func("/rtc-time/alarms", test_alarms);
     return g_test_run();
