@@ -72,7 +72,8 @@ acpi_package_first(const AcpiTable *table, const char *name)
     const uint8_t *aml = (const uint8_t *)(table + 1);
     size_t length = table->length - sizeof(*table);
 
-    for (size_t i = 0; i + 12 < length; i++) {
+    /* The shortest there is has 11 bytes: name, PackageOp, length, count, and four integers of a byte each. */
+    for (size_t i = 0; i + 11 <= length; i++) {
         /* NameString, PackageOp, PkgLength (its first byte's top bits: more bytes), NumElements, first element */
         if (memcmp(aml + i, name, 4) != 0 || aml[i + 4] != 0x12)
             continue;
