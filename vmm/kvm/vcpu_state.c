@@ -32,18 +32,20 @@ static const struct {
 /* 8 KiB of AMX tiles in the largest there is (Intel SDM 1, 13.2) */
 #define XSAVE_MAX (64 * 1024)
 
-typedef struct {
-    struct kvm_msrs header;
-    struct kvm_msr_entry entry;
+/* A list of one. */
+typedef union {
+    struct kvm_msrs list;
+    uint8_t room[sizeof(struct kvm_msrs) + sizeof(struct kvm_msr_entry)];
 } OneMsr;
 
 static bool
 get_msr(int vcpu_fd, uint32_t index, uint64_t *value)
 {
-    OneMsr msr = {.header.nmsrs = 1, .entry.index = index};
+    OneMsr msr = {.list.nmsrs = 1};
+    msr.list.entries[0].index = index;
     if (ioctl(vcpu_fd, KVM_GET_MSRS, &msr) != 1)
         return false;
-    *value = msr.entry.data;
+    *value = msr.list.entries[0].data;
     return true;
 }
 
@@ -51,8 +53,10 @@ get_msr(int vcpu_fd, uint32_t index, uint64_t *value)
 static bool
 set_msr(int vcpu_fd, uint32_t index, uint64_t value, GError **error)
 {
-    OneMsr msr = {.header.nmsrs = 1, .entry = {.index = index, .data = value}};
+    OneMsr msr = {.list.nmsrs = 1};
     uint64_t now;
+
+    msr.list.entries[0] = (struct kvm_msr_entry){.index = index, .data = value};
     if (ioctl(vcpu_fd, KVM_SET_MSRS, &msr) == 1 || (get_msr(vcpu_fd, index, &now) && now == value))
         return true;
     g_set_error(error, KVM_ERROR, KVM_ERROR_LACKING,
