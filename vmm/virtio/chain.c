@@ -66,7 +66,7 @@ void
 virt_chain_complete(VirtChain *chain)
 {
     chain->out = chain->store;
-    chain->in = chain->store + chain->n_out;
+    chain->in = chain->n_out ? chain->store + chain->n_out : chain->store; /* which may be NULL, and n_out 0 */
     chain->popped = true;
 }
 

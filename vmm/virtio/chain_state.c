@@ -75,8 +75,12 @@ virtqueue_take_back(VirtQueue *queue, const VirtChainState *state, VirtChain *ch
     uint32_t slots = queue->packed ? state->n_descriptors : 1;
     size_t len = state->buffers ? state->buffers->len : 0;
 
+    bool started = queue->device->status & VIRTIO_CONFIG_S_DRIVER_OK;
+
     g_assert(!chain->popped);
-    if (!queue->enabled || !slots || queue->in_flight + slots > queue->setup.size || state->id >= queue->setup.size)
+    if (!started || !queue->enabled || !slots || queue->in_flight + slots > queue->setup.size)
+        return false;
+    if (!queue->packed && state->id >= queue->setup.size) /* a packed ring's ids are whatever the driver likes */
         return false;
     virt_chain_begin(chain);
     for (size_t at = 0; at < len; at += sizeof(HeldBuffer)) {

@@ -289,12 +289,21 @@ virtio_device_config_changed(VirtioDevice *device)
 #define CLASS_STATE_MAX (1u << 30)
 
 static void
+device_drop_saved(void *object)
+{
+    VirtioDevice *device = object;
+
+    g_ptr_array_set_size(device->saved_queues, 0);
+    g_clear_pointer(&device->saved_class, g_byte_array_unref);
+}
+
+static void
 device_before_save(void *object)
 {
     VirtioDevice *device = object;
     const StateTable *table = device->class->state;
 
-    g_ptr_array_set_size(device->saved_queues, 0);
+    device_drop_saved(device); /* a load that failed may have left something */
     for (unsigned i = 0; i < device->n_queues; i++) {
         VirtQueueState *state = g_new(VirtQueueState, 1);
         virtqueue_save(device->queues[i], state);
@@ -306,15 +315,6 @@ device_before_save(void *object)
     device->saved_class_version = table->version;
     device->saved_class = g_byte_array_new();
     state_save(table, device, device->saved_class);
-}
-
-static void
-device_drop_saved(void *object)
-{
-    VirtioDevice *device = object;
-
-    g_ptr_array_set_size(device->saved_queues, 0);
-    g_clear_pointer(&device->saved_class, g_byte_array_unref);
 }
 
 static bool

@@ -102,15 +102,14 @@ static bool
 packed_walk_indirect(VirtQueue *queue, VirtChain *chain, uint64_t address, uint32_t len)
 {
     uint32_t n;
-    const struct vring_packed_desc *table = virtqueue_indirect_table(queue, address, len, &n);
+    const uint8_t *table = virtqueue_indirect_table(queue, address, len, &n);
     if (!table)
         return false;
     for (uint32_t i = 0; i < n; i++) {
-        uint16_t flags = ring_load(&table[i].flags);
-        if (flags & VRING_DESC_F_INDIRECT)
+        RingDescriptor descriptor = ring_descriptor(table + i * sizeof(struct vring_packed_desc), true);
+        if (descriptor.flags & VRING_DESC_F_INDIRECT)
             return virtqueue_break(queue, "an indirect descriptor where none is allowed");
-        if (!virt_chain_add(chain, queue, ring_load(&table[i].addr), ring_load(&table[i].len),
-                            flags & VRING_DESC_F_WRITE))
+        if (!virt_chain_add(chain, queue, descriptor.address, descriptor.len, descriptor.flags & VRING_DESC_F_WRITE))
             return false;
     }
     return true;
@@ -124,22 +123,21 @@ packed_walk(VirtQueue *queue, VirtChain *chain, uint16_t flags)
     bool wrap = queue->avail_wrap;
 
     for (uint16_t walked = 1; walked <= queue->setup.size; walked++) {
-        const struct vring_packed_desc *place = &queue->packed_descriptors[at];
-        uint64_t address = ring_load(&place->addr);
-        uint32_t len = ring_load(&place->len);
-        chain->id = ring_load(&place->id); /* the last of a list carries it (virtio 1.2, 2.8.6) */
+        RingDescriptor descriptor = ring_descriptor(&queue->packed_descriptors[at], true);
+        if (walked == 1)
+            descriptor.flags = flags; /* those that were found available */
+        chain->id = descriptor.link;  /* the last of a list carries it (virtio 1.2, 2.8.6) */
         chain->n_descriptors = walked;
-        if (flags & VRING_DESC_F_INDIRECT) {
-            if (walked > 1 || !queue->indirect || (flags & VRING_DESC_F_NEXT))
+        if (descriptor.flags & VRING_DESC_F_INDIRECT) {
+            if (walked > 1 || !queue->indirect || (descriptor.flags & VRING_DESC_F_NEXT))
                 return virtqueue_break(queue, "an indirect descriptor where none is allowed");
-            return packed_walk_indirect(queue, chain, address, len);
+            return packed_walk_indirect(queue, chain, descriptor.address, descriptor.len);
         }
-        if (!virt_chain_add(chain, queue, address, len, flags & VRING_DESC_F_WRITE))
+        if (!virt_chain_add(chain, queue, descriptor.address, descriptor.len, descriptor.flags & VRING_DESC_F_WRITE))
             return false;
-        if (!(flags & VRING_DESC_F_NEXT))
+        if (!(descriptor.flags & VRING_DESC_F_NEXT))
             return true;
         packed_advance(queue, &at, &wrap, 1);
-        flags = ring_load(&queue->packed_descriptors[at].flags);
     }
     return virtqueue_break(queue, "a chain longer than the ring's %u slots", queue->setup.size);
 }

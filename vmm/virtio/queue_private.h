@@ -21,6 +21,30 @@ G_STATIC_ASSERT(G_BYTE_ORDER == G_LITTLE_ENDIAN);
 /* Between a store the driver must see and a load of what the driver may have stored meanwhile. */
 #define ring_fence() __atomic_thread_fence(__ATOMIC_SEQ_CST)
 
+/* A descriptor of either ring, copied: the two differ in the order of their last two fields. */
+typedef struct {
+    uint64_t address;
+    uint32_t len;
+    uint16_t flags;
+    uint16_t link; /* split: the next descriptor; packed: the buffer id */
+} RingDescriptor;
+
+/* Reads all of it, once, in two words. A table of indirect descriptors may lie at any address. */
+static inline RingDescriptor
+ring_descriptor(const void *place, bool packed)
+{
+    typedef uint64_t Word __attribute__((aligned(1), may_alias));
+    const volatile Word *words = place;
+    uint64_t address = words[0], rest = words[1];
+
+    return (RingDescriptor){
+        .address = address,
+        .len = rest,
+        .flags = rest >> (packed ? 48 : 32),
+        .link = rest >> (packed ? 32 : 48),
+    };
+}
+
 struct VirtQueue {
     VirtioDevice *device;
     GuestMemory *memory;

@@ -87,43 +87,31 @@ virtqueue_split_has_work(VirtQueue *queue)
     return queue->avail_seen != queue->avail_index || split_ahead(queue) != 0;
 }
 
-static struct vring_desc
-load_descriptor(const struct vring_desc *place)
-{
-    return (struct vring_desc){
-        .addr = ring_load(&place->addr),
-        .len = ring_load(&place->len),
-        .flags = ring_load(&place->flags),
-        .next = ring_load(&place->next),
-    };
-}
-
 /*
  * Walks the chain that starts at @head of a table of @n descriptors. A chain longer than its table is a loop. Descends
  * once: a table of indirect descriptors may not refer to another.
  */
 static bool
-split_walk(VirtQueue *queue, VirtChain *chain, const struct vring_desc *table, uint32_t n, uint16_t head, bool nested)
+split_walk(VirtQueue *queue, VirtChain *chain, const uint8_t *table, uint32_t n, uint16_t head, bool nested)
 {
     uint32_t at = head;
 
     for (uint32_t walked = 0; walked < n; walked++) {
         if (at >= n)
             return virtqueue_break(queue, "descriptor %u of %u", at, n);
-        struct vring_desc descriptor = load_descriptor(&table[at]);
+        RingDescriptor descriptor = ring_descriptor(table + at * sizeof(struct vring_desc), false);
         if (descriptor.flags & VRING_DESC_F_INDIRECT) {
             if (nested || !queue->indirect || (descriptor.flags & VRING_DESC_F_NEXT))
                 return virtqueue_break(queue, "an indirect descriptor where none is allowed");
             uint32_t n_indirect;
-            const struct vring_desc *indirect =
-                virtqueue_indirect_table(queue, descriptor.addr, descriptor.len, &n_indirect);
+            const uint8_t *indirect = virtqueue_indirect_table(queue, descriptor.address, descriptor.len, &n_indirect);
             return indirect && split_walk(queue, chain, indirect, n_indirect, 0, true);
         }
-        if (!virt_chain_add(chain, queue, descriptor.addr, descriptor.len, descriptor.flags & VRING_DESC_F_WRITE))
+        if (!virt_chain_add(chain, queue, descriptor.address, descriptor.len, descriptor.flags & VRING_DESC_F_WRITE))
             return false;
         if (!(descriptor.flags & VRING_DESC_F_NEXT))
             return true;
-        at = descriptor.next;
+        at = descriptor.link;
     }
     return virtqueue_break(queue, "a chain that loops, or is longer than its table of %u", n);
 }
@@ -139,7 +127,7 @@ virtqueue_split_pop(VirtQueue *queue, VirtChain *chain)
         return virtqueue_break(queue, "more than its %u slots are in flight", size);
     uint16_t head = ring_load(&queue->avail->ring[queue->avail_index & (size - 1)]);
     virt_chain_begin(chain);
-    if (!split_walk(queue, chain, queue->split_descriptors, size, head, false))
+    if (!split_walk(queue, chain, (const uint8_t *)queue->split_descriptors, size, head, false))
         return false;
     chain->id = head;
     virt_chain_complete(chain);
