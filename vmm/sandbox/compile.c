@@ -30,9 +30,8 @@ add_call(scmp_filter_ctx filter, const FilterCall *call)
 
     if (number == __NR_SCMP_ERROR)
         fail(call->name, -EINVAL);
-    /* Its flags lie in memory, where a filter cannot look; glibc then takes clone, whose flags are an argument. */
-    if (!strcmp(call->name, "clone3"))
-        status = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), number, 0);
+    if (call->error)
+        status = seccomp_rule_add(filter, SCMP_ACT_ERRNO(call->error), number, 0);
     else if (call->argument)
         status = seccomp_rule_add(filter, SCMP_ACT_ALLOW, number, 1,
                                   SCMP_CMP(call->argument - 1, SCMP_CMP_MASKED_EQ, call->mask, call->value));
