@@ -63,6 +63,8 @@ kicks_watch(VirtioDevice *device)
     for (unsigned i = 0; i < device->n_queues; i++)
         kicks->tags[i] = g_source_add_unix_fd(source, virtqueue_kick_fd(device->queues[i]), G_IO_IN);
     g_source_set_static_name(source, device->class->name);
+    /* Else GLib takes the descriptors out of its poll and wakes itself to put them back, at every kick. */
+    g_source_set_can_recurse(source, TRUE);
     g_source_attach(source, device->context);
     return source;
 }
