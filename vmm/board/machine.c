@@ -181,10 +181,12 @@ add_reason(Machine *machine, MachinePause reason, const char *detail)
 }
 
 static void
-drop_reason(Machine *machine, MachinePause reason)
+drop_reasons(Machine *machine, unsigned reasons)
 {
-    machine->reasons &= ~reason;
-    g_clear_pointer(&machine->details[__builtin_ctz(reason)], g_free);
+    machine->reasons &= ~reasons;
+    for (unsigned i = 0; i < N_REASONS; i++)
+        if (reasons >> i & 1)
+            g_clear_pointer(&machine->details[i], g_free);
 }
 
 void
@@ -211,8 +213,7 @@ reset_halted(Machine *machine)
     for (size_t i = 0; i < G_N_ELEMENTS(of_the_past); i++)
         machine->requests.wanted[of_the_past[i]] = false;
     g_mutex_unlock(&machine->lock);
-    drop_reason(machine, MACHINE_PAUSE_ERROR);
-    drop_reason(machine, MACHINE_PAUSE_STORAGE);
+    drop_reasons(machine, MACHINE_PAUSE_ERROR | MACHINE_PAUSE_STORAGE);
     for (guint i = 0; i < machine->entries->len; i++) {
         Entry *entry = &g_array_index(machine->entries, Entry, i);
         if (entry->ops->reset)
@@ -243,12 +244,12 @@ machine_pause(Machine *machine, MachinePause reason, const char *detail)
 }
 
 void
-machine_resume(Machine *machine, MachinePause reason)
+machine_resume(Machine *machine, unsigned reasons)
 {
-    if (machine->state == MACHINE_STOPPED || !(machine->reasons & reason))
+    if (machine->state == MACHINE_STOPPED || !(machine->reasons & reasons))
         return;
-    drop_reason(machine, reason);
-    if (reason == MACHINE_PAUSE_SAVE && machine->reset_after_save) {
+    drop_reasons(machine, reasons);
+    if (machine->reset_after_save && !(machine->reasons & MACHINE_PAUSE_SAVE)) {
         machine->reset_after_save = false;
         reset_halted(machine);
     }

@@ -64,7 +64,7 @@ void machine_listen(Machine *machine, MachineListener listener, void *user);
 
 void machine_start(Machine *machine, bool paused); /* first resume of everything; paused: for --paused and restore */
 void machine_pause(Machine *machine, MachinePause reason, const char *detail);
-void machine_resume(Machine *machine, MachinePause reason);
+void machine_resume(Machine *machine, unsigned reasons); /* one or more bits of MachinePause */
 void machine_reset(Machine *machine);
 void machine_stop(Machine *machine);
 MachineState machine_state(const Machine *machine);

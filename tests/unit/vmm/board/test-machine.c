@@ -169,6 +169,12 @@ test_reasons_add_up(void)
     machine_resume(machine, MACHINE_PAUSE_STORAGE);
     expect_story("a.resume b.resume run [r0]");
     g_assert_null(machine_pause_detail(machine));
+
+    machine_pause(machine, MACHINE_PAUSE_STORAGE, "disk full");
+    machine_pause(machine, MACHINE_PAUSE_USER, "asked to");
+    g_string_truncate(story, 0);
+    machine_resume(machine, MACHINE_PAUSE_USER | MACHINE_PAUSE_STORAGE); /* both at once */
+    expect_story("a.resume b.resume run [r0]");
 }
 
 static void
