@@ -23,8 +23,7 @@ MAIN_ATTACH_CHANNELS, MAIN_MOUSE_MODE_REQUEST = 104, 105
 MOUSE_MODE_SERVER, MOUSE_MODE_CLIENT = 1, 2
 
 DISPLAY_INIT = 101
-DISPLAY_DRAW_COPY, DISPLAY_SURFACE_CREATE, DISPLAY_SURFACE_DESTROY = 304, 314, 315
-DISPLAY_MARK, DISPLAY_RESET = 102, 103
+DISPLAY_DRAW_FIRST, DISPLAY_DRAW_LAST = 302, 313  # from FILL to ALPHA_BLEND
 
 KEY_DOWN, KEY_UP = 101, 102
 MOUSE_MOTION, MOUSE_POSITION, MOUSE_PRESS, MOUSE_RELEASE = 111, 112, 113, 114
@@ -65,7 +64,8 @@ class Channel:
         self.messages = 0
         self.counts = {}  # by message type
         self.last_time = 0.0  # monotonic, when the last message was whole
-        self.on_message = None  # (type, body, seconds), on the channel's thread
+        self.on_message = None  # (type, body, seconds) on the channel's thread; of a display: (type, bytes, seconds)
+        self.scratch = memoryview(bytearray(1 << 20))
         self.closed = threading.Event()
         self.window = self.unacknowledged = 0
         self.lock = threading.Lock()
@@ -85,6 +85,16 @@ class Channel:
                 raise ConnectionError("the server closed the channel")
             view = view[got:]
         return bytes(data)
+
+    def drain(self, length):
+        """Receives bytes nobody looks at, without keeping them; returns how many."""
+        rest = length
+        while rest:
+            got = self.socket.recv_into(self.scratch[:min(rest, len(self.scratch))])
+            if not got:
+                raise ConnectionError("the server closed the channel")
+            rest -= got
+        return length
 
     def link(self, session, number, caps, ticket):
         body = struct.pack("<IBBIII", session, self.kind, number, 1, 1, 18) + struct.pack("<II", COMMON_CAPS, caps)
@@ -112,7 +122,10 @@ class Channel:
     def receive(self):
         """The next message: its type and body. Answers flow control by itself."""
         kind, size = struct.unpack("<HI", self.exactly(6))
-        body = self.exactly(size) if size else b""
+        if self.kind == DISPLAY and kind not in (SET_ACK, PING):
+            body = self.drain(size)
+        else:
+            body = self.exactly(size)
         self.last_time = time.monotonic()
         self.bytes += 6 + size
         self.messages += 1

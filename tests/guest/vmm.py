@@ -47,7 +47,10 @@ class Machine:
     gpu: bool = False
     gpu_outputs: int = 1
     spice: pathlib.Path = None  # the Unix socket to listen on
+    compression: str = None  # of SPICE's pictures: "off", or None for the VMM's default
     initrd: pathlib.Path = None
+    minimal: bool = False  # QEMU's microvm, which has no PCI; nothing else for the others
+    firmware: str = None  # QEMU's, instead of SeaBIOS
     reboots: bool = False  # a reset starts the guest again; otherwise it ends the run
 
 
@@ -58,11 +61,13 @@ class Failure(AssertionError):
 class Session:
     """One running VMM: its serial lines, its control connection, and its end."""
 
-    def __init__(self, adapter, guest, machine, folder, append):
+    def __init__(self, adapter, guest, machine, folder, append, restore=None):
+        """restore: a file that control("save") wrote, to go on from."""
         self.adapter, self.machine, self.folder = adapter, machine, folder
         self.lines = []
         self.peak_kib = 0
-        self.process = adapter.start(self, guest, append)
+        self.started = 0.0  # monotonic, just before the process
+        self.process = adapter.start(self, guest, append, restore)
 
     def control(self, command, **arguments):
         """A control command in the adapter's own words; see the adapters' methods."""
@@ -121,6 +126,7 @@ class Session:
 
 def spawn(arguments, session, pass_fds=()):
     with open(session.folder / "vmm.log", "wb") as log:
+        session.started = time.monotonic()
         return subprocess.Popen([str(a) for a in arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                 stderr=log, pass_fds=pass_fds)
 
@@ -139,11 +145,13 @@ class Qemu:
 
     def arguments(self, session, guest, append):
         m, folder = session.machine, session.folder
-        a = [QEMU, "-M", "q35", "-accel", "kvm", "-cpu", "host", "-m", m.memory_mib, "-smp", m.cpus, "-nodefaults",
-             "-no-user-config", "-display", "none", "-serial", "stdio",
+        a = [QEMU, "-M", "microvm" if m.minimal else "q35", "-accel", "kvm", "-cpu", "host", "-m", m.memory_mib, "-smp", m.cpus, "-nodefaults",
+             "-no-user-config", "-display", "none", "-serial", "stdio", "-name", "guest,debug-threads=on",
              "-qmp", f"unix:{folder}/control,server=on,wait=off", "-kernel", guest, "-append", append]
         if not m.reboots:
             a += ["-no-reboot"]
+        if m.firmware:
+            a += ["-bios", m.firmware]
         virtio = "disable-legacy=on,packed=on"
         if m.initrd:
             a += ["-initrd", m.initrd]
@@ -173,11 +181,13 @@ class Qemu:
         if m.gpu:
             a += ["-device", f"virtio-gpu-pci,{virtio},id=gpu,max_outputs={m.gpu_outputs},edid=on"]
         if m.spice:
-            a += ["-spice", f"unix=on,addr={m.spice},disable-ticketing=on"]
+            compression = f",image-compression={m.compression}" if m.compression else ""
+            a += ["-spice", f"unix=on,addr={m.spice},disable-ticketing=on{compression}"]
         return a
 
-    def start(self, session, guest, append):
-        return spawn(self.arguments(session, guest, append), session)
+    def start(self, session, guest, append, restore=None):
+        incoming = ["-global", "migration.mapped-ram=on", "-incoming", f"file:{restore}"] if restore else []
+        return spawn(self.arguments(session, guest, append) + incoming, session)
 
     def qmp(self, session, command, **arguments):
         """One QMP command on a connection of its own; returns its value."""
@@ -194,6 +204,16 @@ class Qemu:
             if "error" in answer:
                 raise Failure(f"{command}: {answer['error']['desc']}")
             return answer["return"]
+
+    def save(self, session, path):
+        capability = {"capability": "mapped-ram", "state": True}
+        self.qmp(session, "migrate-set-capabilities", capabilities=[capability])
+        self.qmp(session, "stop")
+        self.qmp(session, "migrate", uri=f"file:{path}")
+        while (state := self.qmp(session, "query-migrate").get("status")) != "completed":
+            if state == "failed":
+                raise Failure(session.story("QEMU could not save the guest"))
+            time.sleep(0.05)
 
     def power_button(self, session):
         self.qmp(session, "system_powerdown")
@@ -243,9 +263,13 @@ class Carrel:
             groups[f"port {name}"] = {"socket": path}
         if m.spice:
             groups["spice"] = {"socket": m.spice, "no-ticket": True}
+            if m.compression:
+                groups["spice"]["compression"] = m.compression
         return groups
 
-    def start(self, session, guest, append):
+    def start(self, session, guest, append, restore=None):
+        if restore:
+            return spawn([self.program, "run", "--restore", restore], session)
         path = session.folder / "desktop.conf"
         with open(path, "w") as file:
             for name, keys in self.configuration(session, guest, append).items():
@@ -260,6 +284,9 @@ class Carrel:
         if done.returncode:
             raise Failure(session.story(f"ctl {verb}: {done.stderr}"))
         return done.stdout
+
+    def save(self, session, path):
+        self.ctl(session, "save", path)
 
     def power_button(self, session):
         self.ctl(session, "power-button")

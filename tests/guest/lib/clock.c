@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* kvmclock gives the scale of the time stamp counter; after that, reading the time is RDTSC and a multiplication. */
 #include "clock.h"
+#include "apic.h"
 #include "cpu.h"
 #include "interrupt.h"
 
+#include <stddef.h>
+
+#define MSR_KVM_WALL_CLOCK_NEW 0x4b564d00
 #define MSR_KVM_SYSTEM_TIME_NEW 0x4b564d01
 
 /* The page KVM keeps up to date: Linux, Documentation/virt/kvm/x86/msr.rst, pvclock_vcpu_time_info. */
@@ -15,6 +19,12 @@ typedef struct KvmTime {
     uint8_t flags, pad[2];
 } KvmTime;
 
+/* KVM's clock began at this moment of the host's: pvclock_wall_clock. */
+typedef struct KvmWall {
+    uint32_t version, seconds, nanoseconds;
+} KvmWall;
+
+static volatile KvmWall kvm_wall __attribute__((aligned(64)));
 static volatile KvmTime kvm_time __attribute__((aligned(64)));
 static uint32_t scale_mul;
 static int scale_shift;
@@ -35,6 +45,7 @@ clock_init(void)
     if (signature.ebx != 0x4b4d564b || !(cpuid(0x40000001, 0).eax & 1u << 3))
         panic("no kvmclock (signature %x)", signature.ebx);
     msr_write(MSR_KVM_SYSTEM_TIME_NEW, (uint64_t)&kvm_time | 1);
+    msr_write(MSR_KVM_WALL_CLOCK_NEW, (uint64_t)&kvm_wall);
     scale_mul = kvm_time.tsc_to_system_mul;
     scale_shift = kvm_time.tsc_shift;
     if (!scale_mul)
@@ -63,6 +74,12 @@ clock_kvm_ns(void)
 }
 
 uint64_t
+clock_host_ns(void)
+{
+    return kvm_wall.seconds * 1000000000ull + kvm_wall.nanoseconds + clock_kvm_ns();
+}
+
+uint64_t
 clock_tsc_hz(void)
 {
     uint64_t hz = (1000000000ull << 32) / scale_mul;
@@ -77,4 +94,19 @@ clock_delay(uint64_t ns)
 
     while (clock_ns() - start < ns)
         cpu_pause();
+}
+
+void
+clock_sleep_until(uint64_t ns)
+{
+    static uint8_t vector;
+
+    if (!vector)
+        vector = interrupt_allocate(NULL, NULL);
+    local_apic_write(LOCAL_APIC_TIMER_DIVIDE, 0xb); /* by 1: KVM's timer then counts nanoseconds */
+    local_apic_write(LOCAL_APIC_TIMER, vector);
+    for (uint64_t now; (now = clock_ns()) < ns;) {
+        local_apic_write(LOCAL_APIC_TIMER_COUNT, ns - now < 0xffffffff ? ns - now : 0xffffffff);
+        cpu_wait_interrupt();
+    }
 }

@@ -17,9 +17,15 @@ uint64_t clock_ns(void);
 /* kvmclock's own reading, version-checked: what a Linux guest sees. */
 uint64_t clock_kvm_ns(void);
 
+/* The host's CLOCK_REALTIME in nanoseconds, to the microsecond: what the guest did can be set beside what others saw. */
+uint64_t clock_host_ns(void);
+
 uint64_t clock_tsc_hz(void);
 
 /* Burns time without an exit. */
 void clock_delay(uint64_t ns);
+
+/* Halts until clock_ns() has reached the moment; other interrupts are taken meanwhile. Kernel mode, interrupts off. */
+void clock_sleep_until(uint64_t ns);
 
 #endif

@@ -302,6 +302,17 @@ virtqueue_wait(VirtQueue *queue, uint32_t *length, uint64_t timeout_ns)
     return id;
 }
 
+int
+virtqueue_sleep(VirtQueue *queue, uint32_t *length)
+{
+    int id;
+
+    /* Interrupts are off between the look and the halt, so none is missed. */
+    while ((id = virtqueue_used(queue, length)) < 0)
+        cpu_wait_interrupt();
+    return id;
+}
+
 int64_t
 virtqueue_do(VirtQueue *queue, const VirtBuffer *buffers, unsigned n_readable, unsigned n_writable)
 {

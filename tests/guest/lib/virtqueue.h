@@ -110,6 +110,12 @@ int virtqueue_used(VirtQueue *queue, uint32_t *length);
 int virtqueue_wait(VirtQueue *queue, uint32_t *length, uint64_t timeout_ns);
 
 /*
+ * The same, halting between interrupts instead of polling: the queue must have a vector. Never gives up. Kernel mode,
+ * interrupts off.
+ */
+int virtqueue_sleep(VirtQueue *queue, uint32_t *length);
+
+/*
  * Adds one chain, kicks, and waits: the written length, or -1 after two seconds or where the device needs a reset.
  * Nothing else may be in flight.
  */
