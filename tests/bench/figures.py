@@ -9,6 +9,7 @@ Functions that give several figures at once return a dict by figure name.
 import dataclasses
 import os
 import pathlib
+import socket
 import statistics
 import time
 
@@ -90,13 +91,13 @@ class Run:
         raise vmm.Failure(self.session.story("the guest did not finish"))
 
 
-def desktop(folder, **more):
+def desktop(folder):
     """The hardware of a desktop, as both VMMs are given it."""
     disk = folder / "disk.raw"
     if not disk.exists():
         disk.write_bytes(bytes(1 << 20))
     return vmm.Machine(memory_mib=GUEST_MIB, rng=True, balloon=True, keyboard=True, tablet=True, mouse=True, gpu=True,
-                       disks=[vmm.Disk(disk)], spice=folder / "spice", **more)
+                       disks=[vmm.Disk(disk)], spice=folder / "spice")
 
 
 # --- the measurements ---
@@ -125,9 +126,13 @@ def idle(adapter, folder):
     return {"memory_private": private / MIB, "memory_proportional": proportional / MIB, "wakeups": rate}
 
 
-def draw(adapter, folder, append, compression=None):
+def draw(adapter, folder, append, tcp=False):
     """Runs the drawing guest with a client that drains; returns what the frames cost, and when what happened."""
-    machine = desktop(folder, compression=compression)
+    machine = desktop(folder)
+    if tcp:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            machine.spice = free.getsockname()
     arrivals = []
     with Run(adapter, "draw", machine, folder, append) as run:
         run.until("begin")
@@ -149,22 +154,27 @@ def draw(adapter, folder, append, compression=None):
     return {"seconds": seconds, "bytes": count, "flushes": flushes, "drawings": drawings}
 
 
-def updates(adapter, folder, compression, append):
-    frames = 40
-    seen = draw(adapter, folder, f"mode=full frames={frames} {append}", compression)
-    if len(seen["drawings"]) < frames:
-        raise vmm.Failure(f"{frames} updates, but only {len(seen['drawings'])} drawings came to the client")
-    return frames / seen["seconds"]
+def delivered(seen):
+    """Whether every flush was followed by a drawing before the next: none was merged into another."""
+    limits = seen["flushes"][1:] + [float("inf")]
+    return all(any(here <= at < there for at in seen["drawings"]) for here, there in zip(seen["flushes"], limits))
 
 
-def updates_raw(adapter, folder):
-    """Uncompressed: what the VMM itself costs, without the codec both share."""
-    return updates(adapter, folder, "off", "interval=100000 content=noise")
+def updates(adapter, folder):
+    """Every pixel of 1920 × 1080 changes, ten times a second. On a Unix socket spice-server sends pictures raw."""
+    seen = draw(adapter, folder, "mode=full frames=40 interval=100000 content=noise")
+    if not delivered(seen):
+        raise vmm.Failure("an update never came to the client, or not before the next")
+    return len(seen["flushes"]) / seen["seconds"]
 
 
-def updates_default(adapter, folder):
-    """As configured by default, pages of text."""
-    return updates(adapter, folder, None, "interval=250000 content=text")
+def updates_compressed(adapter, folder):
+    """The same with pages of text over TCP, where spice-server compresses as it does by default."""
+    seen = draw(adapter, folder, "mode=full frames=20 interval=300000 content=text", tcp=True)
+    if not delivered(seen):
+        raise vmm.Failure("an update never came to the client, or not before the next")
+    return {"updates_compressed": len(seen["flushes"]) / seen["seconds"],
+            "update_bytes": seen["bytes"] / len(seen["flushes"]) / MIB}
 
 
 def latency(adapter, folder):
@@ -258,8 +268,8 @@ MEASUREMENTS = [
         Figure("memory_proportional", "MiB", "≤ 0.4 × QEMU", below(0.4)),
         Figure("wakeups", "1/s", NO_WAKEUPS, lambda carrel, _qemu: carrel == 0),
     ]),
-    (updates_raw, 3, [Figure("updates_raw", "1/CPU-s", "≥ 2 × QEMU", above(2))]),
-    (updates_default, 3, [Figure("updates_default", "1/CPU-s", "≥ 2 × QEMU", above(2))]),
+    (updates, 3, [Figure("updates", "1/CPU-s", "≥ 2 × QEMU", above(2))]),
+    (updates_compressed, 3, [Figure("updates_compressed", "1/CPU-s"), Figure("update_bytes", "MiB")]),
     (latency, 3, [
         Figure("flush_latency_median", "ms", "≤ 0.25 × QEMU", below(0.25)),
         Figure("flush_latency_p99", "ms", "≤ 0.25 × QEMU", below(0.25), p99),

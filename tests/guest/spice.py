@@ -56,7 +56,7 @@ class Refused(ConnectionError):
 
 
 class Channel:
-    """One connection. After start() a thread of its own answers the server and hands each message to on_message."""
+    """One connection, to a Unix socket's path or (address, port). After start() a thread of its own answers the server and hands each message to on_message."""
 
     def __init__(self, path, kind, session=0, number=0, caps=0, ticket=""):
         self.kind = kind
@@ -69,9 +69,10 @@ class Channel:
         self.closed = threading.Event()
         self.window = self.unacknowledged = 0
         self.lock = threading.Lock()
-        self.socket = socket.socket(socket.AF_UNIX)
+        tcp = isinstance(path, tuple)
+        self.socket = socket.socket(socket.AF_INET if tcp else socket.AF_UNIX)
         self.socket.settimeout(20)
-        self.socket.connect(str(path))
+        self.socket.connect(path if tcp else str(path))
         self.link(session, number, caps, ticket)
         self.socket.settimeout(None)
         self.thread = threading.Thread(target=self.listen, daemon=True)

@@ -46,8 +46,7 @@ class Machine:
     mouse: bool = False
     gpu: bool = False
     gpu_outputs: int = 1
-    spice: pathlib.Path = None  # the Unix socket to listen on
-    compression: str = None  # of SPICE's pictures: "off", or None for the VMM's default
+    spice: object = None  # the path of the Unix socket to listen on, or (loopback address, port)
     initrd: pathlib.Path = None
     minimal: bool = False  # QEMU's microvm, which has no PCI; nothing else for the others
     firmware: str = None  # QEMU's, instead of SeaBIOS
@@ -181,8 +180,9 @@ class Qemu:
         if m.gpu:
             a += ["-device", f"virtio-gpu-pci,{virtio},id=gpu,max_outputs={m.gpu_outputs},edid=on"]
         if m.spice:
-            compression = f",image-compression={m.compression}" if m.compression else ""
-            a += ["-spice", f"unix=on,addr={m.spice},disable-ticketing=on{compression}"]
+            tcp = isinstance(m.spice, tuple)
+            where = f"addr={m.spice[0]},port={m.spice[1]}" if tcp else f"unix=on,addr={m.spice}"
+            a += ["-spice", f"{where},disable-ticketing=on"]
         return a
 
     def start(self, session, guest, append, restore=None):
@@ -208,7 +208,6 @@ class Qemu:
     def save(self, session, path):
         capability = {"capability": "mapped-ram", "state": True}
         self.qmp(session, "migrate-set-capabilities", capabilities=[capability])
-        self.qmp(session, "stop")
         self.qmp(session, "migrate", uri=f"file:{path}")
         while (state := self.qmp(session, "query-migrate").get("status")) != "completed":
             if state == "failed":
@@ -262,9 +261,9 @@ class Carrel:
         for name, path in m.ports.items():
             groups[f"port {name}"] = {"socket": path}
         if m.spice:
-            groups["spice"] = {"socket": m.spice, "no-ticket": True}
-            if m.compression:
-                groups["spice"]["compression"] = m.compression
+            tcp = isinstance(m.spice, tuple)
+            where = {"address": m.spice[0], "port": m.spice[1]} if tcp else {"socket": m.spice}
+            groups["spice"] = {**where, "no-ticket": True}
         return groups
 
     def start(self, session, guest, append, restore=None):
