@@ -16,6 +16,7 @@ import vmm  # noqa: E402
 def pytest_addoption(parser):
     parser.addoption("--vmm", choices=["carrel", "qemu"], default="carrel",
                      help="which VMM runs the guests; qemu cross-checks the guests themselves")
+    parser.addoption("--no-sandbox", action="store_true", help="run carrel-vmm without its sandbox, to tell faults apart")
     parser.addoption("--build", default=os.environ.get("CARREL_BUILD", str(HERE.parents[1] / "build")),
                      help="the Meson build folder with carrel-vmm and the guests")
 
@@ -29,6 +30,8 @@ def kind(request):
     if not (build / "tests/guest/guest-rng.elf").exists():
         pytest.fail(f"no guests in {build}: build them first (meson compile -C {build})")
     adapter = vmm.ADAPTERS[name](build)
+    if request.config.getoption("--no-sandbox"):
+        adapter.options = ["--no-sandbox"]
     reason = adapter.missing()
     if reason:
         pytest.skip(reason)

@@ -5,6 +5,7 @@
  */
 #include "clock.h"
 #include "cpu.h"
+#include "gpu.h"
 #include "start.h"
 #include "tap.h"
 #include "text.h"
@@ -174,6 +175,17 @@ test_flood(Input *input)
     ok(!virtio_needs_reset(&input->device), "flood: no reset needed");
 }
 
+/* SPICE takes absolute positions only while there is a picture they are positions on. */
+static void
+show_picture(void)
+{
+    GpuBox all = {0, 0, 1280, 800};
+
+    ok(gpu_start(0) && gpu_create(1, GPU_BGRX, all.width, all.height) == GPU_OK &&
+           gpu_set_scanout(0, 1, all) == GPU_OK && gpu_flush(1, all) == GPU_OK,
+       "a picture to point at");
+}
+
 void
 guest_main(void)
 {
@@ -193,6 +205,7 @@ guest_main(void)
     }
     if (!ok(keyboard && tablet && mouse, "a keyboard, a tablet and a mouse"))
         return;
+    show_picture();
     ok(start(keyboard) && start(tablet), "keyboard and tablet start");
     test_events(keyboard, "keys", 6);
     test_events(tablet, "pointer", 2);

@@ -231,6 +231,7 @@ class Carrel:
     """carrel-vmm, from a configuration file made for the run."""
 
     name = "carrel"
+    options = ()  # of carrel-vmm run
 
     def __init__(self, build):
         self.build = build
@@ -268,14 +269,14 @@ class Carrel:
 
     def start(self, session, guest, append, restore=None):
         if restore:
-            return spawn([self.program, "run", "--restore", restore], session)
+            return spawn([self.program, "run", *self.options, "--restore", restore], session)
         path = session.folder / "desktop.conf"
         with open(path, "w") as file:
             for name, keys in self.configuration(session, guest, append).items():
                 file.write(f"[{name}]\n")
                 for key, value in keys.items():
                     file.write(f"{key}={str(value).lower() if isinstance(value, bool) else value}\n")
-        return spawn([self.program, "run", path], session)
+        return spawn([self.program, "run", *self.options, path], session)
 
     def ctl(self, session, *verb):
         done = subprocess.run([self.program, "ctl", session.folder / "control", *map(str, verb)],

@@ -58,7 +58,10 @@ bool pci_find(uint16_t vendor, uint16_t id, unsigned n, PciDevice *device);
 PciBar pci_bar(const PciDevice *device, unsigned index);
 void pci_bar_move(const PciDevice *device, unsigned index, uint64_t address);
 
-/* Gives every memory register still at 0 a place in the hole below 4 GiB, and switches decoding and mastering on. */
+/*
+ * Gives every memory register still at 0 a place in the hole below 4 GiB, maps those above, and switches decoding and
+ * mastering on. Kernel mode.
+ */
 void pci_enable(const PciDevice *device);
 
 /* The next capability with the id after offset `after` (0: the first); 0 where there is none. */
