@@ -5,21 +5,9 @@ import pathlib
 import re
 import time
 
+from vmm import process_tree as tree
+
 VCPU_NAMES = re.compile(r"CPU \d+/KVM|vcpu")
-
-
-def tree(pid):
-    """The process and all its descendants."""
-    found, waiting = [], [pid]
-    while waiting:
-        one = waiting.pop()
-        try:
-            for task in pathlib.Path(f"/proc/{one}/task").iterdir():
-                waiting += map(int, (task / "children").read_text().split())
-            found.append(one)
-        except OSError:
-            continue  # it has just ended
-    return found
 
 
 def threads(pid):

@@ -1,24 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """virtio-balloon: what the guest gives back, the host has."""
 
-import re
-
 from vmm import Machine
 
 MIB = 1024  # in the KiB of /proc
-
-
-def resident(session):
-    """KiB of the VMM and what it shares with itself, guest memory included."""
-    rollup = open(f"/proc/{session.process.pid}/smaps_rollup").read()
-    return int(re.search(r"^Rss:\s+(\d+) kB", rollup, re.M)[1])
 
 
 def test_balloon(run):
     sizes = {}
 
     def size(session, when):
-        sizes[when] = resident(session)
+        sizes[when] = session.resident_kib()
 
     def balloon(session, mib):
         session.control("balloon", mib=int(mib))

@@ -57,6 +57,20 @@ class Failure(AssertionError):
     """A guest's run that did not pass, with all the guest said."""
 
 
+def process_tree(pid):
+    """The process and all its descendants: a sandboxed carrel-vmm is a keeper and, below it, the desktop."""
+    found, waiting = [], [pid]
+    while waiting:
+        one = waiting.pop()
+        try:
+            for task in pathlib.Path(f"/proc/{one}/task").iterdir():
+                waiting += map(int, (task / "children").read_text().split())
+            found.append(one)
+        except OSError:
+            continue  # it has just ended
+    return found
+
+
 class Session:
     """One running VMM: its serial lines, its control connection, and its end."""
 
@@ -77,13 +91,19 @@ class Session:
         return self.peak_kib / 1024 - self.machine.memory_mib
 
     def sample_memory(self):
-        try:
-            status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
-        except OSError:
-            return
-        found = re.search(r"^VmHWM:\s+(\d+) kB", status, re.M)
-        if found:
-            self.peak_kib = max(self.peak_kib, int(found[1]))
+        peak = 0
+        for pid in process_tree(self.process.pid):
+            try:
+                found = re.search(r"^VmHWM:\s+(\d+) kB", pathlib.Path(f"/proc/{pid}/status").read_text(), re.M)
+            except OSError:
+                continue
+            peak += int(found[1]) if found else 0
+        self.peak_kib = max(self.peak_kib, peak)
+
+    def resident_kib(self):
+        """What is in memory now, the guest's included."""
+        return sum(int(re.search(r"^Rss:\s+(\d+) kB", pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text(), re.M)[1])
+                   for pid in process_tree(self.process.pid))
 
     def serial_lines(self, timeout):
         """Yields each line as it is complete, until the VMM closes its end or the time is up."""
