@@ -129,10 +129,10 @@ desktop_free(Desktop *desktop)
 {
     if (!desktop)
         return;
-    control_server_free(desktop->control);
     if (desktop->machine)
         machine_stop(desktop->machine);
     spice_display_free(desktop->spice);
+    control_server_free(desktop->control); /* told of the end until here: by the machine, and of every client that goes */
     g_ptr_array_unref(desktop->ports_of_guest);
     display_thread_free(desktop->display_thread); /* before the graphics card that runs on it */
     machine_free(desktop->machine);               /* and the devices of its table */
