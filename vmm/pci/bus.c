@@ -7,6 +7,7 @@
  */
 #include "vmm/pci/bus.h"
 #include "vmm/pci/host_bridge.h"
+#include "vmm/pci/lpc_bridge.h"
 
 #define PORT_COUNT 8 /* 0xcf8-0xcff */
 #define PORT_DATA 4  /* the data port's offset */
@@ -24,6 +25,7 @@ struct PciBus {
     IrqController irq;
     PciDevice *slots[PCI_SLOTS];
     PciHostBridge host_bridge;
+    PciDevice lpc_bridge;
 
     uint32_t address;        /* 0xcf8; atomic */
     const BusOps *reset_ops; /* 0xcf9; may be NULL */
@@ -157,6 +159,8 @@ pci_bus_new(Bus *ports, Bus *memory, const IrqController *irq)
     g_assert(free_ports);
     pci_host_bridge_init(&bus->host_bridge, bus);
     pci_bus_add(bus, &bus->host_bridge.pci, 0);
+    pci_lpc_bridge_init(&bus->lpc_bridge);
+    pci_bus_add(bus, &bus->lpc_bridge, LPC_BRIDGE_SLOT);
     pci_host_bridge_reset(&bus->host_bridge);
     return bus;
 }
@@ -166,6 +170,7 @@ pci_bus_free(PciBus *bus)
 {
     if (!bus)
         return;
+    pci_device_finish(&bus->lpc_bridge);
     pci_host_bridge_finish(&bus->host_bridge);
     for (unsigned i = 0; i < PCI_SLOTS; i++)
         g_assert(!bus->slots[i]); /* devices go first */
@@ -330,6 +335,7 @@ bus_after_load(void *object, GError **error)
 static const StateField bus_fields[] = {
     STATE_UINT(PciBus, address, 1),
     STATE_STRUCT(PciBus, host_bridge.pci, 1, &pci_device_state),
+    STATE_STRUCT(PciBus, lpc_bridge, 1, &pci_device_state),
     STATE_END,
 };
 static const StateTable bus_state = {

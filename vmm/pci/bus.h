@@ -2,8 +2,8 @@
 /*
  * PCI bus 0 of a Q35: 32 slots of one function each, reached through the ports 0xcf8 and 0xcfc and through ECAM.
  *
- * Slot 0 is the host bridge (Intel 82G33's ids, as QEMU's q35 has and firmware looks for); its PCIEXBAR moves ECAM. INTx
- * lines go to the IOAPIC as the ICH9 routes them; devices on one line are or-ed here, one lock a line.
+ * Slot 0 is the host bridge (Intel 82G33's ids, as QEMU's q35 has and firmware looks for), whose PCIEXBAR moves ECAM; slot
+ * 31 is the ICH9's LPC bridge. INTx lines go to the IOAPIC as the ICH9 routes them; devices on one line are or-ed here, one lock a line.
  *
  * Without firmware nobody gives BARs their addresses, so pci_bus_assign() does at power-on; the guest may move them.
  *
@@ -17,6 +17,7 @@
 #include "vmm/pci/device.h"
 
 #define PCI_SLOTS 32
+#define PCI_SLOTS_FREE 30 /* the board has the first and the last */
 
 /* @ports and @memory outlive the bus; @irq is copied, its host outlives the bus. Maps 0xcf8-0xcff and ECAM. */
 PciBus *pci_bus_new(Bus *ports, Bus *memory, const IrqController *irq);
@@ -36,7 +37,7 @@ bool pci_bus_assign(PciBus *bus, const BoardWindow *low, const BoardWindow *high
 /* Byte accesses to port 0xcf9, which lies inside the address port: the board's reset control register. */
 void pci_bus_set_reset_port(PciBus *bus, const BusOps *ops, void *device);
 
-/* For the machine's table (device: the PciBus): the host bridge and the address port. */
+/* For the machine's table (device: the PciBus): the bridges and the address port. */
 extern const DeviceOps pci_bus_ops;
 
 /* For pci/device.c and pci/msix.c. */

@@ -593,7 +593,7 @@ virtio_pci_new(VirtioDevice *device, PciBus *bus, int slot, GError **error)
     if (pci_bus_add(bus, &pci->pci, slot) >= 0)
         return pci;
     g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_NOSPC, "no PCI slot for %s: a desktop has %d, and they are all taken",
-                device->id, PCI_SLOTS - 1);
+                device->id, PCI_SLOTS_FREE);
     pci_free(pci);
     return NULL;
 }

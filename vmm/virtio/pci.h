@@ -23,7 +23,7 @@
 
 typedef struct VirtioPci VirtioPci;
 
-/* NULL, and the device freed, where the bus has no such slot free. @slot: 1 to 31 or PCI_SLOT_ANY. Main thread. */
+/* NULL, and the device freed, where the bus has no such slot free. @slot: 1 to 30 or PCI_SLOT_ANY. Main thread. */
 VirtioPci *virtio_pci_new(VirtioDevice *device, PciBus *bus, int slot, GError **error);
 
 /* For the machine's table (device: the VirtioPci): reset, quiesce, resume, state, free. */

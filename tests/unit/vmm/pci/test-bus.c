@@ -183,12 +183,30 @@ test_slots(void)
 
     g_assert_cmpint(pci_bus_add(fixture.pci, &devices[0], 0), ==, -1); /* the host bridge's */
     g_assert_cmpint(pci_bus_add(fixture.pci, &devices[0], PCI_SLOTS), ==, -1);
-    g_assert_cmpint(pci_bus_add(fixture.pci, &devices[31], 31), ==, 31);
-    for (int i = 1; i < 31; i++)
+    g_assert_cmpint(pci_bus_add(fixture.pci, &devices[0], 31), ==, -1); /* the LPC bridge's */
+    g_assert_cmpint(pci_bus_add(fixture.pci, &devices[30], 30), ==, 30);
+    for (int i = 1; i < 30; i++)
         g_assert_cmpint(pci_bus_add(fixture.pci, &devices[i], PCI_SLOT_ANY), ==, i);
     g_assert_cmpint(pci_bus_add(fixture.pci, &devices[0], PCI_SLOT_ANY), ==, -1);
     for (unsigned i = 0; i < PCI_SLOTS; i++)
         pci_device_finish(&devices[i]);
+    pci_fixture_finish(&fixture);
+}
+
+static void
+test_lpc_bridge(void)
+{
+    PciFixture fixture;
+    pci_fixture_init(&fixture);
+    g_assert_cmphex(config_get(&fixture, 31, 0, 4), ==, 0x29188086);
+    g_assert_cmphex(config_get(&fixture, 31, PCI_CLASS_DEVICE, 2), ==, 0x0601);
+    g_assert_cmphex(config_get(&fixture, 31, 0x40, 4), ==, BOARD_PORT_PM | 1); /* where the ACPI registers are … */
+    config_put(&fixture, 31, 0x40, 4, 0);
+    g_assert_cmphex(config_get(&fixture, 31, 0x40, 4), ==, BOARD_PORT_PM | 1); /* … and stay */
+    config_put(&fixture, 31, 0x68, 1, 0x0b);
+    g_assert_cmphex(config_get(&fixture, 31, 0x68, 4), ==, 0x8080800b);
+    pci_bus_ops.reset(fixture.pci);
+    g_assert_cmphex(config_get(&fixture, 31, 0x68, 1), ==, 0x80);
     pci_fixture_finish(&fixture);
 }
 
@@ -259,6 +277,7 @@ main(int argc, char **argv)
     g_test_add_func("/pci/bus/reset-with-a-bar-over-ecam", test_reset_with_a_bar_over_ecam);
     g_test_add_func("/pci/bus/shared-line", test_shared_line);
     g_test_add_func("/pci/bus/slots", test_slots);
+    g_test_add_func("/pci/bus/lpc-bridge", test_lpc_bridge);
     g_test_add_func("/pci/bus/assign", test_assign);
     g_test_add_func("/pci/bus/saved-state", test_saved_state);
     return g_test_run();
