@@ -27,54 +27,102 @@ static const struct {
     {0x400, 40},                         /* ten banks of four */
 };
 
+static bool
+is_unlisted(uint32_t index)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(unlisted_msrs); i++)
+        if (index - unlisted_msrs[i].first < unlisted_msrs[i].n)
+            return true;
+    return false;
+}
+
 /* A processor has about 60; Intel's performance counters bring some 70 more. */
 #define MSRS_MAX 4096
 /* 8 KiB of AMX tiles in the largest there is (Intel SDM 1, 13.2) */
 #define XSAVE_MAX (64 * 1024)
 
-/* A list of one. */
-typedef union {
-    struct kvm_msrs list;
-    uint8_t room[sizeof(struct kvm_msrs) + sizeof(struct kvm_msr_entry)];
-} OneMsr;
+static struct kvm_msrs *
+msr_list_new(size_t n)
+{
+    return g_malloc0(sizeof(struct kvm_msrs) + n * sizeof(struct kvm_msr_entry));
+}
+
+/*
+ * Has KVM do KVM_GET_MSRS or KVM_SET_MSRS with @n entries. It stops at the first that it cannot do; returns how many it
+ * did before that one. One call for many: each has KVM load and unload the processor.
+ */
+static size_t
+do_msrs(int vcpu_fd, unsigned long request, struct kvm_msrs *list, struct kvm_msr_entry *entries, size_t n)
+{
+    list->nmsrs = n;
+    memcpy(list->entries, entries, n * sizeof(*entries));
+    int n_done = ioctl(vcpu_fd, request, list);
+    memcpy(entries, list->entries, n * sizeof(*entries));
+    return MAX(n_done, 0);
+}
 
 static bool
 get_msr(int vcpu_fd, uint32_t index, uint64_t *value)
 {
-    OneMsr msr = {.list.nmsrs = 1};
-    msr.list.entries[0].index = index;
-    if (ioctl(vcpu_fd, KVM_GET_MSRS, &msr) != 1)
+    g_autofree struct kvm_msrs *list = msr_list_new(1);
+    struct kvm_msr_entry entry = {.index = index};
+    if (do_msrs(vcpu_fd, KVM_GET_MSRS, list, &entry, 1) != 1)
         return false;
-    *value = msr.list.entries[0].data;
+    *value = entry.data;
     return true;
 }
 
-/* One that refuses its value but already holds it is right as it is: some are read-only, or follow from others. */
+/* Writes all. One that refuses its value but already holds it is right: some are read-only, or follow from others. */
 static bool
-set_msr(int vcpu_fd, uint32_t index, uint64_t value, GError **error)
+set_msrs(int vcpu_fd, struct kvm_msr_entry *entries, size_t n, GError **error)
 {
-    OneMsr msr = {.list.nmsrs = 1};
-    uint64_t now;
+    g_autofree struct kvm_msrs *list = msr_list_new(n);
 
-    msr.list.entries[0] = (struct kvm_msr_entry){.index = index, .data = value};
-    if (ioctl(vcpu_fd, KVM_SET_MSRS, &msr) == 1 || (get_msr(vcpu_fd, index, &now) && now == value))
-        return true;
-    g_set_error(error, KVM_ERROR, KVM_ERROR_LACKING,
-                "this host's KVM cannot load model-specific register 0x%x with 0x%" G_GINT64_MODIFIER "x", index,
-                value);
-    return false;
+    for (size_t at = 0; at < n; at++) { /* past the one it stopped at */
+        uint64_t now;
+        at += do_msrs(vcpu_fd, KVM_SET_MSRS, list, entries + at, n - at);
+        if (at == n || (get_msr(vcpu_fd, entries[at].index, &now) && now == entries[at].data))
+            continue;
+        g_set_error(error, KVM_ERROR, KVM_ERROR_LACKING,
+                    "this host's KVM cannot load model-specific register 0x%x with 0x%" G_GINT64_MODIFIER "x",
+                    entries[at].index, (uint64_t)entries[at].data);
+        return false;
+    }
+    return true;
 }
 
-/* Adds @index where KVM can read it and nobody added it before. */
-static void
-note_msr(GArray *indices, int vcpu_fd, uint32_t index)
+/* Everything that may be worth saving, each once; not the TSC, which has its own place. */
+static GArray *
+candidate_msrs(const struct kvm_msr_list *listed)
 {
-    uint64_t value;
-    for (guint i = 0; i < indices->len; i++)
-        if (g_array_index(indices, uint32_t, i) == index)
-            return;
-    if (get_msr(vcpu_fd, index, &value))
-        g_array_append_val(indices, index);
+    GArray *entries = g_array_new(FALSE, TRUE, sizeof(struct kvm_msr_entry));
+    for (uint32_t i = 0; i < listed->nmsrs; i++) {
+        struct kvm_msr_entry entry = {.index = listed->indices[i]};
+        if (entry.index != MSR_IA32_TSC && !is_unlisted(entry.index))
+            g_array_append_val(entries, entry);
+    }
+    for (size_t i = 0; i < G_N_ELEMENTS(unlisted_msrs); i++)
+        for (uint32_t k = 0; k < unlisted_msrs[i].n; k++) {
+            struct kvm_msr_entry entry = {.index = unlisted_msrs[i].first + k};
+            g_array_append_val(entries, entry);
+        }
+    return entries;
+}
+
+/* Keeps those of @candidates that KVM can read. */
+static void
+choose_msrs(VcpuStateShape *shape, GArray *candidates, int vcpu_fd)
+{
+    struct kvm_msr_entry *entries = (struct kvm_msr_entry *)candidates->data;
+    g_autofree struct kvm_msrs *list = msr_list_new(candidates->len);
+
+    shape->msr_indices = g_new(uint32_t, candidates->len);
+    for (size_t at = 0; at < candidates->len; at++) { /* past the one it stopped at */
+        size_t n_read = do_msrs(vcpu_fd, KVM_GET_MSRS, list, entries + at, candidates->len - at);
+        for (size_t i = 0; i < n_read; i++)
+            shape->msr_indices[shape->n_msrs++] = entries[at + i].index;
+        at += n_read;
+    }
 }
 
 bool
@@ -86,15 +134,8 @@ vcpu_state_shape_init(VcpuStateShape *shape, int kvm_fd, int vm_fd, int vcpu_fd,
         return false;
     int xsave_size = ioctl(vm_fd, KVM_CHECK_EXTENSION, KVM_CAP_XSAVE2);
     shape->xsave_size = MAX(xsave_size, (int)sizeof(struct kvm_xsave));
-    g_autoptr(GArray) indices = g_array_new(FALSE, FALSE, sizeof(uint32_t));
-    for (uint32_t i = 0; i < list->nmsrs; i++)
-        if (list->indices[i] != MSR_IA32_TSC)
-            note_msr(indices, vcpu_fd, list->indices[i]);
-    for (size_t i = 0; i < G_N_ELEMENTS(unlisted_msrs); i++)
-        for (uint32_t k = 0; k < unlisted_msrs[i].n; k++)
-            note_msr(indices, vcpu_fd, unlisted_msrs[i].first + k);
-    shape->n_msrs = indices->len;
-    shape->msr_indices = (uint32_t *)g_array_free(g_steal_pointer(&indices), FALSE);
+    g_autoptr(GArray) candidates = candidate_msrs(list);
+    choose_msrs(shape, candidates, vcpu_fd);
     return true;
 }
 
@@ -131,18 +172,17 @@ get_xsave(VcpuState *state, const VcpuStateShape *shape, int vcpu_fd)
 static void
 get_msrs(VcpuState *state, const VcpuStateShape *shape, int vcpu_fd)
 {
-    size_t size = sizeof(struct kvm_msrs) + shape->n_msrs * sizeof(struct kvm_msr_entry);
-    g_autofree struct kvm_msrs *msrs = g_malloc0(size);
+    g_autofree struct kvm_msrs *list = msr_list_new(shape->n_msrs);
+    g_autofree struct kvm_msr_entry *entries = g_new0(struct kvm_msr_entry, shape->n_msrs);
 
-    msrs->nmsrs = shape->n_msrs;
     for (size_t i = 0; i < shape->n_msrs; i++)
-        msrs->entries[i].index = shape->msr_indices[i];
-    int n_read = ioctl(vcpu_fd, KVM_GET_MSRS, msrs);
-    g_assert(n_read == (int)shape->n_msrs); /* each could be read before */
+        entries[i].index = shape->msr_indices[i];
+    size_t n_read = do_msrs(vcpu_fd, KVM_GET_MSRS, list, entries, shape->n_msrs);
+    g_assert(n_read == shape->n_msrs); /* each could be read before */
     g_ptr_array_set_size(state->msrs, 0);
     for (size_t i = 0; i < shape->n_msrs; i++) {
         VcpuMsr *msr = g_new(VcpuMsr, 1);
-        *msr = (VcpuMsr){.index = msrs->entries[i].index, .value = msrs->entries[i].data};
+        *msr = (VcpuMsr){.index = entries[i].index, .value = entries[i].data};
         g_ptr_array_add(state->msrs, msr);
     }
 }
@@ -205,12 +245,12 @@ set_xsave(const VcpuState *state, const VcpuStateShape *shape, int vcpu_fd, GErr
     return !state->xcr0 || done(ioctl(vcpu_fd, KVM_SET_XCRS, &xcrs), "XCR0", error);
 }
 
+/* The TSC as it is now: it has gone on by the real time since it was read. */
 static bool
-set_tsc(const VcpuState *state, int vcpu_fd, GError **error)
+moved_tsc(const VcpuState *state, int vcpu_fd, uint64_t *tsc, GError **error)
 {
-    if (!state->tsc_realtime_ns)
-        return true;
-    uint32_t khz = MAX(ioctl(vcpu_fd, KVM_GET_TSC_KHZ, 0), 0);
+    int host_khz = ioctl(vcpu_fd, KVM_GET_TSC_KHZ, 0);
+    uint32_t khz = MAX(host_khz, 0);
     if (state->tsc_khz && state->tsc_khz != khz && ioctl(vcpu_fd, KVM_SET_TSC_KHZ, (long)state->tsc_khz) < 0) {
         g_set_error(error, KVM_ERROR, KVM_ERROR_LACKING,
                     "the saved processor's time stamp counter runs at %u kHz, this host's at %u, and its KVM cannot "
@@ -219,26 +259,34 @@ set_tsc(const VcpuState *state, int vcpu_fd, GError **error)
         return false;
     }
     uint64_t elapsed = guest_clock_elapsed(state->tsc_realtime_ns, guest_clock_realtime());
-    uint64_t ticks = (unsigned __int128)elapsed * state->tsc_khz / 1000000;
-    return set_msr(vcpu_fd, MSR_IA32_TSC, state->tsc + ticks, error);
+    *tsc = state->tsc + (uint64_t)((unsigned __int128)elapsed * state->tsc_khz / 1000000);
+    return true;
 }
 
+/* The TSC first, and last what arms a timer against it. */
 static bool
-set_msrs(const VcpuState *state, int vcpu_fd, GError **error)
+set_all_msrs(const VcpuState *state, int vcpu_fd, GError **error)
 {
+    g_autofree struct kvm_msr_entry *entries = g_new0(struct kvm_msr_entry, state->msrs->len + 2);
     const VcpuMsr *deadline = NULL;
+    size_t n = 0;
 
-    if (!set_tsc(state, vcpu_fd, error))
-        return false;
+    if (state->tsc_realtime_ns) {
+        uint64_t tsc;
+        if (!moved_tsc(state, vcpu_fd, &tsc, error))
+            return false;
+        entries[n++] = (struct kvm_msr_entry){.index = MSR_IA32_TSC, .data = tsc};
+    }
     for (guint i = 0; i < state->msrs->len; i++) {
         const VcpuMsr *msr = state->msrs->pdata[i];
         if (msr->index == MSR_IA32_TSC_DEADLINE)
             deadline = msr;
-        else if (msr->index != MSR_IA32_TSC && !set_msr(vcpu_fd, msr->index, msr->value, error))
-            return false;
+        else if (msr->index != MSR_IA32_TSC)
+            entries[n++] = (struct kvm_msr_entry){.index = msr->index, .data = msr->value};
     }
-    /* last, since it arms a timer against the TSC */
-    return !deadline || set_msr(vcpu_fd, deadline->index, deadline->value, error);
+    if (deadline)
+        entries[n++] = (struct kvm_msr_entry){.index = deadline->index, .data = deadline->value};
+    return set_msrs(vcpu_fd, entries, n, error);
 }
 
 bool
@@ -248,7 +296,8 @@ vcpu_state_set(const VcpuState *state, const VcpuStateShape *shape, int vcpu_fd,
            done(ioctl(vcpu_fd, KVM_SET_REGS, &state->regs), "registers", error) &&
            set_xsave(state, shape, vcpu_fd, error) &&
            done(ioctl(vcpu_fd, KVM_SET_DEBUGREGS, &state->debug), "debug registers", error) &&
-           done(ioctl(vcpu_fd, KVM_SET_LAPIC, &state->lapic), "local APIC", error) && set_msrs(state, vcpu_fd, error) &&
+           done(ioctl(vcpu_fd, KVM_SET_LAPIC, &state->lapic), "local APIC", error) &&
+           set_all_msrs(state, vcpu_fd, error) &&
            done(ioctl(vcpu_fd, KVM_SET_VCPU_EVENTS, &state->events), "pending events", error) &&
            done(ioctl(vcpu_fd, KVM_SET_MP_STATE, &state->mp), "run state", error);
 }
