@@ -132,7 +132,7 @@ desktop_free(Desktop *desktop)
     if (desktop->machine)
         machine_stop(desktop->machine);
     spice_display_free(desktop->spice);
-    control_server_free(desktop->control); /* told of the end until here: by the machine, and of every client that goes */
+    control_server_free(desktop->control); /* the two above tell it of the end and of every client that goes */
     g_ptr_array_unref(desktop->ports_of_guest);
     display_thread_free(desktop->display_thread); /* before the graphics card that runs on it */
     machine_free(desktop->machine);               /* and the devices of its table */
