@@ -265,12 +265,14 @@ class Carrel:
         groups = {
             "desktop": {"name": "guest test", "memory": f"{m.memory_mib}M", "vcpus": m.cpus, "cpu": m.cpu,
                         "balloon": m.balloon},
-            "boot": {"kernel": guest, "command-line": append},
+            "boot": {"kernel": guest},
             "input": {"keyboard": m.keyboard, "tablet": m.tablet, "mouse": m.mouse},
             "display": {"scanouts": m.gpu_outputs if m.gpu else 0},
             "serial": {"output": "stdio"},
             "control": {"socket": session.folder / "control"},
         }
+        if append:
+            groups["boot"]["command-line"] = append
         if m.initrd:
             groups["boot"]["initrd"] = m.initrd
         for i, disk in enumerate(m.disks):
