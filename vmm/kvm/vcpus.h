@@ -52,7 +52,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Vcpus, vcpus_free)
 
 /*
  * Adds what KVM holds of the virtual PC to the machine's table, in the order it has to be loaded: "kvmclock", "cpuid",
- * "vcpu0", …, "irqchip", "pit"; and makes the processors the machine's. The entries are not freed with the machine.
+ * "vcpu0", …, "pit", "irqchip"; and makes the processors the machine's. The entries are not freed with the machine.
  */
 void vcpus_add_to_machine(Vcpus *vcpus);
 

@@ -171,6 +171,7 @@ vm_add_clock(Vm *vm, Machine *machine)
 void
 vm_add_chips(Vm *vm, Machine *machine)
 {
-    machine_add(machine, "irqchip", &chips_irqchip_ops, &vm->chips);
+    /* the timer first: a reset must stop it before the chips forget the interrupt of its last tick */
     machine_add(machine, "pit", &chips_pit_ops, &vm->chips);
+    machine_add(machine, "irqchip", &chips_irqchip_ops, &vm->chips);
 }

@@ -78,15 +78,15 @@ test_save_reset_load(void)
     g_autoptr(GByteArray) irqchip = save(&chips_irqchip_ops, chips), pit = save(&chips_pit_ops, chips);
     check_set_up(&chips->now);
 
+    chips_pit_ops.reset(chips); /* in the machine's order: no tick of the timer comes after this */
     chips_irqchip_ops.reset(chips);
-    chips_pit_ops.reset(chips);
     read_again(chips);
     g_assert_cmpmem(chips->now.pics, sizeof(power_on.pics), power_on.pics, sizeof(power_on.pics));
     g_assert_cmpmem(&chips->now.ioapic, sizeof(power_on.ioapic), &power_on.ioapic, sizeof(power_on.ioapic));
     g_assert_cmphex(chips->now.pit.channels[0].mode, ==, power_on.pit.channels[0].mode);
 
-    load(&chips_irqchip_ops, chips, irqchip);
     load(&chips_pit_ops, chips, pit);
+    load(&chips_irqchip_ops, chips, irqchip);
     read_again(chips);
     check_set_up(&chips->now);
     chips_pit_ops.resume(chips); /* a periodic timer begins anew, as it was */
