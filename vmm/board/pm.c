@@ -16,7 +16,9 @@
 #define PM1_TIMER (1u << 0)
 #define PM1_GLOBAL (1u << 5)
 #define PM1_POWER_BUTTON (1u << 8)
+#define PM1_RTC (1u << 10) /* may be enabled, as Linux wants, but never happens: there is no sleep to wake from */
 #define PM1_EVENTS (PM1_TIMER | PM1_GLOBAL | PM1_POWER_BUTTON)
+#define PM1_ENABLES (PM1_EVENTS | PM1_RTC)
 
 #define CONTROL_SCI_ENABLED (1u << 0)
 #define CONTROL_BUS_MASTER_RELOAD (1u << 1)
@@ -139,7 +141,7 @@ write_dword(Pm *pm, uint64_t offset, uint32_t value, uint32_t mask)
     case PM_REGISTER_STATUS: /* the low half is cleared by ones, the high half is the enables */
         update(pm);
         pm->status &= ~(value & mask);
-        pm->enable = ((pm->enable & ~(mask >> 16)) | (value & mask) >> 16) & PM1_EVENTS;
+        pm->enable = ((pm->enable & ~(mask >> 16)) | (value & mask) >> 16) & PM1_ENABLES;
         update(pm);
         break;
     case PM_REGISTER_CONTROL:
@@ -277,7 +279,7 @@ pm_after_load(void *object, GError **error)
 {
     Pm *pm = object;
     pm->status &= PM1_EVENTS;
-    pm->enable &= PM1_EVENTS;
+    pm->enable &= PM1_ENABLES;
     pm->control &= CONTROL_BUS_MASTER_RELOAD | CONTROL_SLEEP_TYPE;
     pm->reset_control &= RESET_KEPT;
     return true;

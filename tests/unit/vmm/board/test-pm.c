@@ -62,7 +62,7 @@ test_power_button(void)
     fixture_init(&f);
     g_assert_cmphex(in(&f, PM_REGISTER_CONTROL, 2), ==, 1); /* ACPI mode is on */
     out(&f, PM_REGISTER_ENABLE, 2, 0xffff);
-    g_assert_cmphex(in(&f, PM_REGISTER_ENABLE, 2), ==, 0x121);
+    g_assert_cmphex(in(&f, PM_REGISTER_ENABLE, 2), ==, 0x521);
     g_assert_false(sci(&f));
     pm_power_button(f.pm);
     g_assert_true(sci(&f));
