@@ -33,7 +33,7 @@ const CpuidWordPlace cpuid_words[N_WORDS] = {
 
 /* clang-format off */
 const CpuidFeature cpuid_features[] = {
-    {WORD_1_ECX, 0, V2, "pni"},
+    {WORD_1_ECX, 0, V2, "sse3"},
     {WORD_1_ECX, 1, V3, "pclmulqdq"},
     {WORD_1_ECX, 2, HIDDEN, "dtes64"},
     {WORD_1_ECX, 3, HIDDEN, "monitor"},

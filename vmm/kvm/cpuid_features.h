@@ -3,7 +3,7 @@
  * CPUID's feature bits: where each one is, what people call it, and which model shows it.
  *
  * Leaves and bits are from the Intel SDM 2A ("CPUID") and AMD's APM 3, appendix E; KVM's own from Linux's
- * Documentation/virt/kvm/x86/cpuid.rst. Names are Linux's, as in /proc/cpuinfo.
+ * Documentation/virt/kvm/x86/cpuid.rst. Names are those of /proc/cpuinfo, or plainer ones.
  */
 #pragma once
 

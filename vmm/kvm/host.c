@@ -38,7 +38,7 @@ static const struct {
     {KVM_CAP_SIGNAL_MSI, "KVM_CAP_SIGNAL_MSI", "interrupts"},
     {KVM_CAP_IRQFD, "KVM_CAP_IRQFD", "interrupts"},
     {KVM_CAP_IOEVENTFD, "KVM_CAP_IOEVENTFD", "device queues"},
-    {KVM_CAP_IOEVENTFD_ANY_LENGTH, "KVM_CAP_IOEVENTFD_ANY_LENGTH", "device queues"},
+    {KVM_CAP_IOEVENTFD_NO_LENGTH, "KVM_CAP_IOEVENTFD_NO_LENGTH", "device queues"},
     {KVM_CAP_X2APIC_API, "KVM_CAP_X2APIC_API", "interrupts"},
     {KVM_CAP_PIT2, "KVM_CAP_PIT2", "the timer"},
     {KVM_CAP_PIT_STATE2, "KVM_CAP_PIT_STATE2", "the timer"},

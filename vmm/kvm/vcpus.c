@@ -372,6 +372,18 @@ set_up_mce(Vcpus *vcpus, GError **error)
     return done;
 }
 
+/*
+ * AMD processors have four performance counters that no CPUID bit announces, so hiding the bits is not enough. A KVM that
+ * cannot turn them off (before Linux 5.18) leaves them there.
+ */
+static void
+turn_pmu_off(Vcpus *vcpus)
+{
+    struct kvm_enable_cap cap = {.cap = KVM_CAP_PMU_CAPABILITY, .args = {KVM_PMU_CAP_DISABLE}};
+    if (!vcpus->options.cpuid.pmu)
+        (void)ioctl(vm_fd(vcpus->vm), KVM_ENABLE_CAP, &cap);
+}
+
 static bool
 create(Vcpus *vcpus, GError **error)
 {
@@ -381,6 +393,7 @@ create(Vcpus *vcpus, GError **error)
     vcpus->supported = kvm_host_cpuid(kvm_fd, error);
     if (!vcpus->supported || !cpuid_build(vcpus->supported, &vcpus->options.cpuid, count, &vcpus->cpuid, error))
         return false;
+    turn_pmu_off(vcpus);
     for (unsigned i = 0; i < count; i++)
         if (!vcpu_init(&vcpus->slots[i].vcpu, i, kvm_fd, vm_fd(vcpus->vm), error))
             return false;
