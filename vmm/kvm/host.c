@@ -19,6 +19,7 @@ G_DEFINE_QUARK(carrel - kvm - error - quark, kvm_error)
 #define MISC_MAJOR 10
 #define KVM_MINOR 232
 
+#define CPUID_1_ECX_TSC_DEADLINE (1u << 24)
 #define CPUID_ENTRIES_MAX 256
 #define MSRS_MAX 4096
 
@@ -114,6 +115,17 @@ kvm_host_open(int inherited, GError **error)
     return g_steal_fd(&fd);
 }
 
+/* KVM's LAPIC has a TSC deadline timer whatever the processor has, but many kernels tell so by a capability only. */
+static void
+add_tsc_deadline(int kvm_fd, struct kvm_cpuid2 *cpuid)
+{
+    if (ioctl(kvm_fd, KVM_CHECK_EXTENSION, KVM_CAP_TSC_DEADLINE_TIMER) <= 0)
+        return;
+    for (uint32_t i = 0; i < cpuid->nent; i++)
+        if (cpuid->entries[i].function == 1)
+            cpuid->entries[i].ecx |= CPUID_1_ECX_TSC_DEADLINE;
+}
+
 struct kvm_cpuid2 *
 kvm_host_cpuid(int kvm_fd, GError **error)
 {
@@ -124,6 +136,7 @@ kvm_host_cpuid(int kvm_fd, GError **error)
         kvm_set_error(error, errno, "KVM_GET_SUPPORTED_CPUID");
         return NULL;
     }
+    add_tsc_deadline(kvm_fd, cpuid);
     return g_steal_pointer(&cpuid);
 }
 

@@ -23,7 +23,10 @@ typedef enum {
  */
 int kvm_host_open(int inherited, GError **error);
 
-/* KVM_GET_SUPPORTED_CPUID as a whole; freed with g_free(). NULL and an error where the host does not tell. */
+/*
+ * KVM_GET_SUPPORTED_CPUID as a whole, and the TSC deadline timer, of which a capability tells; freed with g_free(). NULL and
+ * an error where the host does not tell.
+ */
 struct kvm_cpuid2 *kvm_host_cpuid(int kvm_fd, GError **error);
 /* The registers KVM can save and load (KVM_GET_MSR_INDEX_LIST); freed with g_free(). */
 struct kvm_msr_list *kvm_host_msrs(int kvm_fd, GError **error);

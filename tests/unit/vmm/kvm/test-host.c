@@ -6,6 +6,7 @@
 #include <glib/gstdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 static void
@@ -49,6 +50,9 @@ test_the_real_one(void)
     g_autofree struct kvm_cpuid2 *cpuid = kvm_host_cpuid(inherited, &error);
     g_assert_no_error(error);
     g_assert_cmpuint(cpuid->nent, >, 0);
+    if (ioctl(fd, KVM_CHECK_EXTENSION, KVM_CAP_TSC_DEADLINE_TIMER) > 0)
+        for (uint32_t i = 0; i < cpuid->nent; i++)
+            g_assert_true(cpuid->entries[i].function != 1 || cpuid->entries[i].ecx & 1u << 24);
     g_autofree struct kvm_msr_list *msrs = kvm_host_msrs(inherited, &error);
     g_assert_no_error(error);
     g_assert_cmpuint(msrs->nmsrs, >, 0);
