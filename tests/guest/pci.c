@@ -23,10 +23,12 @@ static unsigned n_devices;
 static void
 test_board(void)
 {
-    PciDevice bridge = {.slot = 0};
+    PciDevice bridge = {.slot = 0}, lpc = {.slot = 31};
 
     ok_equal(pci_read(&bridge, PCI_VENDOR, 4), 0x29c08086, "board: the host bridge is Q35's");
     ok_equal(pci_read(&bridge, PCI_CLASS, 2), 0x0600, "board: and of its class");
+    ok_equal(pci_read(&lpc, PCI_VENDOR, 4), 0x29188086, "board: the LPC bridge is ICH9's");
+    ok_equal(pci_read(&lpc, PCI_CLASS, 2), 0x0601, "board: and of its class");
     ok(acpi.ecam != 0, "board: the MCFG names a memory-mapped configuration space");
 }
 

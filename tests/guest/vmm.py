@@ -13,7 +13,7 @@ import json
 import os
 import pathlib
 import re
-import selectors
+import select
 import signal
 import socket
 import subprocess
@@ -79,6 +79,7 @@ class Session:
         self.adapter, self.machine, self.folder = adapter, machine, folder
         self.lines = []
         self.peak_kib = 0
+        self.guest, self.append = guest, append
         self.started = 0.0  # monotonic, just before the process
         self.process = adapter.start(self, guest, append, restore)
 
@@ -109,22 +110,31 @@ class Session:
         """Yields each line as it is complete, until the VMM closes its end or the time is up."""
         deadline = time.monotonic() + timeout
         pending = b""
-        with selectors.DefaultSelector() as selector:
-            selector.register(self.process.stdout, selectors.EVENT_READ)
-            while True:
-                self.sample_memory()
-                if time.monotonic() > deadline:
-                    raise Failure(self.story(f"not finished after {timeout} s"))
-                if not selector.select(0.1):
-                    continue
-                data = os.read(self.process.stdout.fileno(), 65536)
-                if not data:
-                    return
-                *whole, pending = (pending + data).split(b"\n")
-                for line in whole:
-                    text = line.decode("utf-8", "replace").rstrip("\r")
-                    self.lines.append(text)
-                    yield text
+        while True:
+            self.sample_memory()
+            if time.monotonic() > deadline:
+                raise Failure(self.story(f"not finished after {timeout} s"))
+            output = self.process.stdout  # another one after a restore
+            if not select.select([output], [], [], 0.1)[0]:
+                continue
+            data = os.read(output.fileno(), 65536)
+            if not data:
+                return
+            *whole, pending = (pending + data).split(b"\n")
+            for line in whole:
+                text = line.decode("utf-8", "replace").rstrip("\r")
+                self.lines.append(text)
+                yield text
+
+    def save_and_restore(self, path):
+        """Saves the desktop, sees the VMM end, and goes on with a restored one. The guest must be waiting for an answer."""
+        self.control("save", path=path)
+        if self.process.wait(20):
+            raise Failure(self.story(f"the saved VMM ended with status {self.process.returncode}"))
+        self.process.stdin.close()
+        self.process.stdout.close()
+        self.process = self.adapter.start(self, self.guest, self.append, path)
+        self.adapter.wait_running(self)
 
     def answer(self):
         self.process.stdin.write(b"\n")
@@ -144,7 +154,7 @@ class Session:
 
 
 def spawn(arguments, session, pass_fds=()):
-    with open(session.folder / "vmm.log", "wb") as log:
+    with open(session.folder / "vmm.log", "ab") as log:
         session.started = time.monotonic()
         return subprocess.Popen([str(a) for a in arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                 stderr=log, pass_fds=pass_fds)
@@ -233,6 +243,19 @@ class Qemu:
             if state == "failed":
                 raise Failure(session.story("QEMU could not save the guest"))
             time.sleep(0.05)
+        self.qmp(session, "quit")
+
+    def wait_running(self, session):
+        """QEMU reads its serial port's input before the restored port is there to take it."""
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            try:
+                if self.qmp(session, "query-status")["running"]:
+                    return
+            except OSError:
+                pass  # its socket is not there yet
+            time.sleep(0.05)
+        raise Failure(session.story("the restored QEMU does not run"))
 
     def power_button(self, session):
         self.qmp(session, "system_powerdown")
@@ -309,6 +332,9 @@ class Carrel:
 
     def save(self, session, path):
         self.ctl(session, "save", path)
+
+    def wait_running(self, session):
+        """Nothing is lost before it runs."""
 
     def power_button(self, session):
         self.ctl(session, "power-button")
