@@ -18,38 +18,19 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "display/spice/command.h"
 #include "display/spice/cursor.h"
-#include "display/spice/picture.h"
-#include "display/spice/pixels.h"
+#include "display/spice/frame.h"
 
 /* Frames handed out and not yet sent. With one, a client that is slow gets fresh pictures, not old ones. */
 #define MAX_FRAMES 1
-/* Boxes of a frame: each is a message of about 100 bytes more; spice-server stops asking at 50 unsent ones. */
-#define MAX_BOXES 32
 /* Draws spice-server may hold on to because nothing covers them yet: looking through them takes time for each new one. */
-#define MAX_HELD 64
+#define MAX_HELD 100
 /* Larger scanouts (8K is 33 million pixels) are shown black: their memory would be the guest's to choose. */
 #define MAX_PIXELS (32u << 20)
 
 typedef enum { PRIMARY_NONE, PRIMARY_CREATING, PRIMARY_SHOWN, PRIMARY_DESTROYING } Primary;
 typedef enum { STEP_NONE, STEP_CREATE, STEP_DESTROY } Step;
 enum { COOKIE_CREATE = 1, COOKIE_DESTROY };
-
-/* One box of a frame. */
-typedef struct Frame Frame;
-typedef struct {
-    DrawCommand draw;
-    Frame *frame;
-} FrameBox;
-
-/* Boxes that share their pixels' memory; freed with the last of them. */
-struct Frame {
-    Qxl *qxl;
-    void *pixels;
-    unsigned n_held;
-    FrameBox boxes[];
-};
 
 struct Qxl {
     QXLInstance instance;
@@ -74,8 +55,9 @@ struct Qxl {
     void *canvas;    /* the primary's pixels, spice-server's picture of what was drawn */
     size_t canvas_bytes;
     PixelPool pool;
-    unsigned n_held; /* draws not given back */
-    QXLCommandExt queue[MAX_BOXES + 4];
+    FrameMotion motion;
+    unsigned n_held;                          /* draws not given back */
+    QXLCommandExt queue[FRAME_MAX_BOXES + 4]; /* a frame, the receipt and its surface, two updates */
     unsigned queued, next;
     bool has_receipt_surface;
     Command receipt_surface;
@@ -344,23 +326,11 @@ release_memory(Qxl *qxl)
 }
 
 static void
-frame_free(Frame *frame)
+box_done(void *user)
 {
-    pixel_pool_give(&frame->qxl->pool, frame->pixels);
-    g_free(frame);
-}
+    Qxl *qxl = user;
 
-static void
-box_done(Command *command)
-{
-    FrameBox *box = (FrameBox *)command;
-    Frame *frame = box->frame;
-    Qxl *qxl = frame->qxl;
-
-    qxl->n_held--;
-    if (--frame->n_held == 0)
-        frame_free(frame);
-    if (qxl->n_held)
+    if (--qxl->n_held)
         return;
     g_mutex_lock(&qxl->lock);
     if (!qxl->watched)
@@ -412,37 +382,6 @@ enqueue_receipt(Qxl *qxl)
     enqueue_update(qxl, RECEIPT_SURFACE, 1, 1);
 }
 
-static size_t
-box_bytes(const pixman_box32_t *box)
-{
-    return (size_t)(box->x2 - box->x1) * (size_t)(box->y2 - box->y1) * 4;
-}
-
-/* Copies the boxes' pixels; NULL: no memory. */
-static Frame *
-frame_new(Qxl *qxl, const Surface *surface, const pixman_box32_t *boxes, size_t n)
-{
-    size_t bytes = 0, at = 0;
-    for (size_t i = 0; i < n; i++)
-        bytes += box_bytes(&boxes[i]);
-    void *pixels = pixel_pool_take(&qxl->pool, bytes);
-    if (!pixels)
-        return NULL;
-
-    Frame *frame = g_malloc(sizeof *frame + n * sizeof *frame->boxes);
-    frame->qxl = qxl;
-    frame->pixels = pixels;
-    frame->n_held = (unsigned)n;
-    for (size_t i = 0; i < n; at += box_bytes(&boxes[i]), i++) {
-        FrameBox *box = &frame->boxes[i];
-        box->frame = frame;
-        box->draw.command.done = box_done;
-        picture_send(qxl->picture, surface, &boxes[i], (uint8_t *)pixels + at, (size_t)(boxes[i].x2 - boxes[i].x1) * 4);
-        command_init_draw(&box->draw, &boxes[i], (uint8_t *)pixels + at);
-    }
-    return frame;
-}
-
 /* Moves the marks to @taken; the surface to read with a reference, or NULL where there is nothing to do. */
 static Surface *
 take_marks(Qxl *qxl)
@@ -463,7 +402,7 @@ static void
 enqueue_frame(Qxl *qxl, Frame *frame, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        enqueue(qxl, &frame->boxes[i].draw.command, QXL_CMD_DRAW);
+        enqueue(qxl, frame_command(frame, i), QXL_CMD_DRAW);
     qxl->n_held += (unsigned)n;
     enqueue_receipt(qxl);
     if (qxl->n_held > MAX_HELD || qxl->pool.bytes > 2 * qxl->canvas_bytes)
@@ -476,16 +415,16 @@ enqueue_frame(Qxl *qxl, Frame *frame, size_t n)
 static void
 make_frame(Qxl *qxl)
 {
-    pixman_box32_t boxes[MAX_BOXES];
+    pixman_box32_t boxes[FRAME_MAX_BOXES];
     g_autoptr(Surface) surface = take_marks(qxl);
 
     if (!surface)
         return;
     picture_keep_changed(qxl->picture, surface, qxl->taken);
-    size_t n = tile_set_merge(&qxl->grid, qxl->taken, boxes, MAX_BOXES);
+    size_t n = frame_boxes(&qxl->grid, qxl->taken, &qxl->motion, g_get_monotonic_time(), boxes);
     if (!n)
         return;
-    Frame *frame = frame_new(qxl, surface, boxes, n);
+    Frame *frame = frame_new(&qxl->pool, qxl->picture, surface, boxes, n, box_done, qxl);
     if (frame) {
         enqueue_frame(qxl, frame, n);
     } else {

@@ -4,6 +4,8 @@
  */
 #include "display/spice/server.h"
 
+#include <malloc.h>
+#include <signal.h>
 #include <string.h>
 
 #include <gio/gio.h>
@@ -140,6 +142,17 @@ on_channel_event(void *user, int event, SpiceChannelEventInfo *info)
 
 /* ---- life ---- */
 
+/*
+ * Keeps what spice-server frees from staying with the process: left to itself, malloc takes blocks of a screen's size from
+ * its heaps after the first of them, and never gives those of other threads' heaps back.
+ */
+static void
+limit_malloc(void)
+{
+    mallopt(M_MMAP_THRESHOLD, 1 << 20);
+    mallopt(M_TRIM_THRESHOLD, 2 << 20);
+}
+
 static void
 set_options(SpiceServer *server, const SpiceDisplayOptions *options)
 {
@@ -192,6 +205,8 @@ spice_display_new(const SpiceDisplayOptions *options, Screen *screen, const Spic
     bool compress_unix = options->compression > SPICE_COMPRESSION_OFF;
     g_autoptr(GMainContext) context = g_main_context_ref_thread_default();
 
+    limit_malloc();
+    signal(SIGPIPE, SIG_IGN); /* spice-server writes to clients' sockets as if they were files */
     display->screen = screen;
     display->user = user;
     if (events)

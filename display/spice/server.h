@@ -52,8 +52,9 @@ int spice_display_listen(const char *address, uint16_t port, GError **error);
 bool spice_compression_parse(const char *word, SpiceCompression *compression);
 
 /*
- * Starts serving on the calling thread's default main context. Starts threads: after the sandbox was entered and no fork()
- * follows. @events may be NULL; the rest is used until the display is freed.
+ * Starts serving on the calling thread's default main context. Starts threads: after the sandbox was entered, and no fork()
+ * follows. From here on the process ignores SIGPIPE, and malloc() maps blocks of a
+ * megabyte and more. @events may be NULL; the rest is used until the display is freed.
  */
 SpiceDisplay *spice_display_new(const SpiceDisplayOptions *options, Screen *screen, const SpiceDisplayInputs *inputs,
                                 const SpiceDisplayEvents *events, void *user, GError **error);
