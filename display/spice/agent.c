@@ -20,6 +20,7 @@ struct Agent {
     VirtioConsolePort *port;
     bool attached; /* spice-server has the instance: the guest's end is open */
     bool running;
+    bool taking;       /* inside on_data(), which asks for more by itself */
     size_t start, end; /* of the bytes in the buffer */
     uint8_t buffer[BUFFER_BYTES];
 };
@@ -52,7 +53,8 @@ read_from_guest(SpiceCharDeviceInstance *instance, uint8_t *bytes, int len)
     agent->start += n;
     if (agent->start == agent->end) {
         agent->start = agent->end = 0;
-        console_port_resume(agent->port);
+        if (!agent->taking)
+            console_port_resume(agent->port);
     }
     return (int)n;
 }
@@ -91,18 +93,24 @@ wake(Agent *agent)
         spice_server_char_device_wakeup(&agent->instance);
 }
 
+/* Each waking may empty the buffer. If it is full in the end, it is read later, and then the port goes on. */
 static size_t
 on_data(void *back_end, const void *bytes, size_t len)
 {
     Agent *agent = back_end;
-    size_t n = MIN(len, BUFFER_BYTES - agent->end);
+    size_t taken = 0, n;
 
     if (!agent->attached)
         return len; /* nobody will ever ask for it */
-    memcpy(agent->buffer + agent->end, bytes, n);
-    agent->end += n;
-    wake(agent);
-    return n;
+    agent->taking = true;
+    while (agent->attached && (n = MIN(len - taken, BUFFER_BYTES - agent->end)) > 0) {
+        memcpy(agent->buffer + agent->end, (const uint8_t *)bytes + taken, n);
+        agent->end += n;
+        taken += n;
+        wake(agent);
+    }
+    agent->taking = false;
+    return agent->attached ? taken : len;
 }
 
 /* Either has spice-server call set_state(). */

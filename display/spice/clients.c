@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -29,8 +30,9 @@
 /* One channel of one client, or a connection on its way to become one. */
 typedef struct {
     const SpiceChannelEventInfo *info; /* spice-server's; the connection's name */
-    int fd;                            /* a copy, to shut it down with; -1 once it is a channel */
+    int fd;                            /* a copy, to shut it down with */
     gint64 since;                      /* monotonic time of its arrival, µs */
+    bool hung_up;                      /* its end has not been heard of yet */
     bool is_channel;
     int type, id; /* of the channel */
     uint64_t client;
@@ -53,8 +55,7 @@ struct Clients {
 static void
 connection_free(Connection *connection)
 {
-    if (connection->fd >= 0)
-        close(connection->fd);
+    close(connection->fd);
     g_free(connection->peer);
     g_free(connection);
 }
@@ -77,7 +78,7 @@ oldest_linking(const Clients *clients, unsigned *n)
     *n = 0;
     for (const GList *link = clients->connections.head; link; link = link->next) {
         Connection *connection = link->data;
-        if (connection->is_channel)
+        if (connection->is_channel || connection->hung_up)
             continue;
         if (!oldest)
             oldest = connection;
@@ -90,8 +91,8 @@ oldest_linking(const Clients *clients, unsigned *n)
 static void
 hang_up(Connection *connection)
 {
-    if (connection->fd >= 0)
-        shutdown(connection->fd, SHUT_RDWR);
+    connection->hung_up = true;
+    shutdown(connection->fd, SHUT_RDWR);
 }
 
 /* ---- half-open connections ---- */
@@ -117,12 +118,12 @@ close_stalled(gpointer user)
     Clients *clients = user;
     gint64 deadline = g_get_monotonic_time() - LINK_SECONDS * G_USEC_PER_SEC;
 
-    g_source_set_ready_time(clients->link_timer, -1); /* armed again by the events that follow */
     for (const GList *link = clients->connections.head; link; link = link->next) {
         Connection *connection = link->data;
-        if (!connection->is_channel && connection->since <= deadline)
+        if (!connection->is_channel && !connection->hung_up && connection->since <= deadline)
             hang_up(connection);
     }
+    arm_link_timer(clients);
     return G_SOURCE_CONTINUE;
 }
 
@@ -146,7 +147,7 @@ accept_one(int listen_fd, GIOCondition condition, gpointer user)
     Connection *oldest = oldest_linking(clients, &n_linking);
 
     if (n_linking >= MAX_LINKING)
-        hang_up(oldest); /* its end is heard of before the next comes in, at the latest one turn of the loop later */
+        hang_up(oldest);
     int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (fd < 0) {
         if (!is_short_of_something(errno))
@@ -205,10 +206,15 @@ name_peer(const SpiceChannelEventInfo *info, int fd)
 static void
 on_arrival(Clients *clients, SpiceChannelEventInfo *info)
 {
-    Connection *connection = g_new0(Connection, 1);
+    int fd = fcntl(clients->accepted, F_DUPFD_CLOEXEC, 3);
 
+    if (fd < 0) { /* out of descriptors: it ends before it begins */
+        shutdown(clients->accepted, SHUT_RDWR);
+        return;
+    }
+    Connection *connection = g_new0(Connection, 1);
     connection->info = info;
-    connection->fd = fcntl(clients->accepted, F_DUPFD_CLOEXEC, 3);
+    connection->fd = fd;
     connection->since = g_get_monotonic_time();
     connection->peer = name_peer(info, clients->accepted);
     g_queue_push_tail(&clients->connections, connection);
@@ -249,8 +255,9 @@ on_channel(Clients *clients, Connection *connection, const SpiceChannelEventInfo
     connection->type = info->type;
     connection->id = info->id;
     connection->client = (uint32_t)info->connection_id;
-    g_clear_fd(&connection->fd, NULL);
     arm_link_timer(clients);
+    if (connection->type == SPICE_CHANNEL_DISPLAY)
+        clients->ops->arriving(clients->user, (unsigned)connection->id, fcntl(connection->fd, F_DUPFD_CLOEXEC, 3));
     tell(clients, connection, true);
 }
 
@@ -277,12 +284,43 @@ clients_channel_event(Clients *clients, int event, SpiceChannelEventInfo *info)
         on_end(clients, connection);
 }
 
+/* ---- clients that stall ---- */
+
+static bool
+is_blocked(const Connection *connection)
+{
+    struct pollfd socket = {.fd = connection->fd, .events = POLLOUT};
+
+    return poll(&socket, 1, 0) == 0;
+}
+
+static void
+drop_client(Clients *clients, uint64_t client)
+{
+    for (const GList *link = clients->connections.head; link; link = link->next) {
+        Connection *connection = link->data;
+        if (connection->is_channel && connection->client == client)
+            hang_up(connection);
+    }
+}
+
+void
+clients_drop_blocked(Clients *clients, int id)
+{
+    for (const GList *link = clients->connections.head; link; link = link->next) {
+        const Connection *connection = link->data;
+        if (connection->is_channel && connection->type == SPICE_CHANNEL_DISPLAY && connection->id == id &&
+            is_blocked(connection))
+            drop_client(clients, connection->client);
+    }
+}
+
 /* ---- life ---- */
 
 Clients *
 clients_new(int listen_fd, bool compress_unix, const ClientsOps *ops, void *user)
 {
-    g_assert(ops->connected && ops->disconnected && ops->watching);
+    g_assert(ops->connected && ops->disconnected && ops->arriving && ops->watching);
     Clients *clients = g_new0(Clients, 1);
 
     clients->listen_fd = listen_fd;

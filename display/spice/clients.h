@@ -22,6 +22,8 @@ typedef struct Clients Clients;
 typedef struct {
     void (*connected)(void *user, const char *peer, uint64_t client);
     void (*disconnected)(void *user, const char *peer, uint64_t client);
+    /* A client is about to get display channel @id; takes @fd, a copy of its socket. */
+    void (*arriving)(void *user, unsigned id, int fd);
     /* The number of clients that have display channel @id. */
     void (*watching)(void *user, unsigned id, unsigned n);
 } ClientsOps;
@@ -39,4 +41,6 @@ void clients_free(Clients *clients);
 
 /* From the core interface. */
 void clients_channel_event(Clients *clients, int event, SpiceChannelEventInfo *info);
+/* Drops clients whose display channel @id has more to take than they take. */
+void clients_drop_blocked(Clients *clients, int id);
 unsigned clients_count(const Clients *clients);

@@ -15,8 +15,14 @@
  */
 #include "display/spice/qxl.h"
 
+#include <poll.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <glib/gstdio.h>
 
 #include "display/spice/cursor.h"
 #include "display/spice/frame.h"
@@ -25,6 +31,9 @@
 #define MAX_FRAMES 1
 /* Draws spice-server may hold on to because nothing covers them yet: looking through them takes time for each new one. */
 #define MAX_HELD 100
+/* A client's SPICE_MSGC_DISPLAY_INIT with the shorter kind of header, and how long it may take. */
+#define FIRST_MESSAGE_BYTES 20
+#define FIRST_MESSAGE_SECONDS 3
 /* Larger scanouts (8K is 33 million pixels) are shown black: their memory would be the guest's to choose. */
 #define MAX_PIXELS (32u << 20)
 
@@ -35,8 +44,8 @@ enum { COOKIE_CREATE = 1, COOKIE_DESTROY };
 struct Qxl {
     QXLInstance instance;
     SpiceServer *server;
-    QxlMonitorsWanted monitors;
-    void *monitors_user;
+    const QxlOps *ops;
+    void *user;
     QxlCursor *cursor;
 
     GMutex lock; /* covers what follows, up to the next comment */
@@ -45,9 +54,12 @@ struct Qxl {
     TileGrid grid;    /* of the primary */
     uint64_t *marked; /* tiles that may have changed */
     bool any_marked;
-    bool watched;  /* a client is there, or its channel is being set up */
-    bool let_go;   /* the last client left: spice-server has not been asked to let go of everything yet */
-    unsigned sent; /* frames in flight */
+    bool watched;       /* a client is there, or its channel is being set up */
+    bool let_go;        /* the last client left: spice-server has not been asked to let go of everything yet */
+    unsigned sent;      /* frames in flight */
+    gint64 progress_at; /* monotonic time, µs: a frame was handed out, or a part of it taken */
+    bool told_blocked;  /* since the last frame was sent */
+    GArray *expected;   /* int: sockets whose display channels are about to be set up, in order */
 
     /* the worker's */
     Picture *picture;
@@ -252,17 +264,21 @@ qxl_set_surface(Qxl *qxl, Surface *surface)
 void
 qxl_damage(Qxl *qxl, const pixman_box32_t *box)
 {
-    bool wake = false;
+    bool wake = false, blocked = false;
 
     g_mutex_lock(&qxl->lock);
     if (qxl->watched && is_showing(qxl)) {
         tile_set_add_box(&qxl->grid, qxl->marked, box);
         qxl->any_marked = true;
         wake = qxl->sent < MAX_FRAMES; /* else the receipt wakes */
+        blocked = !wake && !qxl->told_blocked;
+        qxl->told_blocked |= blocked;
     }
     g_mutex_unlock(&qxl->lock);
     if (wake)
         spice_qxl_wakeup(&qxl->instance);
+    if (blocked)
+        qxl->ops->blocked(qxl->user);
 }
 
 static void
@@ -330,10 +346,10 @@ box_done(void *user)
 {
     Qxl *qxl = user;
 
-    if (--qxl->n_held)
-        return;
+    qxl->n_held--;
     g_mutex_lock(&qxl->lock);
-    if (!qxl->watched)
+    qxl->progress_at = g_get_monotonic_time();
+    if (!qxl->n_held && !qxl->watched)
         release_memory(qxl);
     g_mutex_unlock(&qxl->lock);
 }
@@ -353,6 +369,7 @@ receipt_done(Command *command)
     g_free(receipt);
     g_mutex_lock(&qxl->lock);
     qxl->sent--;
+    qxl->told_blocked = false;
     bool wake = qxl->watched && qxl->any_marked;
     g_mutex_unlock(&qxl->lock);
     if (wake)
@@ -409,6 +426,7 @@ enqueue_frame(Qxl *qxl, Frame *frame, size_t n)
         enqueue_update(qxl, PRIMARY_SURFACE, qxl->grid.width, qxl->grid.height);
     g_mutex_lock(&qxl->lock);
     qxl->sent++;
+    qxl->progress_at = g_get_monotonic_time();
     g_mutex_unlock(&qxl->lock);
 }
 
@@ -495,6 +513,49 @@ release_resource(QXLInstance *instance, QXLReleaseInfoExt release)
     command->done(command);
 }
 
+/* ---- clients ---- */
+
+void
+qxl_expect(Qxl *qxl, int fd)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&qxl->lock);
+
+    if (fd >= 0)
+        g_array_append_val(qxl->expected, fd);
+}
+
+/* The oldest socket expected, or -1. */
+static int
+take_expected(Qxl *qxl)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&qxl->lock);
+
+    if (!qxl->expected->len)
+        return -1;
+    int fd = g_array_index(qxl->expected, int, 0);
+    g_array_remove_index(qxl->expected, 0);
+    return fd;
+}
+
+/*
+ * A display channel begins with a message of the client's, for which spice-server waits half a minute, in the worker and
+ * with everything else at a stand. Waits for it a shorter while, and then hangs up, which ends that wait at once.
+ */
+static void
+await_first_message(int fd)
+{
+    gint64 deadline = g_get_monotonic_time() + FIRST_MESSAGE_SECONDS * G_USEC_PER_SEC;
+    int arrived = 0;
+
+    while (ioctl(fd, FIONREAD, &arrived) == 0 && arrived < FIRST_MESSAGE_BYTES && g_get_monotonic_time() < deadline) {
+        struct pollfd hang_up = {.fd = fd, .events = POLLRDHUP};
+        if (poll(&hang_up, 1, 1) != 0)
+            break;
+    }
+    if (arrived < FIRST_MESSAGE_BYTES)
+        shutdown(fd, SHUT_RDWR);
+}
+
 /*
  * A client's display channel is being set up, and will be sent spice-server's picture. If nobody was watching, that
  * picture is brought up to date here, so that the first thing a client is sent is all of it.
@@ -504,7 +565,10 @@ set_client_capabilities(QXLInstance *instance, uint8_t present, uint8_t *unused)
 {
     Qxl *qxl = qxl_of(instance);
     g_autoptr(Surface) surface = NULL;
+    g_autofd int fd = take_expected(qxl);
 
+    if (fd >= 0)
+        await_first_message(fd);
     g_mutex_lock(&qxl->lock);
     bool first = present && !qxl->watched;
     if (first) {
@@ -533,13 +597,21 @@ qxl_set_watched(Qxl *qxl, unsigned n_clients)
     spice_qxl_wakeup(&qxl->instance);
 }
 
+gint64
+qxl_stuck_since(Qxl *qxl)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&qxl->lock);
+
+    return qxl->sent ? qxl->progress_at : 0;
+}
+
 static int
 client_monitors_config(QXLInstance *instance, VDAgentMonitorsConfig *config)
 {
     Qxl *qxl = qxl_of(instance);
 
-    if (config && qxl->monitors)
-        qxl->monitors(qxl->monitors_user, config);
+    if (config && instance->id == 0)
+        qxl->ops->monitors(qxl->user, config);
     return true;
 }
 
@@ -601,8 +673,9 @@ static const QXLInterface qxl_interface = {
 };
 
 Qxl *
-qxl_new(SpiceServer *server, unsigned id, const char *gpu, QxlMonitorsWanted monitors, void *user)
+qxl_new(SpiceServer *server, unsigned id, const char *gpu, const QxlOps *ops, void *user)
 {
+    g_assert(ops->monitors && ops->blocked);
     Qxl *qxl = g_new0(Qxl, 1);
     QXLDevMemSlot slot = {.virt_end = UINTPTR_MAX};
 
@@ -610,8 +683,9 @@ qxl_new(SpiceServer *server, unsigned id, const char *gpu, QxlMonitorsWanted mon
     pixel_pool_init(&qxl->pool);
     qxl->cursor = qxl_cursor_new();
     qxl->server = server;
-    qxl->monitors = monitors;
-    qxl->monitors_user = user;
+    qxl->ops = ops;
+    qxl->user = user;
+    qxl->expected = g_array_new(FALSE, FALSE, sizeof(int));
     qxl->instance.base.sif = &qxl_interface.base;
     qxl->instance.id = (int)id;
     spice_server_add_interface(server, &qxl->instance.base);
@@ -630,6 +704,9 @@ qxl_free(Qxl *qxl)
         Command *command = (Command *)(uintptr_t)qxl->queue[qxl->next].cmd.data;
         command->done(command);
     }
+    for (guint i = 0; i < qxl->expected->len; i++)
+        close(g_array_index(qxl->expected, int, i));
+    g_array_unref(qxl->expected);
     free_primary(qxl);
     surface_unref(qxl->surface);
     qxl_cursor_free(qxl->cursor);

@@ -18,19 +18,25 @@
 
 typedef struct Qxl Qxl;
 
-/* A client wants these monitors; @config belongs to the caller. Main thread. */
-typedef void (*QxlMonitorsWanted)(void *user, const VDAgentMonitorsConfig *config);
+/* All mandatory. */
+typedef struct {
+    /* A client wants these monitors, the whole desktop's; @config belongs to the caller. Main thread; asked of scanout 0. */
+    void (*monitors)(void *user, const VDAgentMonitorsConfig *config);
+    /* A frame has to wait until the one before it is sent. Any thread. */
+    void (*blocked)(void *user);
+} QxlOps;
 
-/*
- * Adds display channel @id to an initialised server. @gpu: the graphics card's address, of which this is output @id, or
- * NULL. @monitors may be NULL: this one is not asked.
- */
-Qxl *qxl_new(SpiceServer *server, unsigned id, const char *gpu, QxlMonitorsWanted monitors, void *user);
+/* Adds display channel @id to an initialised server. @gpu: the graphics card's address, of which this is an output, or NULL. */
+Qxl *qxl_new(SpiceServer *server, unsigned id, const char *gpu, const QxlOps *ops, void *user);
 /* Once the server is destroyed, which ends its worker. */
 void qxl_free(Qxl *qxl);
 
+/* A client is about to get its display channel; takes @fd, a copy of its socket. Main thread. */
+void qxl_expect(Qxl *qxl, int fd);
 /* How many clients have its display channel. Main thread. */
 void qxl_set_watched(Qxl *qxl, unsigned n_clients);
+/* Monotonic time, µs, since when the clients took nothing of the frame they are being sent; 0: none is under way. Any thread. */
+gint64 qxl_stuck_since(Qxl *qxl);
 
 /* Producer's thread; see ViewerOps. */
 void qxl_set_surface(Qxl *qxl, Surface *surface);

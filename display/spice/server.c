@@ -18,7 +18,7 @@
 #include "display/spice/core.h"
 #include "display/spice/inputs.h"
 #include "display/spice/monitors.h"
-#include "display/spice/qxl.h"
+#include "display/spice/stall.h"
 
 struct SpiceDisplay {
     SpiceServer *server;
@@ -26,6 +26,7 @@ struct SpiceDisplay {
     SpiceDisplayEvents events;
     void *user;
     Clients *clients;
+    StallWatch *stall_watch;
     Qxl *scanouts[SCREEN_MAX_SCANOUTS];
     unsigned n_scanouts;
     Inputs *inputs;
@@ -111,6 +112,15 @@ on_disconnected(void *user, const char *peer, uint64_t client)
 }
 
 static void
+on_arriving(void *user, unsigned id, int fd)
+{
+    SpiceDisplay *display = user;
+
+    if (id < display->n_scanouts)
+        qxl_expect(display->scanouts[id], fd);
+}
+
+static void
 on_watching(void *user, unsigned id, unsigned n)
 {
     SpiceDisplay *display = user;
@@ -118,6 +128,13 @@ on_watching(void *user, unsigned id, unsigned n)
     if (id < display->n_scanouts)
         qxl_set_watched(display->scanouts[id], n);
 }
+
+static const ClientsOps clients_ops = {
+    .connected = on_connected,
+    .disconnected = on_disconnected,
+    .arriving = on_arriving,
+    .watching = on_watching,
+};
 
 static void
 on_monitors(void *user, const VDAgentMonitorsConfig *config)
@@ -128,11 +145,13 @@ on_monitors(void *user, const VDAgentMonitorsConfig *config)
     screen_request_monitors(display->screen, requests, monitors_from_client(config, requests, display->n_scanouts));
 }
 
-static const ClientsOps clients_ops = {
-    .connected = on_connected,
-    .disconnected = on_disconnected,
-    .watching = on_watching,
-};
+static void
+on_blocked(void *user)
+{
+    stall_watch_start(((SpiceDisplay *)user)->stall_watch);
+}
+
+static const QxlOps qxl_ops = {.monitors = on_monitors, .blocked = on_blocked};
 
 static void
 on_channel_event(void *user, int event, SpiceChannelEventInfo *info)
@@ -189,10 +208,10 @@ add_scanouts(SpiceDisplay *display, const char *gpu)
     unsigned n = screen_n_scanouts(display->screen);
 
     for (unsigned i = 0; i < n; i++) {
-        /* A wish is for all monitors at once: one of them need ask. */
-        display->scanouts[i] = qxl_new(display->server, i, gpu, i == 0 ? on_monitors : NULL, display);
+        display->scanouts[i] = qxl_new(display->server, i, gpu, &qxl_ops, display);
         display->n_scanouts++;
     }
+    stall_watch_set_scanouts(display->stall_watch, display->scanouts, n);
     /* A tablet covers one scanout; with more, the agent in the guest moves the pointer. */
     spice_server_set_agent_mouse(display->server, n > 1);
 }
@@ -212,6 +231,7 @@ spice_display_new(const SpiceDisplayOptions *options, Screen *screen, const Spic
     if (events)
         display->events = *events;
     display->clients = clients_new(options->listen_fd, compress_unix, &clients_ops, display);
+    display->stall_watch = stall_watch_new(display->clients);
     display->server = spice_server_new();
     set_options(display->server, options);
     if (init_server(display->server, spice_core_start(context, on_channel_event, display), options->several_clients) <
@@ -242,6 +262,7 @@ spice_display_free(SpiceDisplay *display)
     for (unsigned i = 0; i < display->n_scanouts; i++)
         qxl_free(display->scanouts[i]);
     inputs_free(display->inputs);
+    stall_watch_free(display->stall_watch);
     clients_free(display->clients);
     spice_core_stop();
     g_free(display);

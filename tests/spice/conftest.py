@@ -3,6 +3,7 @@
 
 import os
 import pathlib
+import socket
 import sys
 
 import pytest
@@ -43,3 +44,10 @@ def connect():
     yield start
     for client in clients:
         client.close()
+
+
+@pytest.fixture
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
