@@ -3,7 +3,8 @@
  * virtio-blk (virtio 1.2, 5.2): every request over every ring layout, what is refused, several queues, live resize.
  *
  * Command line: test=requests (disk 0 is writable and all zero, with the serial "carrel-disk"; disk 1 is read-only, its
- * bytes are its sector's number), test=resize, test=queues.
+ * bytes are its sector's number), test=resize, test=queues, test=fill (every sector of disk 0, whose file the host has no
+ * room for until it is made) and test=report (the same, and no room is made).
  */
 #include "clock.h"
 #include "cpu.h"
@@ -11,6 +12,7 @@
 #include "start.h"
 #include "tap.h"
 #include "text.h"
+#include "user.h"
 #include "virtqueue.h"
 
 #define BLK_F_RO (1ull << 5)
@@ -328,6 +330,41 @@ test_resize(void)
     ok_equal(transfer(T_OUT, 2 * sectors, data, SECTOR), S_IOERR, "resize: and the one after it does not");
 }
 
+/* In user mode: it is a lot to fill. */
+static uint64_t
+fill_disk(void *argument)
+{
+    (void)argument;
+    uint64_t pieces = start_option_number("sectors", 0) / 16, good = 0;
+
+    for (uint64_t i = 0; i < pieces; i++) {
+        fill(i, sizeof(data));
+        good += transfer(T_OUT, 16 * i, data, sizeof(data)) == S_OK;
+    }
+    return good;
+}
+
+static void
+test_fill(void)
+{
+    uint64_t pieces = start_option_number("sectors", 0) / 16;
+
+    ok(begin(0, 0), "fill: disk starts");
+    ok_equal(user_run(fill_disk, NULL), pieces, "fill: every write succeeds, however long it took");
+    ok_equal(transfer(T_FLUSH, 0, data, 0), S_OK, "fill: flush");
+}
+
+static void
+test_report(void)
+{
+    ok(begin(0, 0), "report: disk starts");
+    uint64_t good = user_run(fill_disk, NULL);
+    note("%lu writes succeeded", good);
+    ok(good > 0 && good < start_option_number("sectors", 0) / 16, "report: some writes succeed, and some fail");
+    ok(!virtio_needs_reset(&disk), "report: no reset needed");
+    ok_equal(transfer(T_IN, 0, data, SECTOR), S_OK, "report: the disk reads on");
+}
+
 void
 guest_main(void)
 {
@@ -337,6 +374,10 @@ guest_main(void)
         test_resize();
     } else if (strcmp(test, "queues") == 0) {
         test_queues();
+    } else if (strcmp(test, "fill") == 0) {
+        test_fill();
+    } else if (strcmp(test, "report") == 0) {
+        test_report();
     } else {
         for (unsigned i = 0; i < VIRT_MODES; i++)
             test_mode(&virt_modes[i], 8 + 4 * i);

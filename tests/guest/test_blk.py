@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """virtio-blk, and what its requests leave in the file."""
 
+import os
 import struct
+import subprocess
+import threading
+import time
 
 import pytest
 from vmm import Disk, Machine
@@ -51,3 +55,56 @@ def test_resize(run, zeroes):
     run("blk", Machine(disks=[zeroes]), f"test=resize sectors={4 * MIB // SECTOR}", actions={"resize": resize})
     assert zeroes.path.stat().st_size == 8 * MIB
     assert zeroes.path.read_bytes()[-SECTOR:] == pattern(7, 64)
+
+
+@pytest.fixture
+def crowded(tmp_path, kind):
+    """A disk of 4 MiB on a file system with 2 MiB left, and the file that takes the rest."""
+    if kind.name != "carrel":
+        pytest.skip("QEMU is not told to pause")
+    if os.geteuid() != 0:
+        pytest.skip("a file system of its own needs root")
+    folder = tmp_path / "full"
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", folder], check=True)
+    filler = folder / "filler"
+    filler.write_bytes(bytes(4 * MIB))
+    path = folder / "disk.raw"
+    with open(path, "wb") as file:
+        file.truncate(4 * MIB)
+    yield Disk(path), filler
+    subprocess.run(["umount", "-l", folder], check=True)
+
+
+def test_full(run, crowded):
+    """The host's storage is full: the desktop pauses and says so, and goes on when there is room."""
+    disk, filler = crowded
+    seen = []
+
+    def make_room(session):
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            try:
+                seen.append(session.control("status"))
+            except AssertionError:
+                pass  # not listening yet
+            if seen and "storage" in seen[-1]:
+                break
+            time.sleep(0.1)
+        time.sleep(0.5)
+        seen.append(session.control("status"))
+        filler.unlink()
+
+    def watch(session):
+        threading.Thread(target=make_room, args=[session]).start()
+
+    run("blk", Machine(disks=[disk]), f"test=fill sectors={4 * MIB // SECTOR}", during=watch)
+    assert "paused (storage)" in seen[-1] and "disk0" in seen[-1], seen[-1]
+    content = disk.path.read_bytes()
+    assert content == b"".join(pattern(i, 1024) for i in range(512))
+
+
+def test_full_reported(run, crowded):
+    disk, _ = crowded
+    disk.on_error = "report"
+    run("blk", Machine(disks=[disk]), f"test=report sectors={4 * MIB // SECTOR}")

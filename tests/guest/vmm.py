@@ -28,6 +28,7 @@ class Disk:
     read_only: bool = False
     serial: str = ""
     queues: int = 1
+    on_error: str = "pause"  # or "report"; carrel alone
 
 
 @dataclasses.dataclass
@@ -300,6 +301,8 @@ class Carrel:
             groups["boot"]["initrd"] = m.initrd
         for i, disk in enumerate(m.disks):
             group = groups[f"disk disk{i}"] = {"path": disk.path, "read-only": disk.read_only, "queues": disk.queues}
+            if disk.on_error != "pause":
+                group["on-error"] = disk.on_error
             if disk.serial:
                 group["serial"] = disk.serial
         if m.tap:
@@ -338,6 +341,9 @@ class Carrel:
 
     def power_button(self, session):
         self.ctl(session, "power-button")
+
+    def status(self, session):
+        return self.ctl(session, "status")
 
     def balloon(self, session, mib):
         self.ctl(session, "balloon", mib)
