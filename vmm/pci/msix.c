@@ -71,13 +71,16 @@ vector_open(PciMsix *msix, Vector *vector)
     const IrqController *irq = pci_bus_irq(msix->device->bus);
 
     if (vector->route == NO_ROUTE) {
+        /* Before the kernel listens: it delivers, by itself, what it finds signalled when it begins to. */
+        vector_send_pending(msix, vector);
         int route = irq->ops->route_add(irq->host, vector->eventfd, &vector->message);
         vector->route = route < 0 ? NO_ROUTE : route;
     } else if (irq->ops->route_change(irq->host, vector->route, vector->eventfd, &vector->message) < 0) {
         vector_close(msix, vector);
     }
     __atomic_store_n(&vector->unsent, vector->route == NO_ROUTE, __ATOMIC_SEQ_CST);
-    vector_send_pending(msix, vector);
+    if (vector->unsent)
+        vector_send_pending(msix, vector);
 }
 
 /* After a change of the vector's message or of anything that masks it. With the lock. */
