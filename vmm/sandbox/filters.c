@@ -8,6 +8,7 @@
 #include "vmm/sandbox/filters.h"
 
 #include <errno.h>
+#include <linux/fs.h>
 #include <linux/kvm.h>
 #include <linux/prctl.h>
 #include <sched.h>
@@ -124,6 +125,9 @@ static const FilterCall main_loop[] = {
     {"getsockopt"},
     {"getuid"},
     {"io_uring_setup"},
+    {"ioctl", 2, ~0u, BLKGETSIZE64}, /* a disk that is a block device, at start and when it grows */
+    {"ioctl", 2, ~0u, BLKPBSZGET},
+    {"ioctl", 2, ~0u, BLKSSZGET},
     {"ioctl", 2, IOCTL_TYPE_MASK, IOCTL_KVM},
     {"ioctl", 2, IOCTL_TYPE_MASK, IOCTL_VHOST},
     {"ioctl", 2, IOCTL_TYPE_MASK, IOCTL_TUN},
