@@ -10,7 +10,7 @@ image_masked=(apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scr
     systemd-networkd-wait-online.service systemd-pcrphase.service ldconfig.service systemd-hwdb-update.service
     systemd-binfmt.service proc-sys-fs-binfmt_misc.automount systemd-journal-catalog-update.service systemd-update-done.service
     systemd-journal-flush.service dev-hugepages.mount sys-kernel-debug.mount sys-kernel-tracing.mount
-    modprobe@efi_pstore.service modprobe@configfs.service kmod-static-nodes.service systemd-network-generator.service
+    modprobe@efi_pstore.service modprobe@configfs.service systemd-network-generator.service
     systemd-udev-load-credentials.service systemd-remount-fs.service getty@tty1.service keyboard-setup.service console-setup.service)
 
 # image_find NAME SCRIPT FILE...: the image's folder in the cache, named by a hash of everything it is made from: its package
