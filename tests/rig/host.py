@@ -21,6 +21,11 @@ from .machine import Machine, free_port
 CACHE = pathlib.Path(os.environ.get("CARREL_CACHE", "/var/cache/carrel")) / "rig"
 SSH = 22
 
+# The emulator cannot load a processor that was saved while inside a nested guest, so desktops stand still meanwhile.
+_EACH = "for unit in $(systemctl list-units --plain --no-legend 'desktop-*.service' | cut -d' ' -f1); do systemctl %s $unit; done"
+FREEZE = _EACH % "freeze"
+THAW = _EACH % "thaw"
+
 
 class Failed(RuntimeError):
     """A command in the host did not exit 0."""
@@ -58,7 +63,7 @@ class Host:
             self.machine = Machine(shape, self.folder, {SSH: self._ssh_port}, outside, state)
             self._connect(timeout=180 if shape.accelerator.emulated else 60)
             if state:
-                self.run(f"date -s @{time.time():.3f}", timeout=30)
+                self.run(f"date -s @{time.time():.3f}; {THAW}", timeout=30)
         except BaseException:
             self.close()
             raise
@@ -120,6 +125,14 @@ class Host:
                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=timeout, check=False)
         return done.returncode == 0
 
+    def wait_until(self, condition, what, timeout):
+        """Waits until condition() is true."""
+        deadline = time.monotonic() + timeout
+        while not condition():
+            if time.monotonic() > deadline:
+                raise Failed(f"{what}: not within {timeout} s")
+            time.sleep(0.2)
+
     def write(self, path, data, mode=0o644):
         """Writes a file in the host."""
         self.run(f"umask 077 && mkdir -p $(dirname {path}) && cat >{path} && chmod {mode:o} {path}",
@@ -159,7 +172,7 @@ class Host:
     def save(self, state):
         """Stops the host for good and leaves it in the folder `state`, from which it can be restored."""
         started = time.monotonic()
-        self.run("sync")
+        self.run(f"sync; {FREEZE}")
         process.end(self._connection)
         self.machine.save(state)
         self._say(f"host saved in {time.monotonic() - started:.1f} s")

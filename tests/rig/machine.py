@@ -124,7 +124,9 @@ class Machine:
         self.monitor.execute("migrate", uri=f"file:{partial / 'memory'}")
         self._settle("completed")
         self.stop()
-        for disk in self._disks:
+        for disk, image in zip(self._disks, self.shape.disks):
+            # A state stands on the images alone, not on the state it may have begun from.
+            subprocess.run(["qemu-img", "rebase", "-q", "-f", "qcow2", "-F", "raw", "-b", image, disk], check=True)
             shutil.move(disk, partial / disk.name)
         partial.rename(state)
 

@@ -11,13 +11,10 @@ class Error(RuntimeError):
 
 
 class Monitor:
-    """An open connection; events are dropped."""
+    """An open connection, given as two text streams; events are dropped."""
 
-    def __init__(self, path, timeout):
-        self._socket = socket.socket(socket.AF_UNIX)
-        self._socket.settimeout(timeout)
-        self._socket.connect(str(path))
-        self._stream = self._socket.makefile("rw")
+    def __init__(self, reader, writer):
+        self._reader, self._writer = reader, writer
         self._read()
         self.execute("qmp_capabilities")
 
@@ -28,19 +25,19 @@ class Monitor:
         self.close()
 
     def close(self):
-        self._stream.close()
-        self._socket.close()
+        self._reader.close()
+        self._writer.close()
 
     def _read(self):
-        line = self._stream.readline()
+        line = self._reader.readline()
         if not line:
             raise Error("the emulator closed its control connection")
         return json.loads(line)
 
     def execute(self, command, **arguments):
         """Runs one command and returns its value."""
-        self._stream.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
-        self._stream.flush()
+        self._writer.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
+        self._writer.flush()
         while "event" in (answer := self._read()):
             pass
         if "error" in answer:
@@ -52,8 +49,11 @@ def connect(path, child, timeout=30):
     """Connects as soon as the emulator listens; raises Error when it ends or stays silent."""
     deadline = time.monotonic() + timeout
     while True:
+        stream = socket.socket(socket.AF_UNIX)
+        stream.settimeout(timeout)
         try:
-            return Monitor(path, timeout)
+            stream.connect(str(path))
+            return Monitor(stream.makefile("r"), stream.makefile("w"))
         except (FileNotFoundError, ConnectionRefusedError):
             if child.poll() is not None:
                 raise Error(f"the emulator ended with status {child.returncode}") from None

@@ -9,13 +9,17 @@ import contextlib
 import fcntl
 import functools
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
+import time
 
 from . import accelerator, image
 from .host import CACHE, Host
 from .machine import Shape
+
+UNUSED_SECONDS = 2 * 24 * 3600
 
 # What every desktop in the host needs, made once before the host is saved: the guest's own kernel, out of its disk.
 PREPARE = """
@@ -80,6 +84,18 @@ def boot(wanted, outside=False):
     return host
 
 
+def restore(state, outside=False):
+    os.utime(state)
+    return Host(shape(), images()[0].folder, state, outside, say)
+
+
+def remove_unused():
+    """States that nobody has used for days."""
+    for old in [*CACHE.glob("state-*"), *CACHE.glob("kept-*")]:
+        if time.time() - old.stat().st_mtime > UNUSED_SECONDS:
+            shutil.rmtree(old, ignore_errors=True)
+
+
 def host(outside=False):
     """A host with nothing running in it. outside: its desktops may reach the real network."""
     wanted = shape()
@@ -88,7 +104,19 @@ def host(outside=False):
     state = CACHE / f"state-{state_key(wanted)}"
     with locked("state"):
         if not state.exists():
-            for old in CACHE.glob("state-*"):
-                shutil.rmtree(old, ignore_errors=True)
+            remove_unused()
             boot(wanted).save(state)
-    return Host(wanted, images()[0].folder, state, outside, say)
+    return restore(state, outside)
+
+
+def kept(name, *inputs):
+    """The folder in which a host with running desktops is kept, named by its inputs; it may not be there yet."""
+    return CACHE / f"kept-{name}-{state_key(shape(), *inputs)}"
+
+
+def keep(state, running):
+    """Saves a host with its running desktops as `state`, in place of older ones, and returns it restored."""
+    for old in CACHE.glob(state.name.rsplit("-", 1)[0] + "-*"):
+        shutil.rmtree(old, ignore_errors=True)
+    running.save(state)
+    return restore(state)

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+A desktop in the host: the guest image under one of the VMMs, its SPICE server on a loopback port of ours, and commands
+run inside it. It survives the host's being saved: give the object to the restored host with move().
+"""
+
+import contextlib
+import pathlib
+import time
+
+from .agent import Agent
+
+# Lean kernel settings for an emulated guest, where every trap is expensive and nobody is to be protected from.
+EMULATED_CMDLINE = "mitigations=off tsc=reliable cryptomgr.notests rcupdate.rcu_expedited=1"
+
+# The desktop is there when its panel is on the screen.
+PANEL = "until xdotool search --onlyvisible --class tint2 >/dev/null 2>&1; do sleep 0.2; done"
+
+# A terminal is ready for typing when its shell has named the window it has the focus in.
+TERMINAL = 'until [ "$(xdotool getactivewindow getwindowname 2>/dev/null)" = "desk@desk: ~" ]; do sleep 0.2; done'
+
+
+class Desktop:
+    """See start(). Paths are the host's. spice_host_port: the host's TCP port behind ours, each desktop's own."""
+
+    def __init__(self, host, vmm, cmdline, name="desk", memory_mib=1024, vcpus=2, disk="/dev/vdb", data_disk=None,
+                 ticket=None, network=False, emulated=True, spice_host_port=5900):
+        self.host, self.vmm, self.name = host, vmm, name
+        self.memory_mib, self.vcpus = memory_mib, vcpus
+        self.disk, self.data_disk = disk, data_disk
+        self.ticket, self.network = ticket, network
+        self.folder = pathlib.PurePosixPath("/run/desktop") / name
+        # An emulated guest would take seconds to unpack its kernel; elsewhere it is what a person would boot.
+        self.kernel = "/srv/guest/vmlinux" if emulated else "/srv/guest/vmlinuz"
+        self.cmdline = f"{cmdline} {EMULATED_CMDLINE}" if emulated else cmdline
+        self.agent = None
+        self.spice_port = None
+        self._host_port = spice_host_port
+
+    def start(self, restore=None):
+        """Starts the VMM, from a saved file where one is given, and opens the SPICE port."""
+        self.host.run(f"rm -rf {self.folder} && mkdir -p {self.folder} && chmod 0777 {self.folder}")
+        command = self.vmm.command(self, restore)
+        self.host.write(f"{self.folder}/start", f"exec {command}\n")
+        self.host.run(f"systemd-run --quiet --unit=desktop-{self.name} --collect"
+                      f" -p StandardOutput=append:{self.folder}/vmm.log -p StandardError=append:{self.folder}/vmm.log"
+                      f" -p LimitNOFILE=65536 sh {self.folder}/start")
+        self.host.wait_until(lambda: self.host.succeeds(f"test -S {self.folder}/spice && test -S {self.folder}/test")
+                             or not self.alive(), "the desktop's sockets", 60)
+        if not self.alive():
+            raise RuntimeError(f"the VMM ended at once: {self.words() or self.host.run('journalctl -n 5 --no-pager')}")
+        if not self.host.succeeds(f"systemctl is-active -q spice-{self.name}"):
+            # A Unix socket cannot be forwarded by the emulator, a TCP port can.
+            self.host.run(f"systemd-run --quiet --unit=spice-{self.name} --collect socat"
+                          f" TCP-LISTEN:{self._host_port},bind=10.0.2.15,reuseaddr,fork,nodelay"
+                          f" UNIX-CONNECT:{self.folder}/spice")
+        self._open()
+        return self
+
+    def _open(self):
+        if self.spice_port is None:
+            self.spice_port = self.host.forward(self._host_port)
+        if self.agent:
+            self.agent.close()
+        self.agent = Agent(self.host, f"{self.folder}/test")
+
+    def move(self, host):
+        """The host was saved and restored: this is it now."""
+        self.host, self.spice_port = host, None
+        self._open()
+
+    def wait_for_agent(self, timeout=300):
+        """Waits until commands can be run in the guest."""
+        deadline = time.monotonic() + timeout
+        while True:
+            try:
+                self.agent.wait(10)
+                return
+            except RuntimeError:
+                if not self.alive() or time.monotonic() > deadline:
+                    raise RuntimeError(f"the guest does not answer; its console ends:\n{self.console()[-2000:]}\n"
+                                       f"the VMM said:\n{self.words()}") from None
+
+    def wait_until_usable(self, timeout=420):
+        """Waits until a person could start to work: the panel is drawn."""
+        started = time.monotonic()
+        self.wait_for_agent(timeout)
+        self.run(PANEL, timeout=max(10, timeout - (time.monotonic() - started)))
+
+    def run(self, script, user="desk", timeout=60, check=True):
+        """Runs a bash script in the guest; returns what it printed."""
+        return self.agent.run(script, user, timeout, check)
+
+    def alive(self):
+        return self.host.succeeds(f"systemctl is-active -q desktop-{self.name}")
+
+    def words(self):
+        """What the VMM printed."""
+        return self.host.run(f"cat {self.folder}/vmm.log", check=False)
+
+    def console(self):
+        """What the guest printed on its serial console."""
+        return self.host.run(f"cat {self.folder}/serial.log", check=False)
+
+    def end(self):
+        """Ends the VMM, politely first."""
+        if self.agent:
+            self.agent.close()
+            self.agent = None
+        with contextlib.suppress(Exception):
+            self.host.run(f"systemctl stop desktop-{self.name}", timeout=60)

@@ -1,0 +1,348 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+A SPICE client that tests can steer and question, on spice-gtk's client library.
+
+The library lives on a main loop in a thread of its own, which drains the server at all times as a real client does; a test's
+thread asks it to do things with call(), and looks at what has arrived so far. Needs no display of its own.
+
+Run as a program it only stays connected, to be killed:  python3 -m rig.spice_client HOST PORT
+"""
+
+import ctypes
+import dataclasses
+import sys
+import threading
+import time
+
+import gi
+import numpy
+
+gi.require_version("SpiceClientGLib", "2.0")
+from gi.repository import GLib, GObject, SpiceClientGLib  # noqa: E402
+
+FORMAT_32 = 32  # xRGB, a 32-bit word a pixel: blue first in memory
+CLIENT_MOUSE = 2  # SPICE_MOUSE_MODE_CLIENT: the pointer is where the client says
+CLIPBOARD = 0  # VD_AGENT_CLIPBOARD_SELECTION_CLIPBOARD
+TEXT = 1  # VD_AGENT_CLIPBOARD_UTF8_TEXT
+
+# A US keyboard: character -> (PC set 1 scan code, with shift).
+_ROWS = ((0x02, "1234567890-=", "!@#$%^&*()_+"), (0x10, "qwertyuiop[]", "QWERTYUIOP{}"),
+         (0x1E, "asdfghjkl;'`", 'ASDFGHJKL:"~'), (0x2B, "\\zxcvbnm,./", "|ZXCVBNM<>?"))
+SCANCODES = {" ": (0x39, False), "\n": (0x1C, False), "\t": (0x0F, False)}
+for _first, _plain, _shifted in _ROWS:
+    for _step, (_low, _high) in enumerate(zip(_plain, _shifted)):
+        SCANCODES[_low] = (_first + _step, False)
+        SCANCODES[_high] = (_first + _step, True)
+KEYS = {"ctrl": 0x1D, "shift": 0x2A, "alt": 0x38, "escape": 0x01, "enter": 0x1C, "super": 0x15B, "up": 0x148}
+
+
+# The library's own connect() hides GObject's.
+listen = GObject.Object.connect
+
+
+class Timeout(AssertionError):
+    """What a test waited for did not come."""
+
+
+@dataclasses.dataclass
+class Surface:
+    """A primary surface as the library keeps it; address is its memory, valid until it is destroyed."""
+
+    width: int
+    height: int
+    stride: int
+    address: int
+    marked: bool = False
+    updates: int = 0  # areas drawn since it was made
+
+
+@dataclasses.dataclass(frozen=True)
+class Cursor:
+    """A cursor's picture: RGBA bytes, row by row."""
+
+    width: int
+    height: int
+    hot_x: int
+    hot_y: int
+    rgba: bytes
+
+
+class Loop(threading.Thread):
+    """The one main loop that every client of this process shares."""
+
+    _instance = None
+
+    @classmethod
+    def get(cls):
+        if cls._instance is None:
+            cls._instance = cls(daemon=True)
+            cls._instance.start()
+        return cls._instance
+
+    def run(self):
+        GLib.MainLoop().run()
+
+    @staticmethod
+    def call(function, *arguments):
+        """Runs function in the loop's thread and returns what it returns."""
+        done = threading.Event()
+        result = []
+
+        def invoke():
+            try:
+                result.append((True, function(*arguments)))
+            except Exception as error:  # carried over to the caller, whatever it is
+                result.append((False, error))
+            done.set()
+            return GLib.SOURCE_REMOVE
+
+        GLib.idle_add(invoke)
+        if not done.wait(60):
+            raise Timeout("the client's loop does not answer")
+        fine, value = result[0]
+        if not fine:
+            raise value
+        return value
+
+
+class Client:
+    """One connection to a desktop: all its channels but sound and USB."""
+
+    def __init__(self, port, host="127.0.0.1", password=None):
+        self.surfaces = {}  # display channel number -> Surface
+        self.cursor = None
+        self.cursor_hidden = False
+        self.agent = False
+        self.mouse_mode = 0
+        self.events = []  # (channel name, event) of channels, as they came
+        self.guest_clipboard = []  # types that the guest offers
+        self._offered = None  # text that we offer the guest
+        self._pasted = []  # texts that the guest gave us
+        self._main = self._inputs = self._display = None
+        self._x = self._y = self._buttons = 0
+        self.closed = False
+        Loop.get().call(self._open, host, port, password)
+
+    def _open(self, host, port, password):
+        session = SpiceClientGLib.Session()
+        session.set_property("host", host)
+        session.set_property("port", str(port))
+        session.set_property("enable-audio", False)
+        session.set_property("enable-usbredir", False)
+        session.set_property("enable-smartcard", False)
+        if password is not None:
+            session.set_property("password", password)
+        listen(session, "channel-new", self._on_channel)
+        listen(session, "disconnected", self._on_disconnected)
+        self._session = session
+        session.connect()
+
+    # Signals; all in the loop's thread.
+
+    def _on_disconnected(self, _session):
+        self.closed = True
+
+    def _on_channel(self, _session, channel):
+        name = SpiceClientGLib.Channel.type_to_string(channel.get_property("channel-type"))
+        listen(channel, "channel-event", lambda _channel, event: self.events.append((name, event.value_nick)))
+        if isinstance(channel, SpiceClientGLib.MainChannel):
+            self._main = channel
+            listen(channel, "notify::agent-connected", self._on_agent)
+            listen(channel, "main-mouse-update", self._on_mouse_mode)
+            listen(channel, "main-clipboard-selection-grab", self._on_grab)
+            listen(channel, "main-clipboard-selection-request", self._on_request)
+            listen(channel, "main-clipboard-selection", self._on_clipboard)
+        elif isinstance(channel, SpiceClientGLib.DisplayChannel):
+            number = channel.get_property("channel-id")
+            self._display = channel
+            listen(channel, "display-primary-create", self._on_primary, number)
+            listen(channel, "display-primary-destroy", self._on_primary_gone, number)
+            listen(channel, "display-invalidate", self._on_invalidate, number)
+            listen(channel, "display-mark", self._on_mark, number)
+        elif isinstance(channel, SpiceClientGLib.CursorChannel):
+            listen(channel, "cursor-set", self._on_cursor)
+            listen(channel, "cursor-hide", self._on_cursor_hide)
+        elif isinstance(channel, SpiceClientGLib.InputsChannel):
+            self._inputs = channel
+        else:
+            return
+        if not isinstance(channel, SpiceClientGLib.MainChannel):  # which the session connects by itself
+            channel.connect()
+
+    def _on_agent(self, channel, _property):
+        self.agent = channel.get_property("agent-connected")
+
+    def _on_mouse_mode(self, channel):
+        self.mouse_mode = channel.get_property("mouse-mode")
+
+    def _on_primary(self, _channel, surface_format, width, height, stride, _shmid, address, number):
+        if surface_format == FORMAT_32:
+            self.surfaces[number] = Surface(width, height, stride, address)
+
+    def _on_primary_gone(self, _channel, number):
+        self.surfaces.pop(number, None)
+
+    def _on_invalidate(self, _channel, _x, _y, _width, _height, number):
+        if number in self.surfaces:
+            self.surfaces[number].updates += 1
+
+    def _on_mark(self, _channel, marked, number):
+        if number in self.surfaces:
+            self.surfaces[number].marked = bool(marked)
+
+    def _on_cursor(self, _channel, width, height, hot_x, hot_y, address):
+        self.cursor_hidden = False
+        if address:
+            self.cursor = Cursor(width, height, hot_x, hot_y, ctypes.string_at(address, width * height * 4))
+
+    def _on_cursor_hide(self, _channel):
+        self.cursor_hidden = True
+
+    def _on_grab(self, channel, selection, types, count):
+        if selection == CLIPBOARD:
+            pointer = ctypes.cast(types, ctypes.POINTER(ctypes.c_uint32)) if isinstance(types, int) else types
+            self.guest_clipboard = [pointer[i] for i in range(count)]
+        return True
+
+    def _on_request(self, channel, selection, kind):
+        if selection != CLIPBOARD or kind != TEXT or self._offered is None:
+            return False
+        channel.clipboard_selection_notify(CLIPBOARD, TEXT, list(self._offered.encode()))
+        return True
+
+    def _on_clipboard(self, _channel, selection, kind, address, size):
+        if selection == CLIPBOARD and kind == TEXT:
+            self._pasted.append(ctypes.string_at(address, size).decode(errors="replace"))
+
+    # For tests; from any thread but the loop's.
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        """Disconnects in order. Closed already is fine."""
+
+        def leave():
+            self._main = self._inputs = self._display = None
+            self._session.disconnect()
+
+        Loop.get().call(leave)
+
+    def wait(self, condition, what, timeout=30):
+        """Waits until condition() is true; `what` says in an error what did not come."""
+        deadline = time.monotonic() + timeout
+        while not condition():
+            if time.monotonic() > deadline:
+                raise Timeout(f"{what}: not within {timeout} s; channels said {self.events[-12:]}")
+            time.sleep(0.02)
+        return self
+
+    def wait_for_picture(self, timeout=30):
+        """Waits for the first monitor's surface with its contents, and for inputs."""
+        return self.wait(lambda: 0 in self.surfaces and self.surfaces[0].updates > 0 and self._inputs is not None
+                         and ("inputs", "opened") in self.events, "a picture", timeout)
+
+    def wait_for_agent(self, timeout=60):
+        return self.wait(lambda: self.agent, "the agent in the guest", timeout)
+
+    def size(self, number=0):
+        """(width, height) of a monitor's surface now, or None."""
+        surface = self.surfaces.get(number)
+        return (surface.width, surface.height) if surface else None
+
+    def frame(self, number=0):
+        """The picture now: an array of height x width x (red, green, blue)."""
+
+        def copy():
+            surface = self.surfaces[number]
+            raw = ctypes.string_at(surface.address, surface.stride * surface.height)
+            rows = numpy.frombuffer(raw, "uint8").reshape(surface.height, surface.stride)
+            pixels = rows[:, :surface.width * 4].reshape(surface.height, surface.width, 4)
+            return pixels[:, :, 2::-1].copy()
+
+        return Loop.get().call(copy)
+
+    def screenshot(self, path, number=0):
+        """Writes the picture to a PNG file."""
+        from PIL import Image
+
+        Image.fromarray(self.frame(number), "RGB").save(path)
+
+    def key(self, scancode, down):
+        press = self._inputs.key_press if down else self._inputs.key_release
+        Loop.get().call(press, scancode)
+
+    def chord(self, *keys):
+        """Presses keys together: chord("ctrl", "alt", "t")."""
+        codes = [KEYS[key] if key in KEYS else SCANCODES[key][0] for key in keys]
+        for code in codes:
+            self.key(code, True)
+        for code in reversed(codes):
+            self.key(code, False)
+
+    def type(self, text, pause=0.0):
+        """Types text on a US keyboard."""
+        for character in text:
+            code, shift = SCANCODES[character]
+            if shift:
+                self.key(KEYS["shift"], True)
+            self.key(code, True)
+            self.key(code, False)
+            if shift:
+                self.key(KEYS["shift"], False)
+            if pause:
+                time.sleep(pause)
+
+    def move(self, x, y):
+        """Puts the pointer at a place of the first monitor (client mouse mode)."""
+        self._x, self._y = x, y
+        Loop.get().call(self._inputs.position, x, y, 0, self._buttons)
+
+    def button(self, number, down):
+        """Presses or lets go: 1 left, 2 middle, 3 right, 4 and 5 the wheel up and down."""
+        bit = 1 << (number - 1)
+        self._buttons = self._buttons | bit if down else self._buttons & ~bit
+        press = self._inputs.button_press if down else self._inputs.button_release
+        Loop.get().call(press, number, self._buttons)
+
+    def click(self, number=1):
+        self.button(number, True)
+        self.button(number, False)
+
+    def resize(self, width, height, number=0):
+        """Says that our window has another size, as a viewer does when a person drags its edge."""
+
+        def ask():
+            self._main.update_display_enabled(number, True, False)
+            self._main.update_display(number, 0, 0, width, height, False)
+            self._main.send_monitor_config()
+
+        Loop.get().call(ask)
+
+    def offer_text(self, text):
+        """Puts text on our clipboard, for the guest to paste."""
+        self._offered = text
+        Loop.get().call(self._main.clipboard_selection_grab, CLIPBOARD, [TEXT])
+
+    def paste_text(self, timeout=30):
+        """Asks the guest for the text on its clipboard."""
+        self.wait(lambda: TEXT in self.guest_clipboard, "an offer of text from the guest", timeout)
+        before = len(self._pasted)
+        Loop.get().call(self._main.clipboard_selection_request, CLIPBOARD, TEXT)
+        self.wait(lambda: len(self._pasted) > before, "the guest's clipboard", timeout)
+        return self._pasted[-1]
+
+
+def main():
+    client = Client(int(sys.argv[2]), sys.argv[1])
+    client.wait_for_picture()
+    print("connected", flush=True)
+    while True:
+        time.sleep(60)
+
+
+if __name__ == "__main__":
+    main()

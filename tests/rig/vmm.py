@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+The two VMMs that can run a desktop in the host: Carrel's own, and QEMU, which shows that a test itself is right.
+
+An adapter turns a Desktop into a command line, and the control words of tests into those of its VMM. All files of a
+desktop are in its folder in the host: test, spice, control (Unix sockets), serial.log, vmm.log.
+"""
+
+import hashlib
+import pathlib
+import shlex
+import subprocess
+import tempfile
+
+from . import qmp
+
+
+class Carrel:
+    """carrel-vmm, brought in from a build folder."""
+
+    name = "carrel"
+    resumes_by_itself = True  # once a full disk has room again
+    keeps_the_clock = True  # a restored guest's clock shows the time of now
+
+    def __init__(self, build):
+        self.binary = pathlib.Path(build) / "carrel-vmm"
+
+    def key(self):
+        """Names this very program."""
+        return hashlib.sha256(self.binary.read_bytes()).hexdigest()
+
+    def install(self, host):
+        """Copies the program into the host, without what only a debugger reads."""
+        with tempfile.NamedTemporaryFile() as small:
+            subprocess.run(["strip", "-o", small.name, self.binary], check=True)
+            host.write("/usr/local/bin/carrel-vmm", pathlib.Path(small.name).read_bytes(), 0o755)
+
+    def _config(self, desktop):
+        lines = ["[desktop]", f"name={desktop.name}", f"memory={desktop.memory_mib}M", f"vcpus={desktop.vcpus}",
+                 "[boot]", f"kernel={desktop.kernel}", "initrd=/srv/guest/initrd.img", f"command-line={desktop.cmdline}",
+                 "[disk system]", f"path={desktop.disk}", "serial=system",
+                 "[port org.carrel.test]", f"socket={desktop.folder}/test",
+                 "[spice]", f"socket={desktop.folder}/spice",
+                 f"ticket={desktop.ticket}" if desktop.ticket else "no-ticket=true",
+                 "[serial]", f"output=file:{desktop.folder}/serial.log",
+                 "[control]", f"socket={desktop.folder}/control"]
+        if desktop.data_disk:
+            lines += ["[disk data]", f"path={desktop.data_disk}", "serial=data"]
+        if desktop.network:
+            lines += ["[net lan]", "backend=passt"]
+        return "\n".join(lines) + "\n"
+
+    def command(self, desktop, restore=None):
+        config = f"{desktop.folder}/desktop.conf"
+        desktop.host.write(config, self._config(desktop))
+        if restore:
+            return f"/usr/local/bin/carrel-vmm run --restore {restore} {config}"
+        return f"/usr/local/bin/carrel-vmm run {config}"
+
+    def _ctl(self, desktop, *words):
+        return desktop.host.run(shlex.join(["carrel-vmm", "ctl", f"{desktop.folder}/control", *words]), timeout=120)
+
+    def state(self, desktop):
+        """"running", "paused", … and a sentence why."""
+        fields = dict(line.split(":", 1) for line in self._ctl(desktop, "status").splitlines() if ":" in line)
+        return fields["state"].split()[0], fields.get("reason", "").strip()
+
+    def power_button(self, desktop):
+        self._ctl(desktop, "power-button")
+
+    def resume(self, desktop):
+        self._ctl(desktop, "resume")
+
+    def stop(self, desktop):
+        self._ctl(desktop, "stop")
+
+    def save(self, desktop, path):
+        self._ctl(desktop, "save", path)
+
+    def screenshot(self, desktop, path):
+        self._ctl(desktop, "screenshot", path)
+
+
+class Qemu:
+    """Debian's QEMU in the host image."""
+
+    name = "qemu"
+    resumes_by_itself = False
+    keeps_the_clock = False
+
+    def __init__(self, build):
+        """It needs nothing of the build."""
+
+    def key(self):
+        return "as in the host image"
+
+    def install(self, host):
+        """It is in the image."""
+
+    def command(self, desktop, restore=None):
+        def disk(name, path):
+            # Told to stop at an error, as Carrel does by default.
+            return ["-drive", f"if=none,id={name},file={path},format=raw,cache=writeback,werror=stop,rerror=stop",
+                    "-device", f"virtio-blk-pci,drive={name},serial={name}"]
+
+        command = ["qemu-system-x86_64", "-M", "q35", "-accel", "kvm", "-cpu", "host", "-smp", str(desktop.vcpus),
+                   "-m", str(desktop.memory_mib), "-nodefaults", "-no-user-config", "-display", "none",
+                   "-kernel", desktop.kernel, "-initrd", "/srv/guest/initrd.img", "-append", desktop.cmdline,
+                   *disk("system", desktop.disk),
+                   "-device", "virtio-gpu-pci", "-device", "virtio-keyboard-pci", "-device", "virtio-tablet-pci",
+                   "-device", "virtio-mouse-pci", "-device", "virtio-serial-pci",
+                   "-chardev", f"socket,id=test,path={desktop.folder}/test,server=on,wait=off",
+                   "-device", "virtserialport,chardev=test,name=org.carrel.test",
+                   "-chardev", "spicevmc,id=agent,name=vdagent",
+                   "-device", "virtserialport,chardev=agent,name=com.redhat.spice.0",
+                   "-spice", f"unix=on,addr={desktop.folder}/spice,"
+                   + ("password-secret=ticket" if desktop.ticket else "disable-ticketing=on"),
+                   "-serial", f"file:{desktop.folder}/serial.log",
+                   "-qmp", f"unix:{desktop.folder}/control,server=on,wait=off"]
+        if desktop.ticket:
+            command += ["-object", f"secret,id=ticket,data={desktop.ticket}"]
+        if desktop.data_disk:
+            command += disk("data", desktop.data_disk)
+        if desktop.network:
+            command += ["-nic", "user,model=virtio-net-pci"]
+        if restore:
+            command += ["-incoming", f"file:{restore}"]
+        return shlex.join(command)
+
+    def _qmp(self, desktop, command, **arguments):
+        """One QMP command on a connection of its own."""
+        child = subprocess.Popen(
+            [str(a) for a in desktop.host.command(f"exec socat - UNIX-CONNECT:{desktop.folder}/control")],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        try:
+            with qmp.Monitor(child.stdout, child.stdin) as monitor:
+                return monitor.execute(command, **arguments)
+        finally:
+            child.kill()
+            child.wait()
+
+    def state(self, desktop):
+        status = self._qmp(desktop, "query-status")["status"]
+        return {"io-error": ("paused", "a disk failed")}.get(status, (status, ""))
+
+    def power_button(self, desktop):
+        self._qmp(desktop, "system_powerdown")
+
+    def resume(self, desktop):
+        self._qmp(desktop, "cont")
+
+    def stop(self, desktop):
+        self._qmp(desktop, "quit")
+
+    def save(self, desktop, path):
+        self._qmp(desktop, "stop")
+        self._qmp(desktop, "migrate", uri=f"file:{path}")
+        desktop.host.wait_until(lambda: self._qmp(desktop, "query-migrate").get("status") == "completed",
+                                "QEMU's saving", 120)
+        self._qmp(desktop, "quit")
+
+    def screenshot(self, desktop, path):
+        self._qmp(desktop, "screendump", filename=path, format="png")
+
+
+ADAPTERS = {"carrel": Carrel, "qemu": Qemu}
