@@ -29,7 +29,7 @@ usage(FILE *to, int status)
                 "       carrel-vmm --help | --version\n");
     if (status == EXIT_OK) {
         fprintf(to, "\nVerbs of ctl:\n");
-        control_ctl_print_verbs();
+        control_ctl_print_verbs(to);
         fprintf(to, "\nThe manual: carrel-vmm(1), carrel-desktop.conf(5).\n");
     }
     return status;

@@ -248,11 +248,11 @@ static const struct {
 };
 
 void
-control_ctl_print_verbs(void)
+control_ctl_print_verbs(FILE *to)
 {
     for (size_t i = 0; i < G_N_ELEMENTS(verbs); i++) {
         g_autofree char *left = g_strdup_printf("%s %s", verbs[i].name, verbs[i].arguments);
-        printf("  %-22s %s\n", left, verbs[i].help);
+        fprintf(to, "  %-22s %s\n", left, verbs[i].help);
     }
 }
 
@@ -299,6 +299,6 @@ control_ctl(int argc, char **argv)
         if (!strcmp(verbs[i].name, argv[1]))
             return run_verb(i, argc, argv);
     fprintf(stderr, "usage: carrel-vmm ctl SOCKET VERB …\n");
-    control_ctl_print_verbs();
+    control_ctl_print_verbs(stderr);
     return 2;
 }
