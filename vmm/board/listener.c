@@ -79,11 +79,12 @@ bool
 listener_check(int fd, bool *listening)
 {
     int type = 0, accepts = 0;
-    socklen_t len = sizeof(int);
+    struct sockaddr_storage peer;
+    socklen_t len = sizeof(int), peer_len = sizeof(peer);
 
     if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0 || type != SOCK_STREAM ||
         getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &accepts, &len) < 0)
         return false;
     *listening = accepts;
-    return true;
+    return accepts || getpeername(fd, (struct sockaddr *)&peer, &peer_len) == 0;
 }

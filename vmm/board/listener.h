@@ -10,5 +10,5 @@
  * an error; one left behind by a process that is gone is replaced; any other kind of file is an error. -1 with an error.
  */
 int listener_new(const char *path, GError **error);
-/* Whether @fd is a stream socket, and if so whether it listens. */
+/* Whether @fd is a stream socket that is of use: one that listens, or is connected. */
 bool listener_check(int fd, bool *listening);

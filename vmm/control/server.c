@@ -262,7 +262,8 @@ control_server_new(int fd, const char *name, const char *uuid, const ControlOps 
     bool listening;
 
     if (!listener_check(owned, &listening)) {
-        g_set_error(error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, "the control descriptor is not a stream socket");
+        g_set_error(error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
+                    "the control descriptor is not a stream socket that listens or is connected");
         return NULL;
     }
     g_autoptr(GSocket) socket = g_socket_new_from_fd(owned, error);

@@ -57,9 +57,6 @@ make_memory(Desktop *desktop, const Resources *resources, const SavedFile *saved
 static bool
 make_vm(Desktop *desktop, Resources *resources, GError **error)
 {
-    resources->kvm = kvm_host_open(g_steal_fd(&resources->kvm), error);
-    if (resources->kvm < 0)
-        return false;
     desktop->vm = vm_new(resources->kvm, desktop->memory, error);
     if (!desktop->vm)
         return false;
@@ -128,8 +125,10 @@ make_kernel(Desktop *desktop, Resources *resources, bool fresh, GError **error)
     };
 
     desktop->kernel = kernel_new(&options, desktop->memory, error);
-    if (!desktop->kernel)
+    if (!desktop->kernel) {
+        g_prefix_error(error, "%s: [boot] kernel: ", desktop->config->path);
         return false;
+    }
     const BootLoader loader = {.load = kernel_load, .loader = desktop->kernel};
     vcpus_set_loader(desktop->vcpus, &loader);
     return true;
@@ -256,8 +255,10 @@ make_disks(Desktop *desktop, Resources *resources, GError **error)
             .machine = desktop->machine,
         };
         VirtioDevice *device = plug_in(desktop, virtio_blk_new(disk->id, desktop->memory, &options, error), error);
-        if (!device)
+        if (!device) {
+            g_prefix_error(error, "%s: [disk %s]: ", desktop->config->path, disk->id);
             return false;
+        }
         g_ptr_array_add(desktop->disks, device);
     }
     return true;

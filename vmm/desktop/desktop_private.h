@@ -12,7 +12,6 @@
 #include "vmm/control/server.h"
 #include "vmm/desktop/desktop.h"
 #include "vmm/firmware/kernel.h"
-#include "vmm/kvm/host.h"
 #include "vmm/kvm/vcpus.h"
 #include "vmm/kvm/vm.h"
 #include "vmm/pci/bus.h"

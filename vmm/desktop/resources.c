@@ -7,6 +7,8 @@
 #include "display/spice/server.h"
 #include "vmm/block/blk.h"
 #include "vmm/board/listener.h"
+#include "vmm/firmware/boot_file.h"
+#include "vmm/kvm/host.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -82,7 +84,8 @@ open_control(Resources *resources, const DesktopConfig *config, InheritedFds *fd
         return false;
     if (resources->control < 0 || listener_check(resources->control, &listening))
         return true;
-    g_set_error(error, CONFIG_ERROR, CONFIG_ERROR_VALUE, "%s: [control] fd: the descriptor “%s” is not a stream socket",
+    g_set_error(error, CONFIG_ERROR, CONFIG_ERROR_VALUE,
+                "%s: [control] fd: the descriptor “%s” is not a stream socket that listens or is connected",
                 config->path, config->control_fd_name);
     return false;
 }
@@ -117,15 +120,22 @@ resources_new(const DesktopConfig *config, InheritedFds *fds, GError **error)
     return NULL;
 }
 
+/* A kernel or an initial RAM disk. */
 static int
-open_source(const ConfigSource *source, InheritedFds *fds, GError **error)
+open_boot_file(const DesktopConfig *config, const ConfigSource *source, const char *key, InheritedFds *fds,
+               GError **error)
 {
+    g_autofd int fd = -1;
+    BootFile file;
+
     if (source->fd_name)
-        return inherited_fds_require(fds, source->fd_name, error);
-    int fd = open(source->path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
+        fd = inherited_fds_require(fds, source->fd_name, error);
+    else if ((fd = open(source->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)) < 0) /* a FIFO must not hang the start */
         g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(errno), "%s: %s", source->path, g_strerror(errno));
-    return fd;
+    if (fd >= 0 && boot_file_init(&file, fd, source->path ? source->path : source->fd_name, error))
+        return g_steal_fd(&fd);
+    g_prefix_error(error, "%s: [boot] %s: ", config->path, key);
+    return -1;
 }
 
 static bool
@@ -161,37 +171,28 @@ open_serial(Resources *resources, const DesktopConfig *config, GError **error)
     if (!strcmp(config->serial, "none") || resources->serial >= 0)
         return true;
     resources->serial_stream = stream_open(config->serial, NULL, error);
+    if (!resources->serial_stream)
+        g_prefix_error(error, "%s: [serial] output: ", config->path);
     return resources->serial_stream != NULL;
 }
 
 static bool
 open_boot(Resources *resources, const DesktopConfig *config, InheritedFds *fds, GError **error)
 {
-    resources->kernel = open_source(&config->kernel, fds, error);
-    if (resources->kernel < 0) {
-        g_prefix_error(error, "%s: [boot] kernel: ", config->path);
+    resources->kernel = open_boot_file(config, &config->kernel, "kernel", fds, error);
+    if (resources->kernel < 0)
         return false;
-    }
     if (!config->initrd.path && !config->initrd.fd_name)
         return true;
-    resources->initrd = open_source(&config->initrd, fds, error);
-    if (resources->initrd < 0)
-        g_prefix_error(error, "%s: [boot] initrd: ", config->path);
+    resources->initrd = open_boot_file(config, &config->initrd, "initrd", fds, error);
     return resources->initrd >= 0;
 }
 
 static bool
 open_kvm(Resources *resources, InheritedFds *fds, GError **error)
 {
-    resources->kvm = inherited_fds_take(fds, "kvm");
-    if (resources->kvm < 0)
-        resources->kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
-    if (resources->kvm >= 0)
-        return true;
-    g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(errno), "/dev/kvm: %s: %s", g_strerror(errno),
-                errno == EACCES ? "add yourself to the group kvm"
-                                : "turn on virtualization in the host's firmware, and load kvm_intel or kvm_amd");
-    return false;
+    resources->kvm = kvm_host_open(inherited_fds_take(fds, "kvm"), error);
+    return resources->kvm >= 0;
 }
 
 bool

@@ -71,7 +71,7 @@ open_device(GError **error)
     if (errno == ENOENT || errno == ENODEV || errno == ENXIO)
         remedy = ": turn virtualization on in the host's firmware and load kvm_intel or kvm_amd";
     else if (errno == EACCES || errno == EPERM)
-        remedy = ": add this user to the group that owns it, or pass it as an inherited descriptor";
+        remedy = ": add this user to the group that owns it (kvm), or pass it as an inherited descriptor";
     g_set_error(error, KVM_ERROR, KVM_ERROR_ABSENT, "cannot open /dev/kvm: %s%s", g_strerror(errno), remedy);
     return -1;
 }
@@ -85,10 +85,11 @@ is_kvm(int fd)
 }
 
 static bool
-check(int fd, GError **error)
+check(int fd, bool inherited, GError **error)
 {
     if (!is_kvm(fd)) {
-        g_set_error(error, KVM_ERROR, KVM_ERROR_ABSENT, "descriptor %d, given as KVM, is not /dev/kvm", fd);
+        g_set_error(error, KVM_ERROR, KVM_ERROR_ABSENT, "%s is not KVM's device (character device %d:%d)",
+                    inherited ? "the inherited descriptor “kvm”" : "/dev/kvm", MISC_MAJOR, KVM_MINOR);
         return false;
     }
     int version = ioctl(fd, KVM_GET_API_VERSION, 0);
@@ -111,7 +112,7 @@ int
 kvm_host_open(int inherited, GError **error)
 {
     g_autofd int fd = inherited >= 0 ? inherited : open_device(error);
-    if (fd < 0 || !check(fd, error))
+    if (fd < 0 || !check(fd, inherited >= 0, error))
         return -1;
     return g_steal_fd(&fd);
 }

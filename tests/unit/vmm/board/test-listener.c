@@ -55,6 +55,8 @@ test_check(void)
     g_assert_false(listener_check(null, &listening));
     g_autofd int datagram = socket(AF_UNIX, SOCK_DGRAM, 0);
     g_assert_false(listener_check(datagram, &listening));
+    g_autofd int unconnected = socket(AF_UNIX, SOCK_STREAM, 0);
+    g_assert_false(listener_check(unconnected, &listening));
 }
 
 static void

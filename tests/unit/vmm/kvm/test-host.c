@@ -13,11 +13,10 @@ static void
 expect_not_kvm(int fd)
 {
     g_autoptr(GError) error = NULL;
-    g_autofree char *number = g_strdup_printf("descriptor %d", fd);
     g_assert_cmpint(fd, >=, 0);
     g_assert_cmpint(kvm_host_open(fd, &error), ==, -1);
     g_assert_error(error, KVM_ERROR, KVM_ERROR_ABSENT);
-    g_assert_nonnull(strstr(error->message, number));
+    g_assert_nonnull(strstr(error->message, "the inherited descriptor “kvm”"));
     g_assert_null(strchr(error->message, '\n'));
     g_assert_cmpint(fcntl(fd, F_GETFD), <, 0); /* closed */
 }
