@@ -10,6 +10,7 @@ import pytest
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
+import behaviour  # noqa: E402
 import vmm  # noqa: E402
 
 
@@ -46,3 +47,13 @@ def run(kind, tmp_path):
         return vmm.run(kind, guest, machine or vmm.Machine(), tmp_path, append, **options)
 
     return start
+
+
+@pytest.fixture
+def bench(kind, tmp_path):
+    """A behaviour.Bench: for tests of carrel-vmm itself."""
+    if kind.name != "carrel":
+        pytest.skip("a test of carrel-vmm")
+    bench = behaviour.Bench(kind.program, kind.build / "tests/guest", tmp_path, kind.options)
+    yield bench
+    bench.finish()
