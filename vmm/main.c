@@ -7,6 +7,7 @@
 #include "vmm/config/fds.h"
 #include "vmm/control/ctl.h"
 #include "vmm/desktop/desktop.h"
+#include "vmm/firmware/kernel.h"
 #include "vmm/sandbox/sandbox.h"
 
 #include <errno.h>
@@ -172,6 +173,19 @@ run(int argc, char **argv)
     return error ? complain(error) : status;
 }
 
+/* A kernel given by path is one that can be booted; one given as a descriptor is not here to be looked at. */
+static bool
+check_kernel(const DesktopConfig *config, GError **error)
+{
+    if (!config->kernel.path)
+        return true;
+    g_autofd int fd = open(config->kernel.path, O_RDONLY | O_CLOEXEC);
+    if (fd >= 0)
+        return kernel_check(fd, config->kernel.path, error);
+    g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(errno), "%s: %s", config->kernel.path, g_strerror(errno));
+    return false;
+}
+
 static int
 check(int argc, char **argv)
 {
@@ -180,7 +194,7 @@ check(int argc, char **argv)
     if (argc != 1)
         return usage(stderr, EXIT_USAGE);
     g_autoptr(DesktopConfig) config = config_read(argv[0], &error);
-    if (!config || !config_check_files(config, &error))
+    if (!config || !config_check_files(config, &error) || !check_kernel(config, &error))
         return complain(error);
     return EXIT_OK;
 }
