@@ -104,9 +104,11 @@ pc_load(void *loader, BootState *state, GError **error)
     return true;
 }
 
-/* NULL, with the test skipped, where there is no KVM. */
+static void pc_free(Pc *pc);
+
+/* NULL, with the test skipped, where there is no KVM, or the host lacks what the processor @model needs. */
 static Pc *
-pc_new(unsigned n_vcpus, BootMode mode, const uint8_t *code, const uint8_t *code_end)
+pc_new_model(const char *model, unsigned n_vcpus, BootMode mode, const uint8_t *code, const uint8_t *code_end)
 {
     g_autoptr(GError) error = NULL;
     g_autofd int kvm_fd = kvm_host_open(-1, &error);
@@ -139,15 +141,26 @@ pc_new(unsigned n_vcpus, BootMode mode, const uint8_t *code, const uint8_t *code
     pc->machine = machine_new();
     pc->vcpus = vcpus_new(pc->vm,
                           &(VcpusOptions){.count = n_vcpus,
-                                          .cpuid = {.model = "host"},
+                                          .cpuid = {.model = model},
                                           .ports = pc->ports,
                                           .addresses = pc->addresses,
                                           .machine = pc->machine},
                           &error);
+    if (g_error_matches(error, KVM_ERROR, KVM_ERROR_LACKING)) {
+        g_test_skip(error->message);
+        pc_free(pc);
+        return NULL;
+    }
     g_assert_no_error(error);
     vcpus_add_to_machine(pc->vcpus);
     vcpus_set_loader(pc->vcpus, &(BootLoader){.load = pc_load, .loader = pc});
     return pc;
+}
+
+static Pc *
+pc_new(unsigned n_vcpus, BootMode mode, const uint8_t *code, const uint8_t *code_end)
+{
+    return pc_new_model("host", n_vcpus, mode, code, code_end);
 }
 
 G_GNUC_UNUSED static void

@@ -88,6 +88,54 @@ test_memory(void)
     g_assert_cmpuint(exits[VCPU_EXIT_MEMORY_WRITE], ==, 2);
 }
 
+/* ---- what a processor tells of itself ---- */
+
+GUEST(cpuid, ".code32\n"
+             "mov $1, %eax\n"
+             "cpuid\n"
+             "mov %ecx, %edi\n"
+             "mov %edx, %ebp\n"
+             "mov $0x500, %dx\n"
+             "mov %ebx, %eax\n"
+             "out %eax, %dx\n"
+             "mov %edi, %eax\n"
+             "out %eax, %dx\n"
+             "mov %ebp, %eax\n"
+             "out %eax, %dx\n"
+             "mov $7, %eax\n"
+             "xor %ecx, %ecx\n"
+             "cpuid\n"
+             "mov $0x500, %dx\n"
+             "mov %ebx, %eax\n"
+             "out %eax, %dx\n"
+             "1: hlt\n"
+             "jmp 1b\n");
+
+/* KVM takes the table of each model as it was built, and all registers of such a processor can be written back. */
+static void
+test_model(gconstpointer model)
+{
+    CpuidTable table;
+    g_autoptr(Pc) pc = pc_new_model(model, 3, BOOT_MODE_PROTECTED, GUEST_BYTES(cpuid));
+    if (!pc)
+        return;
+    g_autofree struct kvm_cpuid2 *supported = kvm_host_cpuid(pc->kvm_fd, NULL);
+    g_assert_true(cpuid_build(supported, &(CpuidPolicy){.model = model}, 3, &table, NULL));
+    const struct kvm_cpuid_entry2 *leaf1 = cpuid_find(&table, 1, 0), *leaf7 = cpuid_find(&table, 7, 0);
+    g_assert_cmpuint(vcpus_physical_bits(pc->vcpus), ==, cpuid_physical_bits(&table));
+    pc_boot(pc);
+    pc_hear(pc, 4);
+    machine_pause(pc->machine, MACHINE_PAUSE_USER, NULL);
+    machine_reset(pc->machine);
+    g_assert_cmpuint(machine_pause_reasons(pc->machine), ==, MACHINE_PAUSE_USER);
+    machine_resume(pc->machine, MACHINE_PAUSE_USER);
+    g_assert_cmphex(pc_hear(pc, 5), ==, leaf1->ebx);
+    /* all of it is there; a paravirtual KVM may show more, that its guests can use whether it wants or not */
+    g_assert_cmphex(pc_hear(pc, 6) & leaf1->ecx, ==, leaf1->ecx);
+    g_assert_cmphex(pc_hear(pc, 7) & leaf1->edx, ==, leaf1->edx);
+    g_assert_cmphex(pc_hear(pc, 8) & leaf7->ebx, ==, leaf7->ebx);
+}
+
 /* ---- several processors, real mode ---- */
 
 GUEST(real, ".code16\n" /* at 0x8000, segment 0x800 */
@@ -647,6 +695,10 @@ main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/vcpus/ports", test_ports);
     g_test_add_func("/vcpus/memory", test_memory);
+    for (size_t i = 0; cpuid_models[i]; i++) {
+        g_autofree char *path = g_strdup_printf("/vcpus/model/%s", cpuid_models[i]);
+        g_test_add_data_func(path, cpuid_models[i], test_model);
+    }
     g_test_add_func("/vcpus/two-processors", test_two_processors);
     g_test_add_func("/vcpus/many-processors", test_many_processors);
     g_test_add_func("/vcpus/interrupts", test_interrupts);
