@@ -66,7 +66,7 @@ const CpuidFeature cpuid_features[] = {
     {WORD_1_ECX, 31, HIDDEN, "hypervisor"}, /* always set, whatever is supported */
 
     {WORD_1_EDX, 0, V2, "fpu"},
-    {WORD_1_EDX, 1, V2, "vme"},
+    {WORD_1_EDX, 1, HOST, "vme"},
     {WORD_1_EDX, 2, V2, "de"},
     {WORD_1_EDX, 3, V2, "pse"},
     {WORD_1_EDX, 4, V2, "tsc"},
