@@ -4,9 +4,11 @@
  *
  * Command line: test=requests (disk 0 is writable and all zero, with the serial "carrel-disk"; disk 1 is read-only, its
  * bytes are its sector's number), test=resize, test=queues, test=fill (every sector of disk 0, whose file the host has no
- * room for until it is made) and test=report (the same, and no room is made).
+ * room for until it is made), test=report (the same, and no room is made) and test=endless (writes sector after sector,
+ * over and over, and says "wrote N" of what was answered).
  */
 #include "clock.h"
+#include "console.h"
 #include "cpu.h"
 #include "interrupt.h"
 #include "start.h"
@@ -365,6 +367,22 @@ test_report(void)
     ok_equal(transfer(T_IN, 0, data, SECTOR), S_OK, "report: the disk reads on");
 }
 
+/* Each sector begins with how many were written before it. */
+static void
+write_endlessly(void)
+{
+    uint64_t sectors = start_option_number("sectors", 0);
+
+    begin(0, 0);
+    for (uint64_t n = 0;; n++) {
+        ((uint64_t *)data)[0] = n;
+        if (transfer(T_OUT, n % sectors, data, SECTOR) != S_OK)
+            panic("write %lu failed", n);
+        if (n % 16 == 15)
+            console_printf("wrote %lu\n", n);
+    }
+}
+
 void
 guest_main(void)
 {
@@ -376,6 +394,8 @@ guest_main(void)
         test_queues();
     } else if (strcmp(test, "fill") == 0) {
         test_fill();
+    } else if (strcmp(test, "endless") == 0) {
+        write_endlessly();
     } else if (strcmp(test, "report") == 0) {
         test_report();
     } else {

@@ -8,7 +8,7 @@ import threading
 import time
 
 import pytest
-from vmm import Disk, Machine
+from vmm import Disk, Machine, Session
 
 MIB = 1 << 20
 SECTOR = 512
@@ -108,3 +108,23 @@ def test_full_reported(run, crowded):
     disk, _ = crowded
     disk.on_error = "report"
     run("blk", Machine(disks=[disk]), f"test=report sectors={4 * MIB // SECTOR}")
+
+
+@pytest.mark.parametrize("after", [1, 7, 30])
+def test_terminated(kind, zeroes, tmp_path, after):
+    """SIGTERM while the guest writes: the VMM ends in order, and every write that was answered is in the file."""
+    elf = kind.build / "tests/guest/guest-blk.elf"
+    session = Session(kind, elf, Machine(disks=[zeroes]), tmp_path, f"test=endless sectors={4 * MIB // SECTOR}")
+    answered = 0
+    try:
+        for count, line in enumerate(session.serial_lines(60)):
+            assert line.startswith("wrote "), session.story(line)
+            answered = int(line.split()[1])
+            if count == after:
+                session.process.terminate()
+        assert session.process.wait(20) == 0, session.story("not ended in order")
+    finally:
+        session.end()
+    content = zeroes.path.read_bytes()
+    numbers = [struct.unpack_from("<Q", content, n * SECTOR)[0] for n in range(answered + 1)]
+    assert numbers == list(range(answered + 1))
