@@ -30,8 +30,8 @@
 
 /* All a ring may ever be asked for; see the header. */
 static const uint8_t ring_ops[] = {
-    IORING_OP_READ,      IORING_OP_READV,     IORING_OP_WRITE,    IORING_OP_WRITEV,      IORING_OP_FSYNC,
-    IORING_OP_FALLOCATE, IORING_OP_URING_CMD, IORING_OP_POLL_ADD, IORING_OP_POLL_REMOVE,
+    IORING_OP_READ,      IORING_OP_READV,     IORING_OP_WRITE,    IORING_OP_WRITEV,       IORING_OP_FSYNC,
+    IORING_OP_FALLOCATE, IORING_OP_URING_CMD, IORING_OP_POLL_ADD, IORING_OP_ASYNC_CANCEL,
 };
 
 typedef struct Call {
@@ -157,8 +157,9 @@ io_thread_unwatch(IoWatch *watch)
     IoThread *thread = g_steal_pointer(&watch->thread);
     if (!thread)
         return;
+    /* Not a removal of the poll: that is refused while an event is on its way. */
     struct io_uring_sqe *sqe = take_sqe(thread);
-    io_uring_prep_poll_remove(sqe, (uintptr_t)watch | TAG_WATCH);
+    io_uring_prep_cancel64(sqe, (uintptr_t)watch | TAG_WATCH, 0);
     sqe->user_data = 0;
     io_thread_drain(thread, &watch->armed);
 }
@@ -234,7 +235,6 @@ io_thread_drain(IoThread *thread, const unsigned *n)
         submit_and_wait(thread);
         reap(thread);
     }
-    run_deferred(thread);
 }
 
 /* --- queues --- */
@@ -262,7 +262,7 @@ io_thread_detach(IoThread *thread, IoQueue *queue)
     guint index;
     if (!g_ptr_array_find(thread->queues, queue, &index))
         return;
-    thread->queues->pdata[index] = NULL; /* the array may be being walked: it closes up at the round's end */
+    thread->queues->pdata[index] = NULL; /* the array may be being walked: it closes up after the round */
     io_thread_unwatch(&queue->kick);
     if (queue->awake)
         queue->ops->set_kicks(queue, true);
@@ -282,12 +282,10 @@ close_up(GPtrArray *queues)
         ;
 }
 
-/* Serves what is due once; whether more is. */
-static bool
+/* Serves once what is due. */
+static void
 serve_queues(IoThread *thread)
 {
-    bool more = false;
-
     for (guint i = 0; i < thread->queues->len; i++) {
         IoQueue *queue = thread->queues->pdata[i];
         if (!queue || !queue->ready)
@@ -299,10 +297,7 @@ serve_queues(IoThread *thread)
         queue->ready = false;
         if (queue->ops->serve(queue) && thread->queues->pdata[i] == queue)
             queue->ready = true;
-        more |= queue->ready;
     }
-    close_up(thread->queues);
-    return more;
 }
 
 /* Marks the queues that have something as due; @awake_only: those that were not asked to kick. */
@@ -404,7 +399,6 @@ run_calls(IoThread *thread)
         }
     }
     g_mutex_unlock(&thread->lock);
-    close_up(thread->queues);
 }
 
 /* --- the loop --- */
@@ -450,6 +444,18 @@ rest(IoThread *thread)
     look_at_queues(thread, false);
 }
 
+/* Asked after each round, not gathered during it: a callback that drains makes things due at any point. */
+static bool
+anything_due(const IoThread *thread)
+{
+    if (thread->ending || thread->calls_due || io_uring_cq_ready(&thread->ring))
+        return true;
+    for (guint i = 0; i < thread->queues->len; i++)
+        if (((IoQueue *)thread->queues->pdata[i])->ready)
+            return true;
+    return false;
+}
+
 static void *
 io_thread_run(void *data)
 {
@@ -463,12 +469,13 @@ io_thread_run(void *data)
         reap(thread);
         if (thread->calls_due)
             run_calls(thread);
-        bool more = serve_queues(thread);
+        serve_queues(thread);
         run_deferred(thread);
-        if (!more && !thread->ending && !io_uring_cq_ready(&thread->ring))
-            rest(thread);
-        else
+        close_up(thread->queues);
+        if (anything_due(thread))
             submit(thread);
+        else
+            rest(thread);
     }
     io_thread_unwatch(&thread->call_watch);
     return NULL;

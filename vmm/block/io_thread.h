@@ -47,7 +47,7 @@ struct IoWatch {
     unsigned armed; /* 1 while the ring holds it */
 };
 
-/* Something to run once at the end of a round of the loop: a notify for all that the round completed. Embed it. */
+/* Something to run once at the end of a round of the loop or of a call: a notify for all that the round completed. Embed it. */
 struct IoDefer {
     void (*run)(IoDefer *defer);
     /* private */
@@ -90,10 +90,10 @@ struct io_uring_sqe *io_thread_sqe(IoThread *thread, IoOp *op);
 int io_thread_add_file(IoThread *thread, int fd);
 void io_thread_remove_file(IoThread *thread, int index);
 
-/* Waits for completions and runs their callbacks, but serves no queue and no calls, until *@n is 0. */
+/* Waits for completions and runs their callbacks, but serves no queue, no calls and nothing deferred, until *@n is 0. */
 void io_thread_drain(IoThread *thread, const unsigned *n);
 
-/* Runs @defer->run once, at the end of this round. */
+/* Runs @defer->run once, at the end of this round or call. */
 void io_thread_defer(IoThread *thread, IoDefer *defer);
 
 /* @events: POLLIN, POLLOUT. What is there already is told of too. */

@@ -178,7 +178,8 @@ disk_driver_begin(DiskDriver *disk, unsigned queue, uint32_t type, uint64_t sect
     if (!len)
         buffers[1] = buffers[2];
     pending.id = virtio_driver_add(driver, queue, buffers, len ? 3 : 2);
-    if (virtio_driver_wants_kick(driver, queue, 1))
+    bool slots = (driver->flags & VIRTIO_DRIVER_PACKED) && !(driver->flags & VIRTIO_DRIVER_INDIRECT);
+    if (virtio_driver_wants_kick(driver, queue, !slots ? 1 : len ? 3 : 2))
         eventfd_write(virtqueue_kick_fd(disk->device->queues[queue]), 1);
     return pending;
 }

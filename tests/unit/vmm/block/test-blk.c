@@ -462,7 +462,7 @@ main(int argc, char **argv)
         {VIRTIO_DRIVER_ALL, DISK_FILE_MEMORY, true},
         {0, DISK_FILE_REAL, false},
         {VIRTIO_DRIVER_EVENT_INDEX | VIRTIO_DRIVER_INDIRECT, DISK_FILE_REAL, true},
-        {VIRTIO_DRIVER_PACKED, DISK_FILE_REAL, true},
+        {VIRTIO_DRIVER_PACKED | VIRTIO_DRIVER_EVENT_INDEX, DISK_FILE_REAL, true},
         {VIRTIO_DRIVER_ALL, DISK_FILE_REAL, false},
     };
     static const struct {

@@ -89,6 +89,7 @@ typedef struct {
     int fd;
     unsigned told; /* atomic */
     bool once;     /* unwatches itself when told */
+    bool enough;   /* atomic */
 } Watched;
 
 static void
@@ -161,6 +162,43 @@ test_unwatch_when_told(void)
         eventfd_t value;
         g_assert_cmpint(eventfd_read(watched.fd, &value), ==, 0);
     }
+    close(watched.fd);
+}
+
+static void
+signal_and_unwatch(void *data)
+{
+    Watched *watched = data;
+    eventfd_write(watched->fd, 1); /* the event is on its way … */
+    io_thread_unwatch(&watched->watch);
+}
+
+static void *
+signal_often(void *data)
+{
+    Watched *watched = data;
+    while (!__atomic_load_n(&watched->enough, __ATOMIC_SEQ_CST))
+        eventfd_write(watched->fd, 1);
+    return NULL;
+}
+
+static void
+test_unwatch_in_a_hurry(void)
+{
+    g_autoptr(IoThread) thread = thread_new();
+    Watched watched = {.thread = thread, .fd = eventfd(0, EFD_NONBLOCK)};
+
+    for (int i = 0; i < 1000; i++) {
+        io_thread_call(thread, watch_it, &watched);
+        io_thread_call(thread, signal_and_unwatch, &watched);
+    }
+    GThread *signaller = g_thread_new("signal", signal_often, &watched);
+    for (int i = 0; i < 1000; i++) {
+        io_thread_call(thread, watch_it, &watched);
+        io_thread_call(thread, unwatch_it, &watched);
+    }
+    __atomic_store_n(&watched.enough, true, __ATOMIC_SEQ_CST);
+    g_thread_join(signaller);
     close(watched.fd);
 }
 
@@ -436,6 +474,47 @@ test_queues(void)
     }
 }
 
+typedef struct {
+    IoDefer defer;
+    Watched watched;
+} Drainer;
+
+static void
+drain_deferred(IoDefer *defer)
+{
+    Drainer *drainer = (Drainer *)defer;
+    watch_it(&drainer->watched);
+    io_thread_unwatch(&drainer->watched.watch);
+}
+
+static void
+defer_drain(void *data)
+{
+    Drainer *drainer = data;
+    io_thread_defer(drainer->watched.thread, &drainer->defer);
+}
+
+/* What arrives while something deferred drains the ring is not forgotten when the round ends. */
+static void
+test_drain_at_the_end_of_a_round(void)
+{
+    g_autoptr(IoThread) thread = thread_new();
+    Drainer drainer = {.defer.run = drain_deferred, .watched = {.thread = thread, .fd = eventfd(1, EFD_NONBLOCK)}};
+    Queue queue;
+
+    queue_init(&queue, thread, 4);
+    io_thread_call(thread, attach_it, &queue);
+    for (unsigned i = 1; i <= 3000; i++) {
+        io_thread_post(thread, defer_drain, &drainer);
+        queue_add(&queue);
+        io_thread_call(thread, nothing, NULL);
+        wait_for(&queue.notified, i);
+    }
+    io_thread_call(thread, detach_it, &queue);
+    close(queue.kick_fd);
+    close(drainer.watched.fd);
+}
+
 static void
 own_id(void *data)
 {
@@ -483,11 +562,13 @@ main(int argc, char **argv)
     g_test_add_func("/block/io-thread/callers-at-once", test_callers_at_once);
     g_test_add_func("/block/io-thread/watch", test_watch);
     g_test_add_func("/block/io-thread/unwatch-when-told", test_unwatch_when_told);
+    g_test_add_func("/block/io-thread/unwatch-in-a-hurry", test_unwatch_in_a_hurry);
     g_test_add_func("/block/io-thread/watches-overflow", test_watches_overflow);
     g_test_add_func("/block/io-thread/operation", test_operation);
     g_test_add_func("/block/io-thread/restricted", test_restricted);
     g_test_add_func("/block/io-thread/files", test_files);
     g_test_add_func("/block/io-thread/queues", test_queues);
+    g_test_add_func("/block/io-thread/drain-at-the-end-of-a-round", test_drain_at_the_end_of_a_round);
     g_test_add_func("/block/io-thread/idle", test_idle_thread_sleeps);
     return g_test_run();
 }
