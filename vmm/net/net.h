@@ -62,14 +62,14 @@ typedef struct {
     void *user;
 } VirtioNetOptions;
 
-/* Free it with virtio_device_free(). */
+/*
+ * Free it with virtio_device_free(). After a load the driver is asked to announce itself, so that switches learn where it
+ * is now.
+ */
 VirtioDevice *virtio_net_new(const char *id, GuestMemory *memory, const VirtioNetOptions *options, GError **error);
 
 /* Plugs the cable in or pulls it; the guest is told. Without a back end it stays pulled. */
 void virtio_net_set_link(VirtioDevice *device, bool up);
-/* After a restore: asks the guest to announce itself, so that switches learn where it is. */
-void virtio_net_announce(VirtioDevice *device);
-
 /* What the card did since it was made; with vhost-net the kernel's counters of the tap tell, and these stay 0. */
 typedef struct {
     uint64_t rx_frames, rx_bytes, rx_dropped; /* to the guest */
