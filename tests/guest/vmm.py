@@ -14,7 +14,6 @@ import os
 import pathlib
 import re
 import select
-import signal
 import socket
 import subprocess
 import time
@@ -147,9 +146,12 @@ class Session:
         return "\n".join([reason, *self.lines[-200:], "-- the VMM's own words:", said])
 
     def end(self):
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
+        try:
+            self.process.terminate()
+            self.process.wait(5)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
         self.process.stdin.close()
         self.process.stdout.close()
 
