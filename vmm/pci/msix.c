@@ -2,8 +2,8 @@
 /*
  * MSI-X: the table the guest writes, and for each vector an eventfd and, while it is unmasked, a route in the kernel.
  *
- * A vector is open while MSI-X is on and neither the function nor the vector is masked. Opening it adds the route and then
- * looks at the eventfd once: a signal that came before is delivered now. At worst the guest sees one interrupt twice.
+ * A vector is open while MSI-X is on and neither the function nor the vector is masked. A signal that came while it was
+ * closed is delivered when it opens: from here before the kernel listens, by the kernel if it comes in between.
  */
 #include "vmm/pci/bus.h"
 #include "vmm/pci/msix_private.h"

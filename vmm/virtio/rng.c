@@ -21,11 +21,11 @@ rng_serve(VirtioDevice *device, VirtQueue *queue)
     while (left && virtqueue_pop(queue, &chain)) {
         uint32_t filled = 0;
         for (size_t i = 0; i < chain.n_in && left; i++) {
-            ssize_t got = getrandom(chain.in[i].iov_base, MIN(chain.in[i].iov_len, left), 0);
-            if (got < 0)
-                break; /* interrupted: the guest asks again */
-            filled += got;
-            left -= got;
+            ssize_t want = MIN(chain.in[i].iov_len, left), got = getrandom(chain.in[i].iov_base, want, 0);
+            filled += MAX(got, 0);
+            left -= MAX(got, 0);
+            if (got < want)
+                break; /* interrupted: the guest asks again; what is filled is filled from the start */
         }
         virtqueue_push(queue, &chain, filled);
     }
