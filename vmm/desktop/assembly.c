@@ -264,6 +264,49 @@ make_disks(Desktop *desktop, Resources *resources, GError **error)
     return true;
 }
 
+/* An address that stays the same as long as the desktop's UUID and the card's name do. */
+static void
+choose_mac(const DesktopConfig *config, const ConfigNet *net, uint8_t *mac)
+{
+    static const uint8_t unset[6];
+    g_autofree char *text = g_strdup_printf("%s %s", config->uuid, net->id);
+    g_autofree char *digest = g_compute_checksum_for_string(G_CHECKSUM_SHA256, text, -1);
+
+    memcpy(mac, net->mac, 6);
+    if (memcmp(mac, unset, 6))
+        return;
+    for (int i = 0; i < 6; i++)
+        mac[i] = g_ascii_xdigit_value(digest[2 * i]) << 4 | g_ascii_xdigit_value(digest[2 * i + 1]);
+    mac[0] = (mac[0] & 0xfc) | 0x02; /* locally administered, of one card (IEEE 802, 8.2) */
+}
+
+static void
+report_net(void *user, const char *message)
+{
+    g_message("%s", message);
+}
+
+static bool
+make_nets(Desktop *desktop, Resources *resources, GError **error)
+{
+    for (guint i = 0; i < desktop->config->nets->len; i++) {
+        const ConfigNet *net = desktop->config->nets->pdata[i];
+        VirtioNetOptions options = {
+            .backend = g_steal_pointer(&resources->nets[i]),
+            .mtu = net->mtu,
+            .n_pairs = net->queues,
+            .thread = desktop->io_thread,
+            .report = report_net,
+        };
+        choose_mac(desktop->config, net, options.mac);
+        VirtioDevice *device = plug_in(desktop, virtio_net_new(net->id, desktop->memory, &options, error), error);
+        if (!device)
+            return false;
+        g_ptr_array_add(desktop->nets, device);
+    }
+    return true;
+}
+
 /* A console only where something uses one of its ports. */
 static void
 make_console(Desktop *desktop, Resources *resources)
@@ -325,7 +368,7 @@ make_spice(Desktop *desktop, Resources *resources, GError **error)
 static bool
 make_io_thread(Desktop *desktop, GError **error)
 {
-    if (!desktop->config->disks->len)
+    if (!desktop->config->disks->len && !desktop->config->nets->len)
         return true;
     desktop->io_thread = io_thread_new("io", error);
     if (desktop->io_thread)
@@ -350,7 +393,7 @@ desktop_make_devices(Desktop *desktop, Resources *resources, GError **error)
     const BoardWindow low = {BOARD_PCI32_BASE, BOARD_PCI32_SIZE}, high = pci64_window(desktop);
 
     if (!make_io_thread(desktop, error) || !make_display(desktop, error) || !make_inputs(desktop, error) ||
-        !make_disks(desktop, resources, error))
+        !make_disks(desktop, resources, error) || !make_nets(desktop, resources, error))
         return false;
     make_console(desktop, resources);
     if (!make_spice(desktop, resources, error))

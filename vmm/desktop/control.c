@@ -134,6 +134,22 @@ add_disks(Desktop *desktop, GVariantBuilder *counters)
 }
 
 static void
+add_nets(Desktop *desktop, GVariantBuilder *counters)
+{
+    for (guint i = 0; i < desktop->nets->len; i++) {
+        VirtioDevice *device = desktop->nets->pdata[i];
+        VirtioNetStats stats;
+        virtio_net_stats(device, &stats);
+        add(counters, device->id, "rx-frames", stats.rx_frames);
+        add(counters, device->id, "rx-bytes", stats.rx_bytes);
+        add(counters, device->id, "rx-dropped", stats.rx_dropped);
+        add(counters, device->id, "tx-frames", stats.tx_frames);
+        add(counters, device->id, "tx-bytes", stats.tx_bytes);
+        add(counters, device->id, "tx-dropped", stats.tx_dropped);
+    }
+}
+
+static void
 add_display(Desktop *desktop, GVariantBuilder *counters)
 {
     for (unsigned i = 0; desktop->screen && i < screen_n_scanouts(desktop->screen); i++) {
@@ -161,6 +177,7 @@ do_statistics(void *object, GVariantBuilder *counters)
 
     add_vcpus(desktop, counters);
     add_disks(desktop, counters);
+    add_nets(desktop, counters);
     add_display(desktop, counters);
     if (desktop->balloon)
         add(counters, "memory", "balloon-bytes", virtio_balloon_actual(desktop->balloon));

@@ -96,6 +96,7 @@ desktop_new(const DesktopConfig *config, Resources *resources, const SavedFile *
     desktop->config = config;
     desktop->loop = g_main_loop_new(NULL, FALSE);
     desktop->disks = g_ptr_array_new();
+    desktop->nets = g_ptr_array_new();
     desktop->ports_of_guest = g_ptr_array_new_with_free_func((GDestroyNotify)socket_port_free);
     if (!desktop_make_board(desktop, resources, saved, error) || !desktop_make_devices(desktop, resources, error) ||
         !make_control(desktop, resources, error))
@@ -146,6 +147,7 @@ desktop_free(Desktop *desktop)
     vm_free(desktop->vm);
     guest_memory_free(desktop->memory);
     g_ptr_array_unref(desktop->disks);
+    g_ptr_array_unref(desktop->nets);
     g_main_loop_unref(desktop->loop);
     g_free(desktop);
 }

@@ -14,6 +14,7 @@
 #include "vmm/firmware/kernel.h"
 #include "vmm/kvm/vcpus.h"
 #include "vmm/kvm/vm.h"
+#include "vmm/net/net.h"
 #include "vmm/pci/bus.h"
 #include "vmm/virtio/balloon.h"
 
@@ -40,7 +41,8 @@ struct Desktop {
     /* Devices that something besides the machine has to do with; the machine owns them. NULL where there is none. */
     Pm *pm;
     VirtioDevice *gpu, *keyboard, *tablet, *mouse, *console, *balloon;
-    GPtrArray *disks;          /* VirtioDevice *, in the configuration's order */
+    GPtrArray *disks; /* VirtioDevice *, in the configuration's order */
+    GPtrArray *nets;
     GPtrArray *ports_of_guest; /* SocketPort *: named console ports with a socket */
 
     /* What people see of it. */

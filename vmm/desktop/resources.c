@@ -154,15 +154,54 @@ open_disks(Resources *resources, const DesktopConfig *config, InheritedFds *fds,
     return true;
 }
 
-/* Until network cards are there, a configuration that wants one is told so. */
-static bool
-open_nets(const DesktopConfig *config, GError **error)
+/* One inherited tap descriptor for each queue pair, and as many for vhost where they were given too or can be opened. */
+static NetBackend *
+inherited_tap(const ConfigNet *net, InheritedFds *fds, GError **error)
 {
-    if (!config->nets->len)
-        return true;
-    g_set_error(error, CONFIG_ERROR, CONFIG_ERROR_VALUE, "%s: [net %s]: network cards are not there yet", config->path,
-                ((const ConfigNet *)config->nets->pdata[0])->id);
-    return false;
+    g_autofree int *taps = g_new(int, net->queues);
+    g_autofree int *vhosts = g_new(int, net->queues);
+    bool vhost = net->vhost;
+
+    for (uint64_t i = 0; i < net->queues; i++) {
+        taps[i] = inherited_fds_require(fds, net->fd_name, error);
+        if (taps[i] < 0) {
+            while (i--)
+                close(taps[i]);
+            return NULL;
+        }
+    }
+    for (uint64_t i = 0; vhost && i < net->queues; i++) {
+        vhosts[i] = inherited_fds_take(fds, "vhost-net");
+        if (vhosts[i] < 0)
+            vhosts[i] = open("/dev/vhost-net", O_RDWR | O_CLOEXEC);
+        vhost = vhosts[i] >= 0;
+        for (uint64_t j = 0; !vhost && j < i; j++)
+            close(vhosts[j]);
+    }
+    return net_backend_tap_new(taps, vhost ? vhosts : NULL, net->queues, error);
+}
+
+static bool
+open_nets(Resources *resources, const DesktopConfig *config, InheritedFds *fds, GError **error)
+{
+    resources->n_nets = config->nets->len;
+    resources->nets = g_new0(NetBackend *, resources->n_nets);
+    for (guint i = 0; i < config->nets->len; i++) {
+        const ConfigNet *net = config->nets->pdata[i];
+        if (net->backend == NET_BACKEND_NONE)
+            continue;
+        if (net->backend == NET_BACKEND_PASST)
+            resources->nets[i] = net_backend_passt_new(error);
+        else if (net->tap)
+            resources->nets[i] = net_backend_tap_open(net->tap, net->queues, net->vhost, error);
+        else
+            resources->nets[i] = inherited_tap(net, fds, error);
+        if (!resources->nets[i]) {
+            g_prefix_error(error, "%s: [net %s]: ", config->path, net->id);
+            return false;
+        }
+    }
+    return true;
 }
 
 static bool
@@ -199,7 +238,7 @@ bool
 resources_open(Resources *resources, const DesktopConfig *config, InheritedFds *fds, GError **error)
 {
     return open_kvm(resources, fds, error) && open_boot(resources, config, fds, error) &&
-           open_disks(resources, config, fds, error) && open_nets(config, error) &&
+           open_disks(resources, config, fds, error) && open_nets(resources, config, fds, error) &&
            open_serial(resources, config, error);
 }
 
@@ -215,6 +254,9 @@ resources_free(Resources *resources)
             close(single[i]);
     close_fds(resources->ports);
     close_fds(resources->disks);
+    for (guint i = 0; i < resources->n_nets; i++)
+        net_backend_free(resources->nets[i]);
+    g_free(resources->nets);
     stream_free(resources->serial_stream);
     g_ptr_array_unref(resources->socket_paths);
     g_free(resources);

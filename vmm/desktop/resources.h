@@ -10,6 +10,7 @@
 #include "vmm/board/stream.h"
 #include "vmm/config/config.h"
 #include "vmm/config/fds.h"
+#include "vmm/net/net.h"
 
 typedef struct {
     GPtrArray *socket_paths; /* char *, made by us, NULL-terminated */
@@ -19,9 +20,11 @@ typedef struct {
     int *ports; /* one for each [port]; -1: no socket */
 
     int kvm;
-    int kernel, initrd;    /* initrd -1: none */
-    int *disks;            /* one for each [disk] */
-    int saved;             /* --restore FILE, or -1 */
+    int kernel, initrd; /* initrd -1: none */
+    int *disks;         /* one for each [disk] */
+    int saved;          /* --restore FILE, or -1 */
+    NetBackend **nets;  /* one for each [net]; NULL: the cable is pulled */
+    guint n_nets;
     Stream *serial_stream; /* the terminal or a file; NULL: none, or a socket */
 } Resources;
 
