@@ -22,6 +22,9 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#define LOCK_TRIES 50
+#define LOCK_PAUSE_US 10000
+
 G_DEFINE_QUARK(carrel - disk - error - quark, disk_error)
 
 int
@@ -61,17 +64,21 @@ check_kind(Disk *disk, GError **error)
     return true;
 }
 
+/*
+ * The ring of a process that was killed lets go of its files some time after the process is gone, which may be now. A file
+ * system without locks must be guarded by whoever set it up.
+ */
 static bool
 take_lock(const Disk *disk, GError **error)
 {
     struct flock lock = {.l_type = disk->read_only ? F_RDLCK : F_WRLCK, .l_whence = SEEK_SET};
 
-    if (fcntl(disk->fd, F_OFD_SETLK, &lock) == 0)
-        return true;
-    if (errno == EAGAIN || errno == EACCES)
-        return fail(error, DISK_ERROR_IN_USE, disk, "another process uses this disk: stop that desktop first");
-    /* A file system without locks must be guarded by whoever set it up. */
-    return true;
+    for (unsigned tries = 0; tries < LOCK_TRIES; tries++) {
+        if (fcntl(disk->fd, F_OFD_SETLK, &lock) == 0 || (errno != EAGAIN && errno != EACCES))
+            return true;
+        g_usleep(LOCK_PAUSE_US);
+    }
+    return fail(error, DISK_ERROR_IN_USE, disk, "another process uses this disk: stop that desktop first");
 }
 
 static bool
