@@ -2,16 +2,20 @@
 /*
  * The keeper: the process that stays outside. It holds no desktop resources, only the names of what must be removed.
  */
+#include "vmm/sandbox/keeper.h"
 #include "vmm/sandbox/sandbox.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
 static const int forwarded[] = {SIGTERM, SIGINT, SIGHUP};
@@ -56,18 +60,28 @@ wait_for_child(pid_t child, const sigset_t *set)
     return status;
 }
 
+/* The exit status; 128 and the signal's number after a violent end, which is told. */
 static int
 exit_status(int status)
 {
-    if (WIFEXITED(status))
-        return WEXITSTATUS(status);
-    fprintf(stderr, "carrel-vmm: the desktop process was ended by signal %d (%s)\n", WTERMSIG(status),
-            strsignal(WTERMSIG(status)));
-    return 128 + WTERMSIG(status);
+    int code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+
+    if (code > 128 && code != 128 + SIGSYS) /* whoever met the filter has told that itself */
+        fprintf(stderr, "carrel-vmm: the desktop process was ended by signal %d (%s)\n", code - 128,
+                strsignal(code - 128));
+    return code;
 }
 
+/* The terminal as it is now, for the desktop to change and for us to put back if it cannot. */
+static bool
+remember_terminal(struct termios *terminal)
+{
+    return isatty(STDIN_FILENO) && tcgetpgrp(STDIN_FILENO) == getpgrp() && tcgetattr(STDIN_FILENO, terminal) == 0;
+}
+
+/* @terminal: as it was; NULL for none. */
 static G_NORETURN void
-keep(pid_t child, const char *const *paths)
+keep(pid_t child, const char *const *paths, const struct termios *terminal)
 {
     sigset_t set = signal_set();
 
@@ -77,28 +91,55 @@ keep(pid_t child, const char *const *paths)
     close_range(STDERR_FILENO + 1, ~0u, 0);
     prctl(PR_SET_NAME, "carrel-keeper");
     int status = exit_status(wait_for_child(child, &set));
+    if (terminal && status > 128)
+        tcsetattr(STDIN_FILENO, TCSANOW, terminal);
     for (; *paths; paths++)
         unlink(*paths);
     _exit(status);
 }
 
+/* ---- in the desktop process ---- */
+
+static int keeper_fd; /* a pidfd, which works across PID namespaces */
+
+void
+keeper_follow(void)
+{
+    struct pollfd gone = {.fd = keeper_fd, .events = POLLIN};
+
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (poll(&gone, 1, 0) > 0)
+        _exit(1); /* it died before the line above */
+}
+
+/*
+ * The first process of a PID namespace is spared by the signals it sends itself: abort() would look for another way out,
+ * and the keeper would tell of that. Handlers are called all the same.
+ */
+static void
+on_abort(int number)
+{
+    _exit(128 + number);
+}
+
 bool
 sandbox_fork(const char *const *paths, GError **error)
 {
-    pid_t keeper = getpid();
+    struct termios terminal;
+    bool have_terminal = remember_terminal(&terminal);
 
+    keeper_fd = pidfd_open(getpid(), 0);
     /* Without the right to a PID namespace the desktop is an ordinary child; sandbox_enter() tries again with a user's. */
-    bool own_pids = unshare(CLONE_NEWPID) == 0;
-    pid_t child = fork();
+    unshare(CLONE_NEWPID);
+    pid_t child = keeper_fd >= 0 ? fork() : -1;
     if (child < 0) {
         g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(errno), "cannot start the desktop process: %s",
                     g_strerror(errno));
         return false;
     }
     if (child > 0)
-        keep(child, paths);
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (!own_pids && getppid() != keeper)
-        _exit(1); /* it died before the line above */
+        keep(child, paths, have_terminal ? &terminal : NULL);
+    keeper_follow();
+    signal(SIGABRT, on_abort);
     return true;
 }

@@ -4,6 +4,7 @@
  */
 #include "vmm/sandbox/sandbox.h"
 #include "vmm/sandbox/install.h"
+#include "vmm/sandbox/keeper.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -100,8 +101,7 @@ drop_privileges(uid_t uid, GError **error)
         return fail(error, "give up capabilities");
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         return fail(error, "forbid new privileges");
-    /* Changing users cleared it, and a keeper that is gone must still end the desktop. */
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    keeper_follow();
     return true;
 }
 

@@ -31,7 +31,8 @@ void sandbox_release_signals(void);
 
 /*
  * Forks. The child returns true and is the desktop process, with one thread; it ends when the keeper does. The keeper never
- * returns: it exits with the child's status after removing @paths (NULL-terminated, sockets made for the desktop).
+ * returns: it exits with the child's status after removing @paths (NULL-terminated, sockets made for the desktop), and after
+ * a violent end puts the terminal back.
  * false, in the first process, where forking failed.
  */
 bool sandbox_fork(const char *const *paths, GError **error);

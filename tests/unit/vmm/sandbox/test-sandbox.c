@@ -199,6 +199,27 @@ test_keeper_cleans_up(void)
     g_assert_false(g_file_test(path, G_FILE_TEST_EXISTS));
 }
 
+static int
+abort_at_once(void)
+{
+    abort();
+}
+
+/* Said to be what it was, in a PID namespace too, and on a thread that may do nothing. */
+static int
+abort_confined(void)
+{
+    sandbox_filter_thread(SANDBOX_ROLE_DISPLAY);
+    abort();
+}
+
+static void
+test_abort_is_told(void)
+{
+    g_assert_cmpint(run(abort_at_once), ==, 128 + SIGABRT);
+    g_assert_cmpint(run(abort_confined), ==, 128 + SIGABRT);
+}
+
 static volatile sig_atomic_t told;
 
 static void
@@ -264,6 +285,7 @@ main(int argc, char **argv)
     g_test_add_func("/sandbox/filters", test_filters);
     g_test_add_func("/sandbox/threads", test_threads);
     g_test_add_func("/sandbox/keeper-cleans-up", test_keeper_cleans_up);
+    g_test_add_func("/sandbox/abort-is-told", test_abort_is_told);
     g_test_add_func("/sandbox/signals-are-forwarded", test_signals_are_forwarded);
     g_test_add_func("/sandbox/dies-with-keeper", test_dies_with_keeper);
     return g_test_run();
