@@ -41,10 +41,10 @@ def configuration(groups):
 class Desktop:
     """A running carrel-vmm, or one that has ended."""
 
-    def __init__(self, program, arguments, folder, fds=None, before="", stdin=None):
+    def __init__(self, program, arguments, folder, fds=None, before="", terminal=None):
         """
         fds: (name, descriptor) pairs to inherit (sd_listen_fds(3)). before: shell commands that run first, in the
-        process that becomes carrel-vmm.
+        process that becomes carrel-vmm. terminal: what it gets as its controlling terminal, in a session of its own.
         """
         self.program, self.folder = program, folder
         self.mark = uuid.uuid4().hex
@@ -62,8 +62,11 @@ class Desktop:
             script += f"\nexec {' '.join(high + low)}\nexport LISTEN_PID=$$" if fds else "\nexport LISTEN_PID=$$"
             environment |= {"LISTEN_FDS": str(len(fds)), "LISTEN_FDNAMES": ":".join(name for name, _ in fds)}
         command = ["bash", "-ec", script + '\nexec "$@"', "bash"] if script else []
-        self.process = subprocess.Popen([*command, program, *map(str, arguments)], stdin=stdin or subprocess.DEVNULL,
-                                        stdout=self.output, stderr=self.errors, env=environment, pass_fds=inherited)
+        if terminal:
+            command = ["setsid", "--ctty", *command]
+        self.process = subprocess.Popen(
+            [*command, program, *map(str, arguments)], stdin=terminal or subprocess.PIPE, stdout=terminal or self.output,
+            stderr=self.errors, env=environment, pass_fds=inherited)
 
     def said(self):
         """What it said on standard error, less what it says of a host that allows no namespaces."""
@@ -123,6 +126,10 @@ class Desktop:
         wait_until(lambda: text in self.printed() or self.process.poll() is not None, f"{text} on the serial port")
         assert text in self.printed(), f"it ended before it printed {text}: {self.said()}"
 
+    def type(self, text):
+        """Bytes for the serial port."""
+        os.write(self.process.stdin.fileno(), text)
+
     def signal(self, number=signal.SIGTERM):
         self.process.send_signal(number)
 
@@ -134,6 +141,8 @@ class Desktop:
             except ProcessLookupError:
                 pass
         self.process.wait()
+        if self.process.stdin:
+            self.process.stdin.close()
         self.errors.close()
         self.output.close()
 

@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How carrel-vmm ends: on signals at any moment, by itself, by violence; and that nothing of it stays."""
+
+import fcntl
+import os
+import pathlib
+import random
+import signal
+import socket
+import struct
+import time
+
+import pytest
+from behaviour import SOON, wait_until
+
+MIB = 1 << 20
+
+
+@pytest.fixture
+def disk(tmp_path):
+    path = tmp_path / "disk.raw"
+    with open(path, "wb") as file:
+        file.truncate(4 * MIB)
+    return path
+
+
+def is_locked(path):
+    """Whether somebody holds a lock on the file, as a VMM does on its disks."""
+    with open(path, "r+b") as file:
+        flock = "hhqqi4x"
+        answer = fcntl.fcntl(file, fcntl.F_OFD_GETLK, struct.pack(flock, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))
+        return struct.unpack(flock, answer)[0] != fcntl.F_UNLCK
+
+
+@pytest.fixture
+def groups(bench, tmp_path, disk):
+    """A desktop with one of everything that could be left behind."""
+    return bench.groups("load", "slots=1024 gpu=1 port=test", disk_a={"path": disk}, spice={"socket": tmp_path / "spice", "no-ticket": True},
+                        port_test={"socket": tmp_path / "port"}, display={"scanouts": 1}, input={"keyboard": True},
+                        desktop={"vcpus": 2, "balloon": True})
+
+
+def assert_nothing_left(bench, disk, before):
+    assert bench.files() == before
+    # A killed process's requests to the disk are let go of by the kernel, soon after the process itself is gone.
+    wait_until(lambda: not is_locked(disk), "the disk's being free")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_signal_at_any_moment(bench, groups, disk, number):
+    """From before main() to a busy guest. Before main() there is nothing to leave behind, and the signal kills."""
+    path = bench.write(groups)
+    before = bench.files()
+    dice = random.Random(number)
+    ends = []
+    for i in range(25):
+        desktop = bench.start(path)
+        time.sleep(dice.uniform(0, 0.004 if i % 2 else 0.12))
+        desktop.signal(number)
+        ends.append(desktop.wait())
+        assert ends[-1] in (0, -number) and desktop.said() == "", f"status {ends[-1]}: {desktop.said()}"
+        assert ends[-1] == 0 or not desktop.printed()
+        assert_nothing_left(bench, disk, before)
+    assert 0 in ends
+
+
+def test_signals_to_both_processes_over_and_over(bench, groups, disk):
+    """What a terminal does at Ctrl-C: the whole process group gets it; and an impatient person presses it again."""
+    path = bench.write(groups)
+    before = bench.files()
+    desktop = bench.start(path, before="set -m")
+    desktop.wait_printed(b"load")
+    inner = desktop.inner()
+    for _ in range(5):
+        for pid in desktop.process.pid, inner:
+            if pid:
+                try:
+                    os.kill(pid, signal.SIGINT)
+                except ProcessLookupError:
+                    pass
+    assert desktop.wait() == 0, desktop.said()
+    assert desktop.said() == ""
+    assert_nothing_left(bench, disk, before)
+
+
+def test_keeper_killed(bench, groups, disk):
+    """The desktop does not outlive its keeper, whenever that dies."""
+    path = bench.write(groups)
+    dice = random.Random(1)
+    for i in range(15):
+        desktop = bench.start(path)
+        if i:
+            time.sleep(dice.uniform(0, 0.1))
+        else:
+            desktop.wait_printed(b"load")
+        desktop.signal(signal.SIGKILL)
+        desktop.process.wait()
+        wait_until(lambda: not desktop.others(), "the end of the desktop")
+    # What the killed one could not remove is no obstacle.
+    desktop = bench.start(path)
+    desktop.wait_printed(b"alive")
+    desktop.signal()
+    assert desktop.wait() == 0 and desktop.said() == ""
+
+
+@pytest.mark.parametrize("number, name", [(signal.SIGKILL, "Killed"), (signal.SIGABRT, "Aborted")])
+def test_desktop_crashes(bench, groups, disk, number, name):
+    path = bench.write(groups)
+    before = bench.files()
+    desktop = bench.start(path)
+    desktop.wait_printed(b"load")
+    os.kill(desktop.inner(), number)
+    assert desktop.wait() == 128 + number
+    assert desktop.said() == f"carrel-vmm: the desktop process was ended by signal {int(number)} ({name})\n"
+    assert_nothing_left(bench, disk, before)
+
+
+def test_flushed_when_ended(bench, groups, disk):
+    """Whatever the guest was told is written is in the file, and nothing that it was not told comes later."""
+    for _ in range(4):
+        disk.write_bytes(bytes(4 * MIB))
+        desktop = bench.start(groups)
+        desktop.wait_printed(b"alive 5 ")
+        desktop.signal()
+        assert desktop.wait() == 0
+        told = [int(line.split()[3]) for line in desktop.printed().splitlines() if line.startswith(b"alive ")]
+        with open(disk, "rb") as file:
+            found = [struct.unpack("<Q", file.read(4096)[:8])[0] for _ in range(1024)]
+        stable = told[-1]
+        for number in range(max(1, stable - 1024), stable):
+            assert found[number % 1024] >= number, f"write {number} is lost, {stable} was told"
+
+
+def test_guest_powers_off(bench, groups, disk):
+    path = bench.write({**groups, "boot": bench.groups("power", "end=s5")["boot"]})
+    before = bench.files()
+    desktop = bench.start(path)
+    assert desktop.wait() == 0 and desktop.said() == ""
+    assert_nothing_left(bench, disk, before)
+
+
+def test_terminal_is_put_back(bench, groups):
+    """The serial port on a terminal takes it over; it is as before when the desktop has ended, even by a crash."""
+    import pty
+    import termios
+
+    for end in signal.SIGTERM, signal.SIGKILL:
+        outer, inner = pty.openpty()
+        before = termios.tcgetattr(inner)
+        desktop = bench.start(groups, terminal=inner)
+        wait_until(lambda: termios.tcgetattr(inner) != before, "a raw terminal")
+        if end == signal.SIGTERM:
+            desktop.signal()
+        else:
+            os.kill(desktop.inner(), end)
+        desktop.wait()
+        assert termios.tcgetattr(inner) == before
+        os.close(outer)
+        os.close(inner)
