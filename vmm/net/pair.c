@@ -90,15 +90,15 @@ static bool
 deliver(NetPair *pair)
 {
     unsigned n = gather(pair, pair->frame_len);
-    struct virtio_net_hdr_v1 *header = (void *)pair->frame;
 
-    G_STATIC_ASSERT(sizeof(*header) == NET_HEADER_SIZE);
+    G_STATIC_ASSERT(sizeof(struct virtio_net_hdr_v1) == NET_HEADER_SIZE);
     if (!n)
         return false;
     if (pair->held[0].in_len < NET_HEADER_SIZE)
         return break_header(pair);
     uint16_t count = GUINT16_TO_LE(n);
-    memcpy(&header->num_buffers, &count, sizeof(count));
+    /* a frame from a stream lies at any address */
+    memcpy((uint8_t *)pair->frame + offsetof(struct virtio_net_hdr_v1, num_buffers), &count, sizeof(count));
     if (n == 1 && pair->held[0].in_len < pair->frame_len)
         net_count(pair->net, rx_dropped, 1); /* the one buffer it may have is too small; it will do for another */
     else
