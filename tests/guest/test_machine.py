@@ -14,7 +14,24 @@ def disk(tmp_path):
     return Disk(path)
 
 
-@pytest.mark.parametrize("cpus", [1, 2, 5])
+WORD = "".join(chr(ord("a") + i % 26) for i in range(100))
+
+
+@pytest.mark.parametrize("memory", [16, 64, 2048, 2049, 5120, 65536])
+def test_memory(run, kind, memory):
+    """Sizes around the hole below 4 GiB, and one larger than the host's own memory may be."""
+    if kind.name == "qemu" and memory > 8192:
+        pytest.skip("QEMU asks the host for all of it at once")
+    run("boot", Machine(rng=True, memory_mib=memory), f"memory={memory} word={WORD}")
+
+
+def test_initrd(run, tmp_path):
+    path = tmp_path / "initrd"
+    path.write_bytes(bytes(i * 7 & 0xFF for i in range(100_001)))
+    run("boot", Machine(rng=True, memory_mib=64, initrd=path), f"memory=64 initrd=100001 word={WORD}")
+
+
+@pytest.mark.parametrize("cpus", [1, 2, 5, 64])
 def test_cpu(run, cpus):
     run("cpu", Machine(cpus=cpus), f"cpus={cpus}")
 

@@ -9,7 +9,7 @@
 #define PAGE_LARGE_USER 0x87 /* present, writable, user, large */
 #define PAGE_TABLE_USER 0x07
 
-extern uint64_t boot_pdpt[512];
+extern uint64_t boot_pml4[512];
 
 static uint64_t
 directory(uint64_t gib)
@@ -21,15 +21,27 @@ directory(uint64_t gib)
     return (uint64_t)entries + PAGE_TABLE_USER;
 }
 
+/* The table that has an entry for each gibibyte of 512 of them. */
+static uint64_t *
+pointers(uint64_t gib)
+{
+    uint64_t *entry = &boot_pml4[gib / 512];
+
+    if (!*entry)
+        *entry = (uint64_t)pages_allocate(1) + PAGE_TABLE_USER;
+    return (uint64_t *)(*entry - PAGE_TABLE_USER);
+}
+
 void
 paging_map(uint64_t address, uint64_t size)
 {
     bool huge = cpuid(0x80000001, 0).edx & 1u << 26;
 
     for (uint64_t gib = address >> GIB_SHIFT; gib <= (address + size - 1) >> GIB_SHIFT; gib++) {
-        if (gib >= 512)
-            panic("cannot map %lx: past 512 GiB", address);
-        if (!boot_pdpt[gib])
-            boot_pdpt[gib] = huge ? (gib << GIB_SHIFT) + PAGE_LARGE_USER : directory(gib);
+        if (gib >= 256 * 512)
+            panic("cannot map %lx: past what addresses reach", address);
+        uint64_t *entry = &pointers(gib)[gib % 512];
+        if (!*entry)
+            *entry = huge ? (gib << GIB_SHIFT) + PAGE_LARGE_USER : directory(gib);
     }
 }

@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-/* Maps the gibibytes that hold [address, address + size) one to one, for user mode too. At most 512 GiB. */
+/* Maps the gibibytes that hold [address, address + size) one to one, for user mode too. At most 128 TiB. */
 void paging_map(uint64_t address, uint64_t size);
 
 #endif
