@@ -29,7 +29,7 @@ pointers(uint64_t gib)
 
     if (!*entry)
         *entry = (uint64_t)pages_allocate(1) + PAGE_TABLE_USER;
-    return (uint64_t *)(*entry - PAGE_TABLE_USER);
+    return (uint64_t *)(*entry & ~0xffful); /* the processor marks entries it used */
 }
 
 void
