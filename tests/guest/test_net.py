@@ -48,6 +48,6 @@ def wire():
 def test_net(run, wire):
     def frames(_session, count):
         for i in range(int(count)):
-            wire.send(bytes.fromhex("525400123456") + b"\2" * 6 + struct.pack(">HI", TEST_TYPE, i) + bytes(100))
+            wire.send(bytes.fromhex("525400123456") + b"\2" * 6 + struct.pack(">HI", TEST_TYPE, 1_000_000 + i) + bytes(100))
 
     run("net", Machine(tap=NAME), actions={"frames": frames})
