@@ -105,7 +105,7 @@ read_dword(Pm *pm, uint64_t offset)
         return timer_ticks(pm);
     case PM_REGISTER_GPE0 + PM_GPE0_SIZE / 2:
     case PM_REGISTER_GPE0 + PM_GPE0_SIZE / 2 + 4:
-        return get_dword(pm->gpe_enable + offset - PM_REGISTER_GPE0 - PM_GPE0_SIZE / 2);
+        return get_dword(&pm->gpe_enable[offset - PM_REGISTER_GPE0 - PM_GPE0_SIZE / 2]);
     default:
         return 0;
     }
