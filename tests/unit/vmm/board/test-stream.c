@@ -133,6 +133,41 @@ test_backpressure(void)
     g_byte_array_unref(user.got);
 }
 
+/* Writes again whatever was taken, as a vCPU may at the same time. */
+typedef struct {
+    User user;
+    Stream *stream;
+    unsigned refills;
+} Flood;
+
+static void
+flood_drained(void *user)
+{
+    static const uint8_t bytes[STREAM_BUFFER_SIZE];
+    Flood *flood = user;
+
+    if (flood->refills < 1000) {
+        flood->refills++;
+        stream_write(flood->stream, bytes, sizeof(bytes));
+    }
+}
+
+static void
+test_flood_leaves_the_loop(void)
+{
+    static const StreamOps ops = {user_room, user_input, flood_drained, NULL};
+    Flood flood = {.stream = stream_new_fds(-1, open("/dev/null", O_WRONLY | O_CLOEXEC), NULL)};
+
+    stream_set_user(flood.stream, &ops, &flood);
+    flood_drained(&flood);
+    g_main_context_iteration(NULL, FALSE);
+    g_assert_cmpuint(flood.refills, <, 10);
+    for (unsigned i = 0; i < 10; i++) /* and the rest goes out without being asked */
+        g_main_context_iteration(NULL, FALSE);
+    g_assert_cmpuint(flood.refills, >=, 10);
+    stream_free(flood.stream);
+}
+
 static void
 test_input_waits_for_room(void)
 {
@@ -255,6 +290,7 @@ main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN); /* as the VMM does */
     g_test_add_func("/stream/file", test_file);
     g_test_add_func("/stream/backpressure", test_backpressure);
+    g_test_add_func("/stream/flood", test_flood_leaves_the_loop);
     g_test_add_func("/stream/input-waits-for-room", test_input_waits_for_room);
     g_test_add_func("/stream/end-of-input", test_end_of_input);
     g_test_add_func("/stream/socket", test_socket);
