@@ -19,6 +19,10 @@
 /* Chains served in one turn of the loop: a guest that gives its memory back does not keep a client waiting. */
 #define CHAINS_A_TURN 16
 #define PAGES_A_READ 256
+/* Of one list; drivers send 256 or 1024. To the guest the rest is given as well: discarding is the host's own choice. */
+#define PAGES_A_LIST 4096
+/* Entries of one report: more than there are kinds. */
+#define STATISTICS_MAX 64
 
 typedef enum { ROLE_NONE, ROLE_INFLATE, ROLE_DEFLATE, ROLE_STATISTICS, ROLE_REPORTING } QueueRole;
 
@@ -71,7 +75,9 @@ inflate(Balloon *balloon, VirtChain *chain)
     uint64_t first = 0, n = 0;
     size_t len;
 
-    while ((len = virt_chain_read(chain, pages, sizeof(pages))) >= sizeof(pages[0]))
+    for (unsigned reads = 0; reads < PAGES_A_LIST / PAGES_A_READ; reads++) {
+        if ((len = virt_chain_read(chain, pages, sizeof(pages))) < sizeof(pages[0]))
+            break;
         for (size_t i = 0; i < len / sizeof(pages[0]); i++) {
             uint64_t page = pages[i];
             if (n && page == first + n) {
@@ -85,6 +91,7 @@ inflate(Balloon *balloon, VirtChain *chain)
                 n = 1;
             }
         }
+    }
     discard_run(balloon, first, n);
 }
 
@@ -105,7 +112,7 @@ take_statistics(VirtioBalloonStatistics *statistics, VirtChain *chain)
     struct virtio_balloon_stat entry;
 
     *statistics = (VirtioBalloonStatistics){0};
-    while (virt_chain_read(chain, &entry, sizeof(entry)) == sizeof(entry))
+    for (unsigned i = 0; i < STATISTICS_MAX && virt_chain_read(chain, &entry, sizeof(entry)) == sizeof(entry); i++)
         switch (entry.tag) {
         case VIRTIO_BALLOON_S_MEMTOT:
             statistics->total = entry.val;

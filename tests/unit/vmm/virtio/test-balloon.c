@@ -111,6 +111,21 @@ test_long_list(void)
     g_assert_cmphex(zeroed(driver, address), ==, 1 | 0x7c);
 }
 
+/* A list may be gigabytes, the same few pages over and over: the loop does not stay with it for minutes. */
+static void
+test_endless_list(void)
+{
+    g_autoptr(VirtioDriver) driver = start(0, 0);
+    uint64_t address = fill_pages(driver);
+    g_autofree uint32_t *pages = g_new(uint32_t, 8192);
+
+    for (size_t i = 0; i < 8192; i++)
+        pages[i] = (address >> 12) + (i < 4000 ? 0 : i < 8000 ? 2 : 4);
+    give(driver, 0, pages, 8192);
+    g_assert_cmphex(zeroed(driver, address), ==, 1 << 0 | 1 << 2);
+    g_assert_cmphex(virtio_device_status(driver->device) & VIRTIO_CONFIG_S_NEEDS_RESET, ==, 0);
+}
+
 static void
 test_hostile_lists(void)
 {
@@ -234,6 +249,7 @@ main(int argc, char **argv)
     g_test_add_data_func("/virtio/balloon/inflate/split", GUINT_TO_POINTER(0), test_inflate);
     g_test_add_data_func("/virtio/balloon/inflate/packed", GUINT_TO_POINTER(VIRTIO_DRIVER_ALL), test_inflate);
     g_test_add_func("/virtio/balloon/long-list", test_long_list);
+    g_test_add_func("/balloon/endless-list", test_endless_list);
     g_test_add_func("/virtio/balloon/hostile-lists", test_hostile_lists);
     g_test_add_func("/virtio/balloon/reporting", test_reporting);
     g_test_add_func("/virtio/balloon/no-reporting", test_no_reporting);
