@@ -14,7 +14,7 @@
 #define RAM_OFFSET (2u << 20)
 /* More than any configuration, and than the state of a desktop with its pictures, may take. */
 #define CONFIG_MAX (1u << 20)
-#define SECTIONS_MAX_LEN (8ull << 30)
+#define SECTIONS_MAX_LEN G_MAXUINT32 /* what a GByteArray holds */
 #define DIGEST_LEN 32
 
 /* Ends in bytes that a transfer in text mode would change. */

@@ -150,6 +150,24 @@ test_every_header_byte(void)
     }
 }
 
+/* Lengths that agree with the file's, in a sparse file that costs its maker nothing. */
+static void
+test_huge_sections(void)
+{
+    g_autofd int fd = save(true);
+    g_autoptr(GError) error = NULL;
+    uint64_t lengths[5]; /* file, RAM's offset and length, configuration, sections */
+
+    g_assert_cmpint(pread(fd, lengths, sizeof(lengths), 24), ==, sizeof(lengths));
+    lengths[0] += 4ull << 30;
+    lengths[4] += 4ull << 30;
+    g_assert_cmpint(pwrite(fd, lengths, sizeof(lengths), 24), ==, sizeof(lengths));
+    g_assert_cmpint(ftruncate(fd, lengths[0]), ==, 0);
+    g_assert_null(saved_file_open(fd, "f", &error));
+    g_assert_error(error, STATE_ERROR, STATE_ERROR_MALFORMED);
+    g_assert_nonnull(strstr(error->message, "contradicts itself"));
+}
+
 static void
 test_target(void)
 {
@@ -174,6 +192,7 @@ main(int argc, char **argv)
     g_test_add_func("/saved-file/round-trip", test_round_trip);
     g_test_add_func("/saved-file/refusals", test_refusals);
     g_test_add_func("/saved-file/every-header-byte", test_every_header_byte);
+    g_test_add_func("/saved-file/huge-sections", test_huge_sections);
     g_test_add_func("/saved-file/target", test_target);
     return g_test_run();
 }
