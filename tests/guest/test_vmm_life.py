@@ -8,6 +8,7 @@ import random
 import signal
 import socket
 import struct
+import subprocess
 import time
 
 import pytest
@@ -81,6 +82,23 @@ def test_signals_to_both_processes_over_and_over(bench, groups, disk):
     assert desktop.wait() == 0, desktop.said()
     assert desktop.said() == ""
     assert_nothing_left(bench, disk, before)
+
+
+def test_signal_while_saving(bench, groups, tmp_path):
+    """The desktop ends once its file is whole: what is being written from is not taken away."""
+    # Merged memory has no holes to pass over, so there is time to be in the middle of it.
+    groups["desktop"] |= {"memory": "4G", "merge": True}
+    path = bench.write(groups)
+    saved = tmp_path / "saved"
+    desktop = bench.start(path)
+    desktop.wait_printed(b"load")
+    with subprocess.Popen([desktop.program, "ctl", desktop.control, "save", saved]) as saving:
+        desktop.wait_state("paused (save)")
+        desktop.signal()
+        assert desktop.wait() == 0 and desktop.said() == "", desktop.said()
+        assert saving.wait() == 0
+    with open(saved, "rb") as file:
+        assert file.read(11) == b"CARREL DESK"
 
 
 def test_keeper_killed(bench, groups, disk):

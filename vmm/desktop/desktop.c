@@ -117,6 +117,8 @@ desktop_run(Desktop *desktop)
     machine_listen(desktop->machine, on_state, desktop);
     machine_start(desktop->machine, desktop->config->paused);
     g_main_loop_run(desktop->loop);
+    while (desktop->saving) /* a stop meanwhile ends the desktop, but not before the file is whole */
+        g_main_context_iteration(NULL, TRUE);
     if (desktop->control)
         control_server_flush(desktop->control);
     g_source_remove(on_term);

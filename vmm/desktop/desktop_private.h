@@ -49,6 +49,7 @@ struct Desktop {
     Screen *screen;
     SpiceDisplay *spice;
     ControlServer *control;
+    bool saving; /* a thread reads what this struct holds */
 };
 
 /* assembly.c: in this order. */

@@ -34,6 +34,7 @@ save_finished(gpointer user)
     Desktop *desktop = job->desktop;
 
     g_thread_join(job->thread);
+    desktop->saving = false;
     close(job->fd);
     g_byte_array_unref(job->sections);
     job->saved(job->user, job->error);
@@ -73,6 +74,7 @@ desktop_save(void *object, int fd, ControlSaved saved, void *user)
         saved(user, error);
         return;
     }
+    desktop->saving = true;
     machine_pause(desktop->machine, MACHINE_PAUSE_SAVE, "its state is being saved");
 
     SaveJob *job = g_new0(SaveJob, 1);
