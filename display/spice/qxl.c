@@ -47,6 +47,7 @@ struct Qxl {
     const QxlOps *ops;
     void *user;
     QxlCursor *cursor;
+    GSource *nudge; /* see nudge() */
 
     GMutex lock; /* covers what follows, up to the next comment */
     Primary primary;
@@ -187,7 +188,17 @@ create(Qxl *qxl, bool watched)
     spice_qxl_create_primary_surface_async(&qxl->instance, PRIMARY_SURFACE, &surface, COOKIE_CREATE);
 }
 
-/* Any thread; the lock is not held. */
+/*
+ * From the worker's callbacks spice-server must not be called: the main thread may be waiting for the worker with the lock of
+ * the very queue that such a call goes through (a client leaves, and what it held comes back). The main thread calls instead.
+ */
+static void
+nudge(Qxl *qxl)
+{
+    g_source_set_ready_time(qxl->nudge, 0);
+}
+
+/* Any thread but the worker; the lock is not held. */
 static void
 take_step(Qxl *qxl)
 {
@@ -226,7 +237,7 @@ async_complete(QXLInstance *instance, uint64_t cookie)
         qxl_cursor_resend(qxl->cursor); /* spice-server forgets it with the primary */
     }
     g_mutex_unlock(&qxl->lock);
-    take_step(qxl);
+    nudge(qxl); /* for the next step */
 }
 
 /* ---- the producer's side ---- */
@@ -280,6 +291,24 @@ qxl_damage(Qxl *qxl, const pixman_box32_t *box)
     if (blocked)
         qxl->ops->blocked(qxl->user);
 }
+
+/* Main thread: what the worker left to do. */
+static gboolean
+answer_nudge(GSource *source, GSourceFunc unused, gpointer user)
+{
+    Qxl *qxl = user;
+
+    g_source_set_ready_time(source, -1);
+    take_step(qxl);
+    g_mutex_lock(&qxl->lock);
+    bool wake = qxl->watched && qxl->any_marked && qxl->sent < MAX_FRAMES;
+    g_mutex_unlock(&qxl->lock);
+    if (wake)
+        spice_qxl_wakeup(&qxl->instance);
+    return G_SOURCE_CONTINUE;
+}
+
+static GSourceFuncs nudge_funcs = {.dispatch = answer_nudge};
 
 static void
 wake_if_watched(Qxl *qxl)
@@ -373,7 +402,7 @@ receipt_done(Command *command)
     bool wake = qxl->watched && qxl->any_marked;
     g_mutex_unlock(&qxl->lock);
     if (wake)
-        spice_qxl_wakeup(&qxl->instance); /* spice-server asks only after an event */
+        nudge(qxl); /* spice-server asks only after an event */
 }
 
 static void
@@ -673,7 +702,7 @@ static const QXLInterface qxl_interface = {
 };
 
 Qxl *
-qxl_new(SpiceServer *server, unsigned id, const char *gpu, const QxlOps *ops, void *user)
+qxl_new(SpiceServer *server, GMainContext *context, unsigned id, const char *gpu, const QxlOps *ops, void *user)
 {
     g_assert(ops->monitors && ops->blocked);
     Qxl *qxl = g_new0(Qxl, 1);
@@ -682,6 +711,10 @@ qxl_new(SpiceServer *server, unsigned id, const char *gpu, const QxlOps *ops, vo
     g_mutex_init(&qxl->lock);
     pixel_pool_init(&qxl->pool);
     qxl->cursor = qxl_cursor_new();
+    qxl->nudge = g_source_new(&nudge_funcs, sizeof *qxl->nudge);
+    g_source_set_callback(qxl->nudge, NULL, qxl, NULL);
+    g_source_set_static_name(qxl->nudge, "spice scanout");
+    g_source_attach(qxl->nudge, context);
     qxl->server = server;
     qxl->ops = ops;
     qxl->user = user;
@@ -700,6 +733,8 @@ qxl_free(Qxl *qxl)
 {
     if (!qxl)
         return;
+    g_source_destroy(qxl->nudge);
+    g_source_unref(qxl->nudge);
     for (; qxl->next < qxl->queued; qxl->next++) {
         Command *command = (Command *)(uintptr_t)qxl->queue[qxl->next].cmd.data;
         command->done(command);

@@ -26,8 +26,11 @@ typedef struct {
     void (*blocked)(void *user);
 } QxlOps;
 
-/* Adds display channel @id to an initialised server. @gpu: the graphics card's address, of which this is an output, or NULL. */
-Qxl *qxl_new(SpiceServer *server, unsigned id, const char *gpu, const QxlOps *ops, void *user);
+/*
+ * Adds display channel @id to an initialised server whose main loop is @context. @gpu: the graphics card's address, of which
+ * this is an output, or NULL.
+ */
+Qxl *qxl_new(SpiceServer *server, GMainContext *context, unsigned id, const char *gpu, const QxlOps *ops, void *user);
 /* Once the server is destroyed, which ends its worker. */
 void qxl_free(Qxl *qxl);
 

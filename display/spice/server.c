@@ -203,12 +203,12 @@ init_server(SpiceServer *server, SpiceCoreInterface *core, bool several_clients)
 }
 
 static void
-add_scanouts(SpiceDisplay *display, const char *gpu)
+add_scanouts(SpiceDisplay *display, GMainContext *context, const char *gpu)
 {
     unsigned n = screen_n_scanouts(display->screen);
 
     for (unsigned i = 0; i < n; i++) {
-        display->scanouts[i] = qxl_new(display->server, i, gpu, &qxl_ops, display);
+        display->scanouts[i] = qxl_new(display->server, context, i, gpu, &qxl_ops, display);
         display->n_scanouts++;
     }
     stall_watch_set_scanouts(display->stall_watch, display->scanouts, n);
@@ -242,7 +242,7 @@ spice_display_new(const SpiceDisplayOptions *options, Screen *screen, const Spic
         spice_display_free(display);
         return NULL;
     }
-    add_scanouts(display, options->gpu);
+    add_scanouts(display, context, options->gpu);
     display->inputs = inputs_new(display->server, inputs);
     spice_server_vm_start(display->server);
     screen_add_viewer(screen, &viewer_ops, display);

@@ -159,3 +159,20 @@ def test_no_wake_ups_without_a_client(serve, connect):
     time.sleep(3)
     assert producer.switches() == before
     assert len(producer.threads()) <= 4  # main, display, one worker, and GLib's for the producer's signal handler
+
+
+def test_client_leaves_while_a_frame_is_under_way(serve, connect):
+    """What spice-server gives back while it is taking a client's channels down must not be answered with a call to it."""
+    producer = serve()
+    producer.do("surface 0 1280 800")
+    for _ in range(3):
+        client = connect(producer)
+        client.until_shows(producer.drawn())
+        producer.do("animate 0 60")
+        time.sleep(1)  # the client's loop does not turn meanwhile: a frame waits for it, and changes for the frame
+        client.close()
+        producer.do("animate 0 0")
+        producer.do("clients")
+        producer.wait_event("clients")
+    last = connect(producer)
+    last.until_shows(producer.drawn())
