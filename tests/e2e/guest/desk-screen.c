@@ -2,8 +2,9 @@
 /*
  * Runs inside a test desktop's X session: draws what is known beforehand, and says what it drew or was told.
  *
- *   desk-screen pattern SEED   fills the screen with rectangles made from SEED; prints "drawn WIDTH HEIGHT CRC", where CRC is
- *                              the CRC-32 of the picture read back from the X server, red, green and blue of each pixel
+ *   desk-screen pattern SEED   fills the screen with rectangles made from SEED, hides the cursor, and prints
+ *                              "drawn WIDTH HEIGHT CRC": the CRC-32 of the picture read back from the X server, red, green
+ *                              and blue of each pixel
  *   desk-screen input          prints each event: "key CODE down", "button NUMBER up X Y", "move X Y"
  *   desk-screen cursor         shows a cursor 16x16, hot spot 3,5: red with a blue edge, a lower left triangle
  *
@@ -15,6 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <xcb/xcb.h>
+
+#define MAX(a, b) ((a) > (b) ? (a) : (b))
 
 #define RECTANGLES 300
 #define CURSOR_SIZE 16
@@ -128,12 +131,52 @@ screen_crc(const Display *display)
     return ~crc;
 }
 
+/* Which pixels of a cursor's bitmap are set. */
+typedef enum {
+    CURSOR_NOTHING,
+    CURSOR_TRIANGLE, /* x ≤ y */
+    CURSOR_INSIDE,   /* the triangle without its edge */
+} CursorShape;
+
+static xcb_pixmap_t
+make_bitmap(Display *display, CursorShape shape)
+{
+    xcb_pixmap_t pixmap = xcb_generate_id(display->connection);
+    xcb_gcontext_t context = xcb_generate_id(display->connection);
+    const uint32_t clear = 0, set = 1;
+    int edge = shape == CURSOR_INSIDE ? 1 : 0;
+
+    xcb_create_pixmap(display->connection, 1, pixmap, display->screen->root, CURSOR_SIZE, CURSOR_SIZE);
+    xcb_create_gc(display->connection, context, pixmap, XCB_GC_FOREGROUND, &clear);
+    xcb_poly_fill_rectangle(display->connection, pixmap, context, 1,
+                            &(xcb_rectangle_t){.width = CURSOR_SIZE, .height = CURSOR_SIZE});
+    xcb_change_gc(display->connection, context, XCB_GC_FOREGROUND, &set);
+    for (int y = 0; shape != CURSOR_NOTHING && y < CURSOR_SIZE - edge; y++) {
+        xcb_rectangle_t row = {.x = edge, .y = y, .width = MAX(y + 1 - 2 * edge, 0), .height = 1};
+        if (row.width > 0)
+            xcb_poly_fill_rectangle(display->connection, pixmap, context, 1, &row);
+    }
+    xcb_free_gc(display->connection, context);
+    return pixmap;
+}
+
+/* Red where @red, blue where only @mask. */
+static xcb_cursor_t
+make_cursor(Display *display, CursorShape red, CursorShape mask)
+{
+    xcb_cursor_t cursor = xcb_generate_id(display->connection);
+
+    xcb_create_cursor(display->connection, cursor, make_bitmap(display, red), make_bitmap(display, mask), UINT16_MAX, 0,
+                      0, 0, 0, UINT16_MAX, CURSOR_HOT_X, CURSOR_HOT_Y);
+    return cursor;
+}
+
 static void
 draw_pattern(Display *display, uint32_t seed)
 {
     xcb_gcontext_t context = xcb_generate_id(display->connection);
 
-    cover_screen(display, XCB_NONE);
+    cover_screen(display, make_cursor(display, CURSOR_NOTHING, CURSOR_NOTHING));
     xcb_create_gc(display->connection, context, display->window, 0, NULL);
     for (int i = 0; i < RECTANGLES; i++) {
         uint32_t colour = next_random(&seed);
@@ -172,40 +215,6 @@ print_event(const xcb_generic_event_t *event)
     }
 }
 
-/* A bitmap, one bit a pixel: the triangle of rows 0 … y ≤ x, or all of it but its edge. */
-static xcb_pixmap_t
-make_triangle(Display *display, bool inside_only)
-{
-    xcb_pixmap_t pixmap = xcb_generate_id(display->connection);
-    xcb_gcontext_t context = xcb_generate_id(display->connection);
-    const uint32_t clear = 0, set = 1;
-
-    xcb_create_pixmap(display->connection, 1, pixmap, display->screen->root, CURSOR_SIZE, CURSOR_SIZE);
-    xcb_create_gc(display->connection, context, pixmap, XCB_GC_FOREGROUND, &clear);
-    xcb_poly_fill_rectangle(display->connection, pixmap, context, 1,
-                            &(xcb_rectangle_t){.width = CURSOR_SIZE, .height = CURSOR_SIZE});
-    xcb_change_gc(display->connection, context, XCB_GC_FOREGROUND, &set);
-    for (int16_t y = 0; y < CURSOR_SIZE; y++) {
-        int16_t edge = inside_only ? 1 : 0;
-        xcb_rectangle_t row = {.x = edge, .y = y, .width = y + 1 - 2 * edge, .height = 1};
-        if (y + 1 > 2 * edge && !(inside_only && y == CURSOR_SIZE - 1))
-            xcb_poly_fill_rectangle(display->connection, pixmap, context, 1, &row);
-    }
-    xcb_free_gc(display->connection, context);
-    return pixmap;
-}
-
-static void
-show_cursor(Display *display)
-{
-    xcb_cursor_t cursor = xcb_generate_id(display->connection);
-
-    xcb_create_cursor(display->connection, cursor, make_triangle(display, true), make_triangle(display, false),
-                      UINT16_MAX, 0, 0, 0, 0, UINT16_MAX, CURSOR_HOT_X, CURSOR_HOT_Y);
-    cover_screen(display, cursor);
-    printf("cursor shown\n");
-}
-
 int
 main(int argc, char **argv)
 {
@@ -221,7 +230,8 @@ main(int argc, char **argv)
         cover_screen(&display, XCB_NONE);
         printf("ready\n");
     } else if (!strcmp(argv[1], "cursor")) {
-        show_cursor(&display);
+        cover_screen(&display, make_cursor(&display, CURSOR_INSIDE, CURSOR_TRIANGLE));
+        printf("cursor shown\n");
     } else {
         die("say pattern SEED, input or cursor");
     }
