@@ -10,7 +10,8 @@
 #include <string.h>
 
 #define MAC_SIZE 6
-#define RX_COMMANDS 6 /* VIRTIO_NET_CTRL_RX_PROMISC … _NOBCAST */
+#define TABLE_MAX 4096 /* addresses; a driver with more asks for all frames */
+#define RX_COMMANDS 6  /* VIRTIO_NET_CTRL_RX_PROMISC … _NOBCAST */
 
 typedef bool (*Handler)(VirtioNet *net, uint8_t command, VirtChain *chain);
 
@@ -40,7 +41,7 @@ skip_table(VirtChain *chain)
     if (virt_chain_read(chain, &n, sizeof(n)) < sizeof(n))
         return false;
     n = GUINT32_FROM_LE(n);
-    if (n > virt_chain_readable(chain) / MAC_SIZE)
+    if (n > TABLE_MAX || n > virt_chain_readable(chain) / MAC_SIZE)
         return false;
     while (n--)
         virt_chain_read(chain, address, sizeof(address));

@@ -187,6 +187,11 @@ test_control(gconstpointer flags)
         g_assert_cmpuint(net_driver_control(net, VIRTIO_NET_CTRL_MAC, tables, table, len), ==, VIRTIO_NET_ERR);
     memset(table, 0xff, 4); /* four thousand million addresses */
     g_assert_cmpuint(net_driver_control(net, VIRTIO_NET_CTRL_MAC, tables, table, sizeof(table)), ==, VIRTIO_NET_ERR);
+    g_autofree uint8_t *large = g_malloc0(2 * 4 + 5000 * 6); /* all there, but more than a card keeps */
+    large[0] = 5000 & 0xff, large[1] = 5000 >> 8;
+    g_assert_cmpuint(net_driver_control(net, VIRTIO_NET_CTRL_MAC, tables, large, 8 + 5000 * 6), ==, VIRTIO_NET_ERR);
+    large[0] = 0, large[1] = 0x10; /* 4096 */
+    g_assert_cmpuint(net_driver_control(net, VIRTIO_NET_CTRL_MAC, tables, large, 8 + 4096 * 6), ==, VIRTIO_NET_OK);
     g_assert_cmpuint(net_driver_control(net, VIRTIO_NET_CTRL_MAC, address, other, 5), ==, VIRTIO_NET_ERR);
     g_assert_cmpuint(net_driver_control(net, VIRTIO_NET_CTRL_MAC, 2, other, 6), ==, VIRTIO_NET_ERR);
     net_driver_config(net, &config);
