@@ -15,6 +15,7 @@
  */
 #include "clock.h"
 #include "gpu.h"
+#include "smp.h"
 #include "start.h"
 #include "tap.h"
 #include "text.h"
@@ -398,6 +399,61 @@ test_many(void)
     ok(begin(), "many: a reset frees them");
 }
 
+/* Commands rewritten by another processor while they are read: what was checked must be what is used. */
+static volatile GpuCreate2d raced_create;
+static volatile GpuAttach raced_attach;
+static volatile bool racing;
+
+static void
+race(void *context)
+{
+    (void)context;
+    while (racing) {
+        raced_create.width = 0x40000001;
+        raced_attach.n_entries = ONES;
+        raced_attach.entries[0].length = ONES;
+        raced_attach.entries[0].address = HOLE;
+        raced_create.width = SIDE;
+        raced_attach.n_entries = 1;
+        raced_attach.entries[0].length = SIDE * SIDE * 4;
+        raced_attach.entries[0].address = (uint64_t)backing;
+    }
+}
+
+static uint64_t
+send_raced(void *argument)
+{
+    uint64_t made = 0;
+
+    (void)argument;
+    for (unsigned i = 0; i < 500 && !virtio_needs_reset(&gpu.device); i++) {
+        made += gpu_command((const void *)&raced_create, sizeof(raced_create), NULL, 0) == GPU_OK;
+        gpu_command((const void *)&raced_attach, sizeof(raced_attach), NULL, 0);
+        gpu_transfer(80, whole, 0);
+        gpu_set_scanout(0, 80, whole);
+        gpu_flush(80, whole);
+        gpu_unref(80);
+    }
+    return made;
+}
+
+static void
+test_race(void)
+{
+    if (smp_start() < 2) {
+        skip("one processor", "race: commands rewritten while they are read");
+        return;
+    }
+    raced_create = (GpuCreate2d){{GPU_CREATE_2D}, 80, GPU_BGRX, SIDE, SIDE};
+    raced_attach = (GpuAttach){{GPU_ATTACH}, 80, 1, {{(uint64_t)backing, SIDE * SIDE * 4, 0}}};
+    racing = true;
+    smp_run(1, race, NULL);
+    uint64_t made = user_run(send_raced, NULL);
+    racing = false;
+    ok(smp_wait(1, SECONDS(5)), "race: %lu of 500 rewritten commands were good", made);
+    ok(begin(), "race: it works on");
+}
+
 /* As much memory as it will give, in resources as large as they may be. */
 static void
 test_greedy(void)
@@ -428,6 +484,7 @@ guest_main(void)
     test_blobs();
     test_unknown();
     test_truncated();
+    test_race();
     test_greedy();
     test_many();
     tap_done();

@@ -13,4 +13,4 @@ def test_virtqueue(run):
 
 def test_gpu(run):
     # Pictures may take what the configuration allows by default.
-    run("hostile_gpu", Machine(gpu=True), limit_mib=256 + BOUND, timeout=180)
+    run("hostile_gpu", Machine(gpu=True, cpus=2), limit_mib=256 + BOUND, timeout=180)
