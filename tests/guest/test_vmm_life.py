@@ -141,7 +141,8 @@ def test_flushed_when_ended(bench, groups, disk):
         desktop.wait_printed(b"alive 5 ")
         desktop.signal()
         assert desktop.wait() == 0
-        told = [int(line.split()[3]) for line in desktop.printed().splitlines() if line.startswith(b"alive ")]
+        whole, _, _cut_short = desktop.printed().rpartition(b"\n")
+        told = [int(line.split()[3]) for line in whole.splitlines() if line.startswith(b"alive ")]
         with open(disk, "rb") as file:
             found = [struct.unpack("<Q", file.read(4096)[:8])[0] for _ in range(1024)]
         stable = told[-1]
