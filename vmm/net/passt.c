@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
+#include <signal.h>
 #include <spawn.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -28,14 +29,25 @@ spawn(int socket_fd, int words_fd, pid_t *child)
 {
     static const char *const arguments[] = {"passt", "--quiet", "--no-map-gw", "--fd", G_STRINGIFY(CHILD_SOCKET), NULL};
     posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    sigset_t none, pipe_only;
 
+    /* This process holds its signals back and ignores SIGPIPE; passt is to end by them as any other program. */
+    sigemptyset(&none);
+    sigemptyset(&pipe_only);
+    sigaddset(&pipe_only, SIGPIPE);
+    posix_spawnattr_init(&attributes);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setsigdefault(&attributes, &pipe_only);
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDWR, 0);
     posix_spawn_file_actions_adddup2(&actions, STDIN_FILENO, STDOUT_FILENO);
     posix_spawn_file_actions_adddup2(&actions, words_fd, STDERR_FILENO);
     posix_spawn_file_actions_adddup2(&actions, socket_fd, CHILD_SOCKET);
-    int result = posix_spawnp(child, arguments[0], &actions, NULL, (char *const *)arguments, environ);
+    int result = posix_spawnp(child, arguments[0], &actions, &attributes, (char *const *)arguments, environ);
     posix_spawn_file_actions_destroy(&actions);
+    posix_spawnattr_destroy(&attributes);
     return result;
 }
 
