@@ -222,6 +222,8 @@ transfer_now(const Disk *disk, const DiskStep *step)
     if (step->kind == DISK_READ)
         return step->n_iov == 1 ? pread(disk->fd, step->iov->iov_base, step->iov->iov_len, step->offset)
                                 : preadv(disk->fd, step->iov, step->n_iov, step->offset);
+    if (step->n_iov == 1 && !step->durable)
+        return pwrite(disk->fd, step->iov->iov_base, step->iov->iov_len, step->offset);
     return pwritev2(disk->fd, step->iov, step->n_iov, step->offset, step->durable ? RWF_DSYNC : 0);
 }
 
