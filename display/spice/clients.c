@@ -22,6 +22,8 @@
 #include <glib/gstdio.h>
 #include <spice/enums.h>
 
+#include "display/spice/alarm.h"
+
 #define LINK_SECONDS 10
 #define MAX_LINKING 16
 /* How long to leave the socket alone when the process is out of descriptors. */
@@ -29,8 +31,12 @@
 
 /* One channel of one client, or a connection on its way to become one. */
 typedef struct {
-    const SpiceChannelEventInfo *info; /* spice-server's; the connection's name */
-    int fd;                            /* a copy, to shut it down with */
+    Clients *clients;
+    int fd;              /* the socket; a copy, once spice-server has it */
+    GSource *first_byte; /* before spice-server has it: wakes when there is something to read */
+    int number;          /* spice-server's descriptor */
+    bool websocket;
+    const SpiceChannelEventInfo *info; /* spice-server's; the connection's name. NULL: it does not have it yet */
     gint64 since;                      /* monotonic time of its arrival, µs */
     bool hung_up;                      /* its end has not been heard of yet */
     bool is_channel;
@@ -47,15 +53,24 @@ struct Clients {
     SpiceServer *server;
     GQueue connections; /* Connection, in order of arrival */
     unsigned n_clients;
-    int accepted; /* the descriptor that is being handed over, or -1 */
+    Connection *handed_over; /* while spice_server_add_client() runs */
     GSource *accepting;
-    GSource *link_timer;
+    GSource *link_alarm;
 };
+
+static void
+stop_source(GSource **source)
+{
+    if (*source)
+        g_source_destroy(*source);
+    g_clear_pointer(source, g_source_unref);
+}
 
 static void
 connection_free(Connection *connection)
 {
-    close(connection->fd);
+    stop_source(&connection->first_byte);
+    g_clear_fd(&connection->fd, NULL);
     g_free(connection->peer);
     g_free(connection);
 }
@@ -87,7 +102,7 @@ oldest_linking(const Clients *clients, unsigned *n)
     return oldest;
 }
 
-/* Has spice-server find the connection closed. */
+/* Has it found closed by whoever reads it. */
 static void
 hang_up(Connection *connection)
 {
@@ -98,22 +113,16 @@ hang_up(Connection *connection)
 /* ---- half-open connections ---- */
 
 static void
-arm_link_timer(Clients *clients)
+set_link_alarm(Clients *clients)
 {
     unsigned n;
     const Connection *oldest = oldest_linking(clients, &n);
 
-    g_source_set_ready_time(clients->link_timer, oldest ? oldest->since + LINK_SECONDS * G_USEC_PER_SEC : -1);
+    alarm_set(clients->link_alarm, oldest ? oldest->since + LINK_SECONDS * G_USEC_PER_SEC : ALARM_NEVER);
 }
 
-static gboolean
-link_timer_dispatch(GSource *source, GSourceFunc callback, gpointer user)
-{
-    return callback(user);
-}
-
-static gboolean
-close_stalled(gpointer user)
+static void
+close_stalled(void *user)
 {
     Clients *clients = user;
     gint64 deadline = g_get_monotonic_time() - LINK_SECONDS * G_USEC_PER_SEC;
@@ -123,13 +132,82 @@ close_stalled(gpointer user)
         if (!connection->is_channel && !connection->hung_up && connection->since <= deadline)
             hang_up(connection);
     }
-    arm_link_timer(clients);
-    return G_SOURCE_CONTINUE;
+    set_link_alarm(clients);
 }
 
-static GSourceFuncs link_timer_funcs = {.dispatch = link_timer_dispatch};
-
 /* ---- accepting ---- */
+
+static void
+forget(Clients *clients, Connection *connection)
+{
+    g_queue_remove(&clients->connections, connection);
+    set_link_alarm(clients);
+    connection_free(connection);
+}
+
+/* Gives spice-server the socket; a copy stays. */
+static void
+hand_over(Clients *clients, Connection *connection)
+{
+    int copy = fcntl(connection->fd, F_DUPFD_CLOEXEC, 3);
+
+    if (copy < 0) { /* out of descriptors */
+        forget(clients, connection);
+        return;
+    }
+    connection->number = connection->fd;
+    connection->fd = copy;
+    clients->handed_over = connection;
+    if (spice_server_add_client(clients->server, connection->number, 0) < 0) {
+        close(connection->number);
+        forget(clients, connection);
+    }
+    clients->handed_over = NULL;
+}
+
+/* A web client begins with "GET", others with "REDQ". */
+static gboolean
+on_first_byte(int fd, GIOCondition condition, gpointer user)
+{
+    Connection *connection = user;
+    Clients *clients = connection->clients;
+    char first;
+    ssize_t n = recv(fd, &first, 1, MSG_PEEK | MSG_DONTWAIT);
+
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return G_SOURCE_CONTINUE;
+    if (n <= 0) {
+        forget(clients, connection);
+        return G_SOURCE_REMOVE;
+    }
+    stop_source(&connection->first_byte);
+    connection->websocket = first == 'G';
+    hand_over(clients, connection);
+    return G_SOURCE_REMOVE;
+}
+
+static GSource *
+watch(int fd, GUnixFDSourceFunc func, gpointer user)
+{
+    GSource *source = g_unix_fd_source_new(fd, G_IO_IN);
+
+    g_source_set_callback(source, G_SOURCE_FUNC(func), user, NULL);
+    g_source_attach(source, g_main_context_get_thread_default());
+    return source;
+}
+
+static void
+take_in(Clients *clients, int fd)
+{
+    Connection *connection = g_new0(Connection, 1);
+
+    connection->clients = clients;
+    connection->fd = fd;
+    connection->since = g_get_monotonic_time();
+    connection->first_byte = watch(fd, on_first_byte, connection);
+    g_queue_push_tail(&clients->connections, connection);
+    set_link_alarm(clients);
+}
 
 static bool
 is_short_of_something(int error)
@@ -137,7 +215,26 @@ is_short_of_something(int error)
     return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
 }
 
-static gboolean resume_accepting(gpointer user);
+static gboolean accept_one(int listen_fd, GIOCondition condition, gpointer user);
+
+static gboolean
+resume_accepting(gpointer user)
+{
+    Clients *clients = user;
+
+    stop_source(&clients->accepting);
+    clients->accepting = watch(clients->listen_fd, accept_one, clients);
+    return G_SOURCE_REMOVE;
+}
+
+static void
+pause_accepting(Clients *clients)
+{
+    stop_source(&clients->accepting);
+    clients->accepting = g_timeout_source_new(PAUSE_MS);
+    g_source_set_callback(clients->accepting, resume_accepting, clients, NULL);
+    g_source_attach(clients->accepting, g_main_context_get_thread_default());
+}
 
 static gboolean
 accept_one(int listen_fd, GIOCondition condition, gpointer user)
@@ -149,32 +246,11 @@ accept_one(int listen_fd, GIOCondition condition, gpointer user)
     if (n_linking >= MAX_LINKING)
         hang_up(oldest);
     int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    if (fd < 0) {
-        if (!is_short_of_something(errno))
-            return G_SOURCE_CONTINUE;
-        g_clear_pointer(&clients->accepting, g_source_unref);
-        clients->accepting = g_timeout_source_new(PAUSE_MS);
-        g_source_set_callback(clients->accepting, resume_accepting, clients, NULL);
-        g_source_attach(clients->accepting, g_main_context_get_thread_default());
-        return G_SOURCE_REMOVE;
-    }
-    clients->accepted = fd;
-    if (spice_server_add_client(clients->server, fd, 0) < 0)
-        close(fd);
-    clients->accepted = -1;
+    if (fd >= 0)
+        take_in(clients, fd);
+    else if (is_short_of_something(errno))
+        pause_accepting(clients);
     return G_SOURCE_CONTINUE;
-}
-
-static gboolean
-resume_accepting(gpointer user)
-{
-    Clients *clients = user;
-
-    g_clear_pointer(&clients->accepting, g_source_unref);
-    clients->accepting = g_unix_fd_source_new(clients->listen_fd, G_IO_IN);
-    g_source_set_callback(clients->accepting, G_SOURCE_FUNC(accept_one), clients, NULL);
-    g_source_attach(clients->accepting, g_main_context_get_thread_default());
-    return G_SOURCE_REMOVE;
 }
 
 /* ---- events ---- */
@@ -204,23 +280,12 @@ name_peer(const SpiceChannelEventInfo *info, int fd)
 }
 
 static void
-on_arrival(Clients *clients, SpiceChannelEventInfo *info)
+on_start(Clients *clients, Connection *connection, SpiceChannelEventInfo *info)
 {
-    int fd = fcntl(clients->accepted, F_DUPFD_CLOEXEC, 3);
-
-    if (fd < 0) { /* out of descriptors: it ends before it begins */
-        shutdown(clients->accepted, SHUT_RDWR);
-        return;
-    }
-    Connection *connection = g_new0(Connection, 1);
     connection->info = info;
-    connection->fd = fd;
-    connection->since = g_get_monotonic_time();
-    connection->peer = name_peer(info, clients->accepted);
-    g_queue_push_tail(&clients->connections, connection);
+    connection->peer = name_peer(info, connection->fd);
     if (clients->compress_unix && info->laddr_ext.ss_family == AF_UNIX)
         info->laddr_ext.ss_family = AF_INET;
-    arm_link_timer(clients);
 }
 
 static unsigned
@@ -251,13 +316,16 @@ tell(Clients *clients, const Connection *connection, bool here)
 static void
 on_channel(Clients *clients, Connection *connection, const SpiceChannelEventInfo *info)
 {
+    int copy = info->type == SPICE_CHANNEL_DISPLAY ? fcntl(connection->fd, F_DUPFD_CLOEXEC, 3) : -1;
+
     connection->is_channel = true;
     connection->type = info->type;
     connection->id = info->id;
     connection->client = (uint32_t)info->connection_id;
-    arm_link_timer(clients);
-    if (connection->type == SPICE_CHANNEL_DISPLAY)
-        clients->ops->arriving(clients->user, (unsigned)connection->id, fcntl(connection->fd, F_DUPFD_CLOEXEC, 3));
+    set_link_alarm(clients);
+    if (info->type == SPICE_CHANNEL_DISPLAY)
+        clients->ops->arriving(clients->user, (unsigned)info->id,
+                               arrival_new(copy, connection->number, connection->websocket));
     tell(clients, connection, true);
 }
 
@@ -265,7 +333,9 @@ static void
 on_end(Clients *clients, Connection *connection)
 {
     g_queue_remove(&clients->connections, connection);
-    arm_link_timer(clients);
+    set_link_alarm(clients);
+    if (connection->is_channel && connection->type == SPICE_CHANNEL_DISPLAY)
+        clients->ops->closing(clients->user, (unsigned)connection->id, connection->number);
     if (connection->is_channel)
         tell(clients, connection, false);
     connection_free(connection);
@@ -276,8 +346,8 @@ clients_channel_event(Clients *clients, int event, SpiceChannelEventInfo *info)
 {
     Connection *connection = find(clients, info);
 
-    if (event == SPICE_CHANNEL_EVENT_CONNECTED && !connection)
-        on_arrival(clients, info);
+    if (event == SPICE_CHANNEL_EVENT_CONNECTED && clients->handed_over)
+        on_start(clients, clients->handed_over, info);
     else if (event == SPICE_CHANNEL_EVENT_INITIALIZED && connection && !connection->is_channel)
         on_channel(clients, connection, info);
     else if (event == SPICE_CHANNEL_EVENT_DISCONNECTED && connection)
@@ -320,19 +390,15 @@ clients_drop_blocked(Clients *clients, int id)
 Clients *
 clients_new(int listen_fd, bool compress_unix, const ClientsOps *ops, void *user)
 {
-    g_assert(ops->connected && ops->disconnected && ops->arriving && ops->watching);
+    g_assert(ops->connected && ops->disconnected && ops->arriving && ops->closing && ops->watching);
     Clients *clients = g_new0(Clients, 1);
 
     clients->listen_fd = listen_fd;
     clients->compress_unix = compress_unix;
     clients->ops = ops;
     clients->user = user;
-    clients->accepted = -1;
     g_queue_init(&clients->connections);
-    clients->link_timer = g_source_new(&link_timer_funcs, sizeof(GSource));
-    g_source_set_static_name(clients->link_timer, "spice link time-out");
-    g_source_set_callback(clients->link_timer, close_stalled, clients, NULL);
-    g_source_attach(clients->link_timer, g_main_context_get_thread_default());
+    clients->link_alarm = alarm_new("spice link time-out", close_stalled, clients);
     return clients;
 }
 
@@ -347,9 +413,7 @@ clients_start(Clients *clients, SpiceServer *server)
 void
 clients_stop(Clients *clients)
 {
-    if (clients->accepting)
-        g_source_destroy(clients->accepting);
-    g_clear_pointer(&clients->accepting, g_source_unref);
+    stop_source(&clients->accepting);
     g_clear_fd(&clients->listen_fd, NULL);
 }
 
@@ -359,8 +423,7 @@ clients_free(Clients *clients)
     if (!clients)
         return;
     clients_stop(clients);
-    g_source_destroy(clients->link_timer);
-    g_source_unref(clients->link_timer);
+    alarm_free(&clients->link_alarm);
     g_queue_clear_full(&clients->connections, (GDestroyNotify)connection_free);
     g_free(clients);
 }

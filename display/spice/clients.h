@@ -3,8 +3,8 @@
  * Who is connected: takes connections from the listening socket to spice-server, and makes clients of its channels.
  *
  * A client opens a connection for each channel; the first is the main channel's, and the client is there as long as that
- * one. A connection that has not said within LINK_SECONDS which channel it wants to be is closed, and there are never more
- * than MAX_LINKING of them: whoever reaches the socket may stall or send garbage.
+ * one. A connection that has not become a channel within LINK_SECONDS is closed, and there are never more than MAX_LINKING
+ * of them: whoever reaches the socket may stall or send garbage.
  *
  * Owner: the main thread.
  */
@@ -16,14 +16,18 @@
 #include <glib.h>
 #include <spice.h>
 
+#include "display/spice/arrival.h"
+
 typedef struct Clients Clients;
 
 /* All mandatory. */
 typedef struct {
     void (*connected)(void *user, const char *peer, uint64_t client);
     void (*disconnected)(void *user, const char *peer, uint64_t client);
-    /* A client is about to get display channel @id; takes @fd, a copy of its socket. */
-    void (*arriving)(void *user, unsigned id, int fd);
+    /* A client is about to get display channel @id: the worker is told in this turn of the main loop. Takes @arrival. */
+    void (*arriving)(void *user, unsigned id, Arrival *arrival);
+    /* spice-server is about to close descriptor @number, of a connection for display channel @id. */
+    void (*closing)(void *user, unsigned id, int number);
     /* The number of clients that have display channel @id. */
     void (*watching)(void *user, unsigned id, unsigned n);
 } ClientsOps;

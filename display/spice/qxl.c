@@ -2,11 +2,12 @@
 /*
  * A QXL device for one scanout.
  *
- * The primary surface is spice-server's own picture of the scanout. It has the size of the scanout's surface; changing it
- * makes the worker wait for clients in the middle of a message, for many seconds in the worst case, so it is always asked
- * for asynchronously, one step at a time:
+ * The primary surface is spice-server's own picture of the scanout. It has the size of the scanout's surface. To change
+ * it, spice-server waits for clients that are in the middle of a message, for many seconds in the worst case, and uses freed
+ * memory when one of them vanishes meanwhile: so that is asked for when nothing is under way, by the main thread, and not
+ * waited for.
  *
- *     NONE → (create) CREATING → SHOWN → (another size, or none) → DESTROYING → NONE → …
+ *     NONE → (create) CREATING → SHOWN → (another size, or none; all is sent) DESTROYING → NONE → …
  *
  * Another surface of the same size, as page flipping makes them, is only a new place to read from.
  *
@@ -15,15 +16,11 @@
  */
 #include "display/spice/qxl.h"
 
-#include <poll.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#include <glib/gstdio.h>
-
+#include "display/spice/alarm.h"
+#include "display/spice/arrivals.h"
 #include "display/spice/cursor.h"
 #include "display/spice/frame.h"
 
@@ -31,15 +28,13 @@
 #define MAX_FRAMES 1
 /* Draws spice-server may hold on to because nothing covers them yet: looking through them takes time for each new one. */
 #define MAX_HELD 100
-/* A client's SPICE_MSGC_DISPLAY_INIT with the shorter kind of header, and how long it may take. */
-#define FIRST_MESSAGE_BYTES 20
-#define FIRST_MESSAGE_SECONDS 3
 /* Larger scanouts (8K is 33 million pixels) are shown black: their memory would be the guest's to choose. */
 #define MAX_PIXELS (32u << 20)
 
 typedef enum { PRIMARY_NONE, PRIMARY_CREATING, PRIMARY_SHOWN, PRIMARY_DESTROYING } Primary;
 typedef enum { STEP_NONE, STEP_CREATE, STEP_DESTROY } Step;
-enum { COOKIE_CREATE = 1, COOKIE_DESTROY };
+/* Told apart in async_complete(). */
+enum { COOKIE_CREATE = 1, COOKIE_DESTROY, COOKIE_EXPECT, COOKIE_TOLD };
 
 struct Qxl {
     QXLInstance instance;
@@ -47,7 +42,9 @@ struct Qxl {
     const QxlOps *ops;
     void *user;
     QxlCursor *cursor;
-    GSource *nudge; /* see nudge() */
+    Arrivals *arrivals;
+    GMainContext *context; /* the worker's; atomic, NULL until it asked for a command */
+    GSource *step_alarm;   /* the primary needs something */
 
     GMutex lock; /* covers what follows, up to the next comment */
     Primary primary;
@@ -60,7 +57,7 @@ struct Qxl {
     unsigned sent;      /* frames in flight */
     gint64 progress_at; /* monotonic time, µs: a frame was handed out, or a part of it taken */
     bool told_blocked;  /* since the last frame was sent */
-    GArray *expected;   /* int: sockets whose display channels are about to be set up, in order */
+    bool owes_receipt;  /* counted as sent, not handed out yet: for the picture a new client is sent */
 
     /* the worker's */
     Picture *picture;
@@ -77,10 +74,35 @@ struct Qxl {
     uint32_t receipt_pixel;
 };
 
+/* All of memory, at its own addresses. */
+static const QXLDevMemSlot memory_slot = {.virt_end = UINTPTR_MAX};
+
 static Qxl *
 qxl_of(QXLInstance *instance)
 {
     return (Qxl *)((char *)instance - offsetof(Qxl, instance));
+}
+
+/*
+ * Has the worker ask for commands. spice_qxl_wakeup() would wait for the lock of spice-server's dispatcher, which is held
+ * while the main thread waits for an answer of the worker: no call of that kind may be made on the worker (it would wait for
+ * itself) or on the producer's thread (it would wait for clients). Any thread.
+ */
+static void
+wake(Qxl *qxl)
+{
+    GMainContext *context = g_atomic_pointer_get(&qxl->context);
+
+    if (context)
+        g_main_context_wakeup(context);
+}
+
+/* Worker, in one of its sources. */
+static void
+learn_context(Qxl *qxl)
+{
+    if (!qxl->context)
+        g_atomic_pointer_set(&qxl->context, g_main_context_ref(g_source_get_context(g_main_current_source())));
 }
 
 /* ---- the primary surface ---- */
@@ -164,7 +186,7 @@ next_step(Qxl *qxl)
         qxl->primary = PRIMARY_CREATING;
         return STEP_CREATE;
     }
-    if (qxl->primary == PRIMARY_SHOWN && !fits(qxl)) {
+    if (qxl->primary == PRIMARY_SHOWN && !fits(qxl) && !qxl->sent) {
         qxl->primary = PRIMARY_DESTROYING;
         return STEP_DESTROY;
     }
@@ -188,20 +210,12 @@ create(Qxl *qxl, bool watched)
     spice_qxl_create_primary_surface_async(&qxl->instance, PRIMARY_SURFACE, &surface, COOKIE_CREATE);
 }
 
-/*
- * From the worker's callbacks spice-server must not be called: the main thread may be waiting for the worker with the lock of
- * the very queue that such a call goes through (a client leaves, and what it held comes back). The main thread calls instead.
- */
+/* Main thread. */
 static void
-nudge(Qxl *qxl)
+take_step(void *user)
 {
-    g_source_set_ready_time(qxl->nudge, 0);
-}
+    Qxl *qxl = user;
 
-/* Any thread but the worker; the lock is not held. */
-static void
-take_step(Qxl *qxl)
-{
     g_mutex_lock(&qxl->lock);
     Step step = next_step(qxl);
     bool watched = qxl->watched;
@@ -213,6 +227,13 @@ take_step(Qxl *qxl)
         spice_qxl_destroy_primary_surface_async(&qxl->instance, PRIMARY_SURFACE, COOKIE_DESTROY);
 }
 
+/* Any thread. */
+static void
+need_step(Qxl *qxl)
+{
+    alarm_set(qxl->step_alarm, ALARM_NOW);
+}
+
 /* Lock held. */
 static void
 mark_all(Qxl *qxl)
@@ -221,23 +242,25 @@ mark_all(Qxl *qxl)
     qxl->any_marked = true;
 }
 
-/* Worker. */
 static void
-async_complete(QXLInstance *instance, uint64_t cookie)
+on_destroyed(Qxl *qxl)
 {
-    Qxl *qxl = qxl_of(instance);
-
     g_mutex_lock(&qxl->lock);
-    if (cookie == COOKIE_DESTROY) {
-        qxl->primary = PRIMARY_NONE;
-        free_primary(qxl);
-    } else {
-        qxl->primary = PRIMARY_SHOWN;
-        mark_all(qxl);
-        qxl_cursor_resend(qxl->cursor); /* spice-server forgets it with the primary */
-    }
+    qxl->primary = PRIMARY_NONE;
+    free_primary(qxl);
     g_mutex_unlock(&qxl->lock);
-    nudge(qxl); /* for the next step */
+    need_step(qxl);
+}
+
+static void
+on_created(Qxl *qxl)
+{
+    g_mutex_lock(&qxl->lock);
+    qxl->primary = PRIMARY_SHOWN;
+    mark_all(qxl);
+    g_mutex_unlock(&qxl->lock);
+    qxl_cursor_resend(qxl->cursor); /* spice-server forgets it with the primary */
+    need_step(qxl);
 }
 
 /* ---- the producer's side ---- */
@@ -256,68 +279,51 @@ surface_to_show(const Qxl *qxl, Surface *surface)
 void
 qxl_set_surface(Qxl *qxl, Surface *surface)
 {
-    bool wake = false;
+    bool show, wanted = false;
 
     g_mutex_lock(&qxl->lock);
     g_autoptr(Surface) old = qxl->surface;
     qxl->surface = surface_to_show(qxl, surface);
-    if (is_showing(qxl)) {
+    show = is_showing(qxl);
+    if (show) {
         mark_all(qxl);
-        wake = qxl->watched && qxl->sent < MAX_FRAMES;
+        wanted = qxl->watched && qxl->sent < MAX_FRAMES;
     }
     g_mutex_unlock(&qxl->lock);
-
-    take_step(qxl);
-    if (wake)
-        spice_qxl_wakeup(&qxl->instance);
+    if (!show)
+        need_step(qxl);
+    if (wanted)
+        wake(qxl);
 }
 
 void
 qxl_damage(Qxl *qxl, const pixman_box32_t *box)
 {
-    bool wake = false, blocked = false;
+    bool wanted = false, blocked = false;
 
     g_mutex_lock(&qxl->lock);
     if (qxl->watched && is_showing(qxl)) {
         tile_set_add_box(&qxl->grid, qxl->marked, box);
         qxl->any_marked = true;
-        wake = qxl->sent < MAX_FRAMES; /* else the receipt wakes */
-        blocked = !wake && !qxl->told_blocked;
+        wanted = qxl->sent < MAX_FRAMES; /* else the receipt wakes */
+        blocked = !wanted && !qxl->told_blocked;
         qxl->told_blocked |= blocked;
     }
     g_mutex_unlock(&qxl->lock);
-    if (wake)
-        spice_qxl_wakeup(&qxl->instance);
+    if (wanted)
+        wake(qxl);
     if (blocked)
         qxl->ops->blocked(qxl->user);
 }
-
-/* Main thread: what the worker left to do. */
-static gboolean
-answer_nudge(GSource *source, GSourceFunc unused, gpointer user)
-{
-    Qxl *qxl = user;
-
-    g_source_set_ready_time(source, -1);
-    take_step(qxl);
-    g_mutex_lock(&qxl->lock);
-    bool wake = qxl->watched && qxl->any_marked && qxl->sent < MAX_FRAMES;
-    g_mutex_unlock(&qxl->lock);
-    if (wake)
-        spice_qxl_wakeup(&qxl->instance);
-    return G_SOURCE_CONTINUE;
-}
-
-static GSourceFuncs nudge_funcs = {.dispatch = answer_nudge};
 
 static void
 wake_if_watched(Qxl *qxl)
 {
     g_mutex_lock(&qxl->lock);
-    bool wake = qxl->watched;
+    bool watched = qxl->watched;
     g_mutex_unlock(&qxl->lock);
-    if (wake)
-        spice_qxl_wakeup(&qxl->instance);
+    if (watched)
+        wake(qxl);
 }
 
 void
@@ -332,6 +338,36 @@ qxl_move_cursor(Qxl *qxl, int32_t x, int32_t y)
 {
     qxl_cursor_move(qxl->cursor, x, y);
     wake_if_watched(qxl);
+}
+
+/* ---- display channels that are being set up ---- */
+
+/* Has async_complete(@cookie) called between what the worker was told before and what it is told afterwards. */
+static void
+mark_for_worker(Qxl *qxl, uint64_t cookie)
+{
+    QXLDevMemSlot slot = memory_slot;
+
+    spice_qxl_add_memslot_async(&qxl->instance, &slot, cookie); /* again the same: a message without effect */
+}
+
+void
+qxl_expect(Qxl *qxl, Arrival *arrival)
+{
+    arrivals_expect(qxl->arrivals, arrival);
+    mark_for_worker(qxl, COOKIE_EXPECT);
+}
+
+void
+qxl_told(Qxl *qxl)
+{
+    mark_for_worker(qxl, COOKIE_TOLD);
+}
+
+void
+qxl_forget(Qxl *qxl, int number)
+{
+    arrivals_forget(qxl->arrivals, number);
 }
 
 /* ---- the worker's side ---- */
@@ -399,10 +435,12 @@ receipt_done(Command *command)
     g_mutex_lock(&qxl->lock);
     qxl->sent--;
     qxl->told_blocked = false;
-    bool wake = qxl->watched && qxl->any_marked;
+    bool more = qxl->watched && qxl->any_marked, step = qxl->primary == PRIMARY_SHOWN && !fits(qxl);
     g_mutex_unlock(&qxl->lock);
-    if (wake)
-        nudge(qxl); /* spice-server asks only after an event */
+    if (step)
+        need_step(qxl);
+    if (more)
+        wake(qxl); /* spice-server asks only after an event */
 }
 
 static void
@@ -481,17 +519,24 @@ make_frame(Qxl *qxl)
     }
 }
 
-/* The last client left: has spice-server draw what it holds, so that all of it comes back. */
+/*
+ * What comes before frames: a receipt for the picture a new client was sent; or, once the last client has left, an update,
+ * so that all spice-server holds comes back.
+ */
 static void
-let_go(Qxl *qxl)
+settle(Qxl *qxl)
 {
     g_mutex_lock(&qxl->lock);
+    bool owes = qxl->owes_receipt;
+    qxl->owes_receipt = false;
     bool now = qxl->let_go && !qxl->watched;
     bool update = now && qxl->n_held && qxl->primary == PRIMARY_SHOWN;
     qxl->let_go = false;
     if (now && !qxl->n_held)
         release_memory(qxl);
     g_mutex_unlock(&qxl->lock);
+    if (owes)
+        enqueue_receipt(qxl);
     if (update)
         enqueue_update(qxl, PRIMARY_SURFACE, qxl->grid.width, qxl->grid.height);
 }
@@ -501,9 +546,11 @@ get_command(QXLInstance *instance, QXLCommandExt *command)
 {
     Qxl *qxl = qxl_of(instance);
 
+    learn_context(qxl);
+    arrivals_end_heard(qxl->arrivals);
     if (qxl->next == qxl->queued) {
         qxl->next = qxl->queued = 0;
-        let_go(qxl);
+        settle(qxl);
         if (!qxl->queued)
             make_frame(qxl);
         if (!qxl->queued)
@@ -520,13 +567,16 @@ req_cmd_notification(QXLInstance *instance)
     Qxl *qxl = qxl_of(instance);
     g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&qxl->lock);
 
-    return !(qxl->watched && qxl->any_marked && qxl->sent < MAX_FRAMES && is_showing(qxl));
+    return !(qxl->owes_receipt || (qxl->watched && qxl->any_marked && qxl->sent < MAX_FRAMES && is_showing(qxl)));
 }
 
 static int
 get_cursor_command(QXLInstance *instance, QXLCommandExt *command)
 {
-    return qxl_cursor_get_command(qxl_of(instance)->cursor, command);
+    Qxl *qxl = qxl_of(instance);
+
+    arrivals_end_heard(qxl->arrivals);
+    return qxl_cursor_get_command(qxl->cursor, command);
 }
 
 static int
@@ -542,49 +592,6 @@ release_resource(QXLInstance *instance, QXLReleaseInfoExt release)
     command->done(command);
 }
 
-/* ---- clients ---- */
-
-void
-qxl_expect(Qxl *qxl, int fd)
-{
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&qxl->lock);
-
-    if (fd >= 0)
-        g_array_append_val(qxl->expected, fd);
-}
-
-/* The oldest socket expected, or -1. */
-static int
-take_expected(Qxl *qxl)
-{
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&qxl->lock);
-
-    if (!qxl->expected->len)
-        return -1;
-    int fd = g_array_index(qxl->expected, int, 0);
-    g_array_remove_index(qxl->expected, 0);
-    return fd;
-}
-
-/*
- * A display channel begins with a message of the client's, for which spice-server waits half a minute, in the worker and
- * with everything else at a stand. Waits for it a shorter while, and then hangs up, which ends that wait at once.
- */
-static void
-await_first_message(int fd)
-{
-    gint64 deadline = g_get_monotonic_time() + FIRST_MESSAGE_SECONDS * G_USEC_PER_SEC;
-    int arrived = 0;
-
-    while (ioctl(fd, FIONREAD, &arrived) == 0 && arrived < FIRST_MESSAGE_BYTES && g_get_monotonic_time() < deadline) {
-        struct pollfd hang_up = {.fd = fd, .events = POLLRDHUP};
-        if (poll(&hang_up, 1, 1) != 0)
-            break;
-    }
-    if (arrived < FIRST_MESSAGE_BYTES)
-        shutdown(fd, SHUT_RDWR);
-}
-
 /*
  * A client's display channel is being set up, and will be sent spice-server's picture. If nobody was watching, that
  * picture is brought up to date here, so that the first thing a client is sent is all of it.
@@ -594,18 +601,18 @@ set_client_capabilities(QXLInstance *instance, uint8_t present, uint8_t *unused)
 {
     Qxl *qxl = qxl_of(instance);
     g_autoptr(Surface) surface = NULL;
-    g_autofd int fd = take_expected(qxl);
 
-    if (fd >= 0)
-        await_first_message(fd);
     g_mutex_lock(&qxl->lock);
     bool first = present && !qxl->watched;
-    if (first) {
-        qxl->watched = true;
-        if (is_showing(qxl)) {
-            mark_all(qxl);
-            surface = surface_ref(qxl->surface);
-        }
+    qxl->watched |= present;
+    if (present && !qxl->owes_receipt) {
+        qxl->owes_receipt = true;
+        qxl->sent++;
+        qxl->progress_at = g_get_monotonic_time();
+    }
+    if (first && is_showing(qxl)) {
+        mark_all(qxl);
+        surface = surface_ref(qxl->surface);
     }
     g_mutex_unlock(&qxl->lock);
     if (!surface || qxl->n_held)
@@ -623,7 +630,7 @@ qxl_set_watched(Qxl *qxl, unsigned n_clients)
     qxl->watched = false;
     qxl->let_go = true;
     g_mutex_unlock(&qxl->lock);
-    spice_qxl_wakeup(&qxl->instance);
+    wake(qxl);
 }
 
 gint64
@@ -642,6 +649,28 @@ client_monitors_config(QXLInstance *instance, VDAgentMonitorsConfig *config)
     if (config && instance->id == 0)
         qxl->ops->monitors(qxl->user, config);
     return true;
+}
+
+/* Worker. */
+static void
+async_complete(QXLInstance *instance, uint64_t cookie)
+{
+    Qxl *qxl = qxl_of(instance);
+
+    switch (cookie) {
+    case COOKIE_CREATE:
+        on_created(qxl);
+        break;
+    case COOKIE_DESTROY:
+        on_destroyed(qxl);
+        break;
+    case COOKIE_EXPECT:
+        arrivals_begin(qxl->arrivals);
+        break;
+    case COOKIE_TOLD:
+        arrivals_told(qxl->arrivals);
+        break;
+    }
 }
 
 static void
@@ -702,23 +731,20 @@ static const QXLInterface qxl_interface = {
 };
 
 Qxl *
-qxl_new(SpiceServer *server, GMainContext *context, unsigned id, const char *gpu, const QxlOps *ops, void *user)
+qxl_new(SpiceServer *server, unsigned id, const char *gpu, const QxlOps *ops, void *user)
 {
     g_assert(ops->monitors && ops->blocked);
     Qxl *qxl = g_new0(Qxl, 1);
-    QXLDevMemSlot slot = {.virt_end = UINTPTR_MAX};
+    QXLDevMemSlot slot = memory_slot;
 
     g_mutex_init(&qxl->lock);
     pixel_pool_init(&qxl->pool);
     qxl->cursor = qxl_cursor_new();
-    qxl->nudge = g_source_new(&nudge_funcs, sizeof *qxl->nudge);
-    g_source_set_callback(qxl->nudge, NULL, qxl, NULL);
-    g_source_set_static_name(qxl->nudge, "spice scanout");
-    g_source_attach(qxl->nudge, context);
     qxl->server = server;
     qxl->ops = ops;
     qxl->user = user;
-    qxl->expected = g_array_new(FALSE, FALSE, sizeof(int));
+    qxl->arrivals = arrivals_new();
+    qxl->step_alarm = alarm_new("spice primary", take_step, qxl);
     qxl->instance.base.sif = &qxl_interface.base;
     qxl->instance.id = (int)id;
     spice_server_add_interface(server, &qxl->instance.base);
@@ -733,15 +759,13 @@ qxl_free(Qxl *qxl)
 {
     if (!qxl)
         return;
-    g_source_destroy(qxl->nudge);
-    g_source_unref(qxl->nudge);
     for (; qxl->next < qxl->queued; qxl->next++) {
         Command *command = (Command *)(uintptr_t)qxl->queue[qxl->next].cmd.data;
         command->done(command);
     }
-    for (guint i = 0; i < qxl->expected->len; i++)
-        close(g_array_index(qxl->expected, int, i));
-    g_array_unref(qxl->expected);
+    arrivals_free(qxl->arrivals);
+    alarm_free(&qxl->step_alarm);
+    g_clear_pointer(&qxl->context, g_main_context_unref);
     free_primary(qxl);
     surface_unref(qxl->surface);
     qxl_cursor_free(qxl->cursor);

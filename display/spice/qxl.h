@@ -7,12 +7,13 @@
  * last frame is not yet sent to every client, there is no next one: its changes pile up in the marks, and what the
  * clients get then is the newest picture. With no client, marking returns at once.
  *
- * Threads: the producer's (surface, damage, cursor), spice-server's worker (everything that costs time), the main
- * thread (new, free, watched). One short lock, never held while spice-server is called.
+ * Threads: the producer's (surface, damage, cursor), spice-server's worker (everything that costs time), the main thread
+ * (all calls of spice-server). One short lock, never held while spice-server is called.
  */
 #pragma once
 
 #include "display/scanout.h"
+#include "display/spice/arrival.h"
 
 #include <spice.h>
 
@@ -26,16 +27,19 @@ typedef struct {
     void (*blocked)(void *user);
 } QxlOps;
 
-/*
- * Adds display channel @id to an initialised server whose main loop is @context. @gpu: the graphics card's address, of which
- * this is an output, or NULL.
- */
-Qxl *qxl_new(SpiceServer *server, GMainContext *context, unsigned id, const char *gpu, const QxlOps *ops, void *user);
+/* Adds display channel @id to an initialised server. @gpu: the graphics card's address, of which this is an output, or NULL. */
+Qxl *qxl_new(SpiceServer *server, unsigned id, const char *gpu, const QxlOps *ops, void *user);
 /* Once the server is destroyed, which ends its worker. */
 void qxl_free(Qxl *qxl);
 
-/* A client is about to get its display channel; takes @fd, a copy of its socket. Main thread. */
-void qxl_expect(Qxl *qxl, int fd);
+/*
+ * A client is about to get its display channel: before spice-server has heard of it, and once it was told. Main thread. The
+ * first takes @arrival.
+ */
+void qxl_expect(Qxl *qxl, Arrival *arrival);
+void qxl_told(Qxl *qxl);
+/* spice-server is about to close descriptor @number. Any thread. */
+void qxl_forget(Qxl *qxl, int number);
 /* How many clients have its display channel. Main thread. */
 void qxl_set_watched(Qxl *qxl, unsigned n_clients);
 /* Monotonic time, µs, since when the clients took nothing of the frame they are being sent; 0: none is under way. Any thread. */

@@ -14,6 +14,7 @@
 #include <spice/protocol.h>
 
 #include "display/spice/agent.h"
+#include "display/spice/alarm.h"
 #include "display/spice/clients.h"
 #include "display/spice/core.h"
 #include "display/spice/inputs.h"
@@ -27,8 +28,11 @@ struct SpiceDisplay {
     void *user;
     Clients *clients;
     StallWatch *stall_watch;
+    GSource *next_turn;                      /* rings when display channels arrived, */
+    unsigned n_arrived[SCREEN_MAX_SCANOUTS]; /* so many */
     Qxl *scanouts[SCREEN_MAX_SCANOUTS];
     unsigned n_scanouts;
+    bool closing; /* the last channels' ends are heard of when their workers are gone */
     Inputs *inputs;
     Agent *agent; /* NULL: none */
 };
@@ -112,12 +116,37 @@ on_disconnected(void *user, const char *peer, uint64_t client)
 }
 
 static void
-on_arriving(void *user, unsigned id, int fd)
+on_arriving(void *user, unsigned id, Arrival *arrival)
+{
+    SpiceDisplay *display = user;
+
+    if (id >= display->n_scanouts) {
+        arrival_free(arrival);
+        return;
+    }
+    qxl_expect(display->scanouts[id], arrival);
+    display->n_arrived[id]++;
+    alarm_set(display->next_turn, ALARM_NOW);
+}
+
+/* The worker has been told of those that arrived in the last turn. */
+static void
+on_next_turn(void *user)
+{
+    SpiceDisplay *display = user;
+
+    for (unsigned i = 0; i < display->n_scanouts; i++)
+        for (; display->n_arrived[i]; display->n_arrived[i]--)
+            qxl_told(display->scanouts[i]);
+}
+
+static void
+on_closing(void *user, unsigned id, int number)
 {
     SpiceDisplay *display = user;
 
     if (id < display->n_scanouts)
-        qxl_expect(display->scanouts[id], fd);
+        qxl_forget(display->scanouts[id], number);
 }
 
 static void
@@ -125,7 +154,7 @@ on_watching(void *user, unsigned id, unsigned n)
 {
     SpiceDisplay *display = user;
 
-    if (id < display->n_scanouts)
+    if (id < display->n_scanouts && !display->closing)
         qxl_set_watched(display->scanouts[id], n);
 }
 
@@ -133,6 +162,7 @@ static const ClientsOps clients_ops = {
     .connected = on_connected,
     .disconnected = on_disconnected,
     .arriving = on_arriving,
+    .closing = on_closing,
     .watching = on_watching,
 };
 
@@ -203,12 +233,12 @@ init_server(SpiceServer *server, SpiceCoreInterface *core, bool several_clients)
 }
 
 static void
-add_scanouts(SpiceDisplay *display, GMainContext *context, const char *gpu)
+add_scanouts(SpiceDisplay *display, const char *gpu)
 {
     unsigned n = screen_n_scanouts(display->screen);
 
     for (unsigned i = 0; i < n; i++) {
-        display->scanouts[i] = qxl_new(display->server, context, i, gpu, &qxl_ops, display);
+        display->scanouts[i] = qxl_new(display->server, i, gpu, &qxl_ops, display);
         display->n_scanouts++;
     }
     stall_watch_set_scanouts(display->stall_watch, display->scanouts, n);
@@ -232,6 +262,7 @@ spice_display_new(const SpiceDisplayOptions *options, Screen *screen, const Spic
         display->events = *events;
     display->clients = clients_new(options->listen_fd, compress_unix, &clients_ops, display);
     display->stall_watch = stall_watch_new(display->clients);
+    display->next_turn = alarm_new("spice arrivals", on_next_turn, display);
     display->server = spice_server_new();
     set_options(display->server, options);
     if (init_server(display->server, spice_core_start(context, on_channel_event, display), options->several_clients) <
@@ -242,7 +273,7 @@ spice_display_new(const SpiceDisplayOptions *options, Screen *screen, const Spic
         spice_display_free(display);
         return NULL;
     }
-    add_scanouts(display, context, options->gpu);
+    add_scanouts(display, options->gpu);
     display->inputs = inputs_new(display->server, inputs);
     spice_server_vm_start(display->server);
     screen_add_viewer(screen, &viewer_ops, display);
@@ -258,11 +289,13 @@ spice_display_free(SpiceDisplay *display)
     screen_remove_viewer(display->screen, display);
     clients_stop(display->clients);
     agent_free(display->agent);
+    display->closing = true;
     spice_server_destroy(display->server);
     for (unsigned i = 0; i < display->n_scanouts; i++)
         qxl_free(display->scanouts[i]);
     inputs_free(display->inputs);
     stall_watch_free(display->stall_watch);
+    alarm_free(&display->next_turn);
     clients_free(display->clients);
     spice_core_stop();
     g_free(display);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One source with a ready time: set from any thread, and by itself for as long as something is stuck. */
+/* One alarm: set when a frame has to wait, and by itself for as long as something is stuck. */
 #include "display/spice/stall.h"
 
+#include "display/spice/alarm.h"
+
 struct StallWatch {
-    GSource *timer;
+    GSource *alarm;
     Clients *clients;
     Qxl *const *scanouts;
     unsigned n_scanouts;
@@ -16,11 +18,11 @@ deadline_of(const StallWatch *watch, gint64 stuck_since)
     return stuck_since + (gint64)seconds * G_USEC_PER_SEC;
 }
 
-static gboolean
-look(gpointer user)
+static void
+look(void *user)
 {
     StallWatch *watch = user;
-    gint64 now = g_get_monotonic_time(), next = -1;
+    gint64 now = g_get_monotonic_time(), next = ALARM_NEVER;
 
     for (unsigned i = 0; i < watch->n_scanouts; i++) {
         gint64 since = qxl_stuck_since(watch->scanouts[i]);
@@ -31,19 +33,10 @@ look(gpointer user)
             clients_drop_blocked(watch->clients, (int)i);
             deadline = now + STALL_SHARED_SECONDS * G_USEC_PER_SEC;
         }
-        next = next < 0 ? deadline : MIN(next, deadline);
+        next = next == ALARM_NEVER ? deadline : MIN(next, deadline);
     }
-    g_source_set_ready_time(watch->timer, next);
-    return G_SOURCE_CONTINUE;
+    alarm_set(watch->alarm, next);
 }
-
-static gboolean
-dispatch(GSource *source, GSourceFunc callback, gpointer user)
-{
-    return callback(user);
-}
-
-static GSourceFuncs timer_funcs = {.dispatch = dispatch};
 
 StallWatch *
 stall_watch_new(Clients *clients)
@@ -51,10 +44,7 @@ stall_watch_new(Clients *clients)
     StallWatch *watch = g_new0(StallWatch, 1);
 
     watch->clients = clients;
-    watch->timer = g_source_new(&timer_funcs, sizeof(GSource));
-    g_source_set_static_name(watch->timer, "spice stall watch");
-    g_source_set_callback(watch->timer, look, watch, NULL);
-    g_source_attach(watch->timer, g_main_context_get_thread_default());
+    watch->alarm = alarm_new("spice stall watch", look, watch);
     return watch;
 }
 
@@ -63,8 +53,7 @@ stall_watch_free(StallWatch *watch)
 {
     if (!watch)
         return;
-    g_source_destroy(watch->timer);
-    g_source_unref(watch->timer);
+    alarm_free(&watch->alarm);
     g_free(watch);
 }
 
@@ -78,5 +67,5 @@ stall_watch_set_scanouts(StallWatch *watch, Qxl *const *scanouts, unsigned n)
 void
 stall_watch_start(StallWatch *watch)
 {
-    g_source_set_ready_time(watch->timer, 0);
+    alarm_set(watch->alarm, ALARM_NOW);
 }

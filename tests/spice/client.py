@@ -91,7 +91,7 @@ class Client:
             self.session.set_property(name.replace("_", "-"), value)
         self.displays = {}
         self.cursors = {}
-        self.inputs = None
+        self.inputs = None  # once it is open, as the keys pressed before are lost
         self.main = None
         self.main_events = []
         self.gone = False
@@ -117,8 +117,12 @@ class Client:
         elif isinstance(channel, SpiceClientGLib.CursorChannel):
             self.cursors[number] = Cursor(channel)
         elif isinstance(channel, SpiceClientGLib.InputsChannel):
-            self.inputs = channel
+            on(channel, "channel-event", self._inputs_event)
         SpiceClientGLib.Channel.connect(channel)
+
+    def _inputs_event(self, channel, event):
+        if event == SpiceClientGLib.ChannelEvent.OPENED:
+            self.inputs = channel
 
     def _disconnected(self, session):
         self.gone = True
