@@ -6,6 +6,8 @@ import os
 import socket
 import struct
 
+import websockets.sync.client
+
 MAIN, DISPLAY, INPUTS, CURSOR = 1, 2, 3, 4
 TICKET_BYTES = 128
 AUTH_SELECTION, AUTH_SPICE, MINI_HEADER = 0, 1, 3
@@ -38,11 +40,39 @@ def seal(key, ticket):
     return pow(int.from_bytes(whole, "big"), 65537, modulus).to_bytes(TICKET_BYTES, "big")
 
 
-class Channel:
-    def __init__(self, path, channel, number, connection, ticket=b""):
+class Plain:
+    """Bytes over a Unix socket."""
+
+    def __init__(self, path):
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.connect(path)
         self.socket.settimeout(20)
+        self.sendall = self.socket.sendall
+        self.recv = self.socket.recv
+        self.close = self.socket.close
+
+
+class Web:
+    """Bytes in a WebSocket's messages, as a browser sends them."""
+
+    def __init__(self, path):
+        self.socket = websockets.sync.client.unix_connect(path, "ws://localhost/", subprotocols=["binary"], max_size=None)
+        self.rest = b""
+        self.sendall = self.socket.send
+
+    def recv(self, size):
+        if not self.rest:
+            self.rest = self.socket.recv(20)
+        piece, self.rest = self.rest[:size], self.rest[size:]
+        return piece
+
+    def close(self):
+        self.socket.socket.close()  # without the closing handshake: it vanishes
+
+
+class Channel:
+    def __init__(self, path, channel, number, connection, ticket=b"", transport=Plain):
+        self.socket = transport(path)
         self.socket.sendall(link_message(channel, number, connection))
         magic, _, _, size = struct.unpack("<4sIII", self.read(16))
         assert magic == b"REDQ"
@@ -76,13 +106,14 @@ class RawClient(Channel):
 
     MAIN_INIT = 103
 
-    def __init__(self, producer, channel):
-        super().__init__(producer.path, channel, 0, 0)
+    def __init__(self, producer, channel, transport=Plain):
+        super().__init__(producer.path, channel, 0, 0, transport=transport)
         self.path = producer.path
+        self.transport = transport
         type_, data = self.receive()
         while type_ != self.MAIN_INIT:
             type_, data = self.receive()
         self.connection = struct.unpack_from("<I", data)[0]
 
     def open(self, channel):
-        return Channel(self.path, channel, 0, self.connection)
+        return Channel(self.path, channel, 0, self.connection, transport=self.transport)
