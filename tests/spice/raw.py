@@ -67,7 +67,7 @@ class Web:
         return piece
 
     def close(self):
-        self.socket.socket.close()  # without the closing handshake: it vanishes
+        self.socket.socket.shutdown(socket.SHUT_RDWR)  # without the closing handshake: it vanishes
 
 
 class Channel:
