@@ -79,6 +79,7 @@ typedef struct {
     size_t n_runs;        /* in all backings */
     PixelBudget *budget;
     VirtChain chain; /* kept from request to request */
+    uint32_t saved_n_scanouts;
     struct {
         uint64_t commands[GPU_N_QUEUES];
         uint64_t failed;

@@ -198,6 +198,7 @@ gpu_before_save(void *object)
 {
     VirtioGpu *gpu = object;
 
+    gpu->saved_n_scanouts = screen_n_scanouts(gpu->screen);
     for (unsigned i = 0; i < screen_n_scanouts(gpu->screen); i++)
         gather_cursor(gpu, i);
     for (guint i = 0; i < gpu->resources->len; i++) {
@@ -234,18 +235,26 @@ gpu_after_load(void *object, GError **error)
 {
     VirtioGpu *gpu = object;
     g_autoptr(GPtrArray) loaded = g_steal_pointer(&gpu->resources);
+    unsigned n_scanouts = screen_n_scanouts(gpu->screen);
 
     gpu->resources = g_ptr_array_new_with_free_func((GDestroyNotify)gpu_resource_free);
+    if (gpu->saved_n_scanouts != n_scanouts) { /* the guest has counted them */
+        gpu_state_forget(gpu);
+        g_set_error(error, STATE_ERROR, STATE_ERROR_FOREIGN,
+                    "state of %s is of a card with %u scanouts, this one has %u", gpu->device.id, gpu->saved_n_scanouts,
+                    n_scanouts);
+        return false;
+    }
     bool good = load_all(gpu, loaded);
     gpu_state_forget(gpu);
     if (!good)
-        g_set_error(error, STATE_ERROR, STATE_ERROR_MALFORMED,
-                    "state of %s holds pictures this display cannot have (scanouts: %u)", gpu->device.id,
-                    screen_n_scanouts(gpu->screen));
+        g_set_error(error, STATE_ERROR, STATE_ERROR_MALFORMED, "state of %s holds pictures this display cannot have",
+                    gpu->device.id);
     return good;
 }
 
 static const StateField gpu_fields[] = {
+    STATE_UINT(VirtioGpu, saved_n_scanouts, 1),
     STATE_UINT(VirtioGpu, events_read, 1),
     STATE_ARRAY(VirtioGpu, monitors, 1, &monitor_state),
     STATE_LIST(VirtioGpu, resources, 1, &resource_state, GPU_RESOURCES_MAX),

@@ -161,22 +161,22 @@ test_truncated(void)
 }
 
 /* Saves @guest with a field changed, changes it back, and sees the stream refused. */
-#define REFUSED(guest, n_scanouts, field, value)      \
-    do {                                              \
-        typeof(field) old_ = (field);                 \
-        (field) = (value);                            \
-        g_autoptr(GByteArray) bytes_ = save(guest);   \
-        (field) = old_;                               \
-        expect_refused(guest, n_scanouts, 0, bytes_); \
+#define REFUSED(guest, n_scanouts, field, value)                             \
+    do {                                                                     \
+        typeof(field) old_ = (field);                                        \
+        (field) = (value);                                                   \
+        g_autoptr(GByteArray) bytes_ = save(guest);                          \
+        (field) = old_;                                                      \
+        expect_refused(guest, n_scanouts, 0, bytes_, STATE_ERROR_MALFORMED); \
     } while (0)
 
 static void
-expect_refused(GpuGuest *before, unsigned n_scanouts, uint64_t max_host_memory, const GByteArray *bytes)
+expect_refused(GpuGuest *before, unsigned n_scanouts, uint64_t max_host_memory, const GByteArray *bytes, int code)
 {
     g_autoptr(GpuGuest) after = fresh_guest(before, n_scanouts, max_host_memory);
     g_autoptr(GError) error = NULL;
     g_assert_false(load(after, bytes, &error));
-    g_assert_error(error, STATE_ERROR, STATE_ERROR_MALFORMED);
+    g_assert_error(error, STATE_ERROR, code);
 
     virtio_driver_reset(after->driver);
     g_assert_cmpuint(virtio_gpu_stats(&after->gpu->device).resources, ==, 0);
@@ -216,8 +216,9 @@ test_lies(void)
     REFUSED(guest, 2, gpu->monitors[1].x, -1);
 
     g_autoptr(GByteArray) bytes = save(guest);
-    expect_refused(guest, 1, 0, bytes);           /* another number of scanouts */
-    expect_refused(guest, 2, 32 * 16 * 4, bytes); /* more pixels than this desktop may have */
+    expect_refused(guest, 1, 0, bytes, STATE_ERROR_FOREIGN);
+    expect_refused(guest, 3, 0, bytes, STATE_ERROR_FOREIGN);
+    expect_refused(guest, 2, 32 * 16 * 4, bytes, STATE_ERROR_MALFORMED); /* more pixels than this desktop may have */
 }
 
 int
