@@ -236,6 +236,9 @@ check_spice(const DesktopConfig *config, GError **error)
 
     if (!config->spice)
         return true;
+    if (!config->scanouts)
+        return fail(config, "display", "scanouts", CONFIG_ERROR_VALUE, error,
+                    "SPICE has nothing to show: give at least one, or leave the group [spice] out");
     if (ways != 1)
         return fail(config, "spice", "socket", CONFIG_ERROR_MISSING, error,
                     "give one of socket, address (with port) or fd");

@@ -132,6 +132,7 @@ test_values(void)
         {"[spice]\nsocket=/s\nfd=s\n", "[spice] socket: ", "one of"},
         {"[spice]\naddress=127.0.0.1\n", "[spice] port: ", "wants a port"},
         {"[spice]\naddress=0.0.0.0\nport=5900\n", "[spice] address: ", "loopback"},
+        {"[spice]\nsocket=/s\n[display]\nscanouts=0\n", "[display] scanouts: ", "nothing to show"},
         {"[spice]\nsocket=/s\nticket=a\nno-ticket=true\n", "[spice] ticket: ", "no-ticket"},
         {"[serial]\noutput=tcp:1\n", "[serial] output: ", "socket:/PATH"},
         {"[control]\nsocket=/a\nfd=b\n", "[control] socket: ", "not both"},
