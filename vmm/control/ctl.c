@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <gio/gunixfdlist.h>
 #include <gio/gunixsocketaddress.h>
+#include <glib-unix.h>
 #include <glib/gstdio.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -137,17 +138,46 @@ do_screenshot(CarrelVmm1 *desktop, char **arguments, GError **error)
     return output_close(&file, written, error);
 }
 
+static void
+keep_result(GObject *source, GAsyncResult *result, gpointer place)
+{
+    *(GAsyncResult **)place = g_object_ref(result);
+}
+
+static gboolean
+on_end_signal(gpointer desktop)
+{
+    carrel_vmm1_call_cancel_save(desktop, NULL, NULL, NULL);
+    return G_SOURCE_CONTINUE;
+}
+
+/*
+ * Whoever ends us meanwhile wants the desktop back and not a file; but it may be saved already, and then the file is all
+ * there is of it. So a signal only asks for an end, and the answer decides.
+ */
+static bool
+save_until_told(CarrelVmm1 *desktop, GUnixFDList *fds, GError **error)
+{
+    g_autoptr(GAsyncResult) result = NULL;
+
+    /* It writes the whole of memory to a disk, however slow. */
+    g_dbus_proxy_set_default_timeout(G_DBUS_PROXY(desktop), G_MAXINT);
+    carrel_vmm1_call_save(desktop, g_variant_new_handle(0), fds, NULL, keep_result, &result);
+    while (!result)
+        g_main_context_iteration(NULL, TRUE);
+    return carrel_vmm1_call_save_finish(desktop, NULL, result, error);
+}
+
 static bool
 do_save(CarrelVmm1 *desktop, char **arguments, GError **error)
 {
     OutputFile file;
 
-    if (!output_open(&file, arguments[0], error))
-        return false;
-    /* It writes the whole of memory to a disk, however slow. */
-    g_dbus_proxy_set_default_timeout(G_DBUS_PROXY(desktop), G_MAXINT);
-    bool written = carrel_vmm1_call_save_sync(desktop, g_variant_new_handle(0), file.fds, NULL, NULL, error);
-    return output_close(&file, written, error);
+    g_unix_signal_add(SIGINT, on_end_signal, desktop);
+    g_unix_signal_add(SIGTERM, on_end_signal, desktop);
+    g_unix_signal_add(SIGHUP, on_end_signal, desktop);
+    return output_open(&file, arguments[0], error) &&
+           output_close(&file, save_until_told(desktop, file.fds, error), error);
 }
 
 /* The ticket comes on standard input, so that it stands in no process list. */

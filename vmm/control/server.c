@@ -15,6 +15,11 @@
 /* A supervisor, a person and a monitoring tool; more than this is a leak somewhere. */
 #define PEERS_MAX 16
 
+typedef struct {
+    ControlServer *server;
+    GDBusMethodInvocation *call;
+} SaveCall;
+
 struct ControlServer {
     const ControlOps *ops;
     void *desktop;
@@ -24,6 +29,7 @@ struct ControlServer {
     GDBusAuthObserver *observer;
     GCancellable *cancel;
     GPtrArray *peers; /* GDBusConnection * */
+    SaveCall *saving; /* the one that waits for its answer, NULL: none */
     unsigned pending; /* streams still shaking hands */
     char *guid;
 };
@@ -47,6 +53,7 @@ SIMPLE_METHOD(resume)
 SIMPLE_METHOD(power_button)
 SIMPLE_METHOD(reset)
 SIMPLE_METHOD(stop)
+SIMPLE_METHOD(cancel_save)
 
 /* The descriptor a handle argument stands for, duplicated and close-on-exec, or -1 with an error. */
 static int
@@ -90,12 +97,14 @@ on_set_ticket(CarrelVmm1 *object, GDBusMethodInvocation *call, const char *ticke
 static void
 save_done(void *user, const GError *error)
 {
-    GDBusMethodInvocation *call = user;
+    g_autofree SaveCall *save = user;
 
+    if (save->server->saving == save)
+        save->server->saving = NULL;
     if (error)
-        return_error(call, error);
+        return_error(save->call, error);
     else
-        g_dbus_method_invocation_return_value(call, NULL);
+        g_dbus_method_invocation_return_value(save->call, NULL);
 }
 
 static gboolean
@@ -104,10 +113,15 @@ on_save(CarrelVmm1 *object, GDBusMethodInvocation *call, GUnixFDList *fds, GVari
     g_autoptr(GError) error = NULL;
     g_autofd int fd = take_fd(fds, file, &error);
 
-    if (fd < 0)
+    if (fd < 0) {
         return_error(call, error);
-    else
-        server->ops->save(server->desktop, g_steal_fd(&fd), save_done, call);
+        return TRUE;
+    }
+    SaveCall *save = g_new(SaveCall, 1);
+    *save = (SaveCall){server, call};
+    if (!server->saving) /* else this one is refused */
+        server->saving = save;
+    server->ops->save(server->desktop, g_steal_fd(&fd), save_done, save);
     return TRUE;
 }
 
@@ -159,6 +173,7 @@ static const struct {
     {"handle-screenshot", G_CALLBACK(on_screenshot)},
     {"handle-set-ticket", G_CALLBACK(on_set_ticket)},
     {"handle-save", G_CALLBACK(on_save)},
+    {"handle-cancel-save", G_CALLBACK(on_cancel_save)},
     {"handle-resize-disk", G_CALLBACK(on_resize_disk)},
     {"handle-set-balloon", G_CALLBACK(on_set_balloon)},
     {"handle-get-statistics", G_CALLBACK(on_get_statistics)},
@@ -169,6 +184,9 @@ on_peer_closed(GDBusConnection *peer, gboolean vanished, GError *error, ControlS
 {
     g_signal_handlers_disconnect_by_data(peer, server);
     g_dbus_interface_skeleton_unexport_from_connection(G_DBUS_INTERFACE_SKELETON(server->object), peer);
+    /* A desktop must not end for a file that nobody puts in its place. */
+    if (server->saving && g_dbus_method_invocation_get_connection(server->saving->call) == peer)
+        server->ops->cancel_save(server->desktop);
     g_ptr_array_remove_fast(server->peers, peer);
 }
 

@@ -27,6 +27,8 @@ typedef struct {
     bool (*set_ticket)(void *desktop, const char *ticket, unsigned seconds, GError **error);
     /* @fd is the callee's. @saved is called later, exactly once. */
     void (*save)(void *desktop, int fd, ControlSaved saved, void *user);
+    /* Who asked for the save does not want it any more, or is gone. Harmless where there is none. */
+    void (*cancel_save)(void *desktop);
     bool (*resize_disk)(void *desktop, const char *disk, uint64_t *bytes, GError **error);
     bool (*set_balloon)(void *desktop, uint64_t bytes, GError **error);
     /* Adds ("name", value) pairs with g_variant_builder_add(…, "{st}", …). */

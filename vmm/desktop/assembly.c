@@ -49,8 +49,8 @@ make_memory(Desktop *desktop, const Resources *resources, const SavedFile *saved
     if (saved->ram_len == options.size)
         return guest_memory_map_saved(desktop->memory, resources->saved, saved->ram_offset, error);
     g_set_error(error, STATE_ERROR, STATE_ERROR_FOREIGN,
-                "the saved desktop has %" G_GUINT64_FORMAT " MiB of memory, this one %" G_GUINT64_FORMAT,
-                saved->ram_len >> 20, options.size >> 20);
+                "%s: the saved desktop has %" G_GUINT64_FORMAT " MiB of memory, this one %" G_GUINT64_FORMAT,
+                saved->path, saved->ram_len >> 20, options.size >> 20);
     return false;
 }
 

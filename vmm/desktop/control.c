@@ -193,6 +193,7 @@ const ControlOps desktop_control_ops = {
     .screenshot = do_screenshot,
     .set_ticket = do_set_ticket,
     .save = desktop_save,
+    .cancel_save = desktop_cancel_save,
     .resize_disk = do_resize_disk,
     .set_balloon = do_set_balloon,
     .statistics = do_statistics,

@@ -74,7 +74,12 @@ const SpiceDisplayEvents desktop_spice_events = {
 static gboolean
 on_end_signal(gpointer user)
 {
-    machine_request(((Desktop *)user)->machine, MACHINE_REQUEST_STOP, "ended by a signal");
+    Desktop *desktop = user;
+
+    if (machine_state(desktop->machine) == MACHINE_STOPPED)
+        desktop_cancel_save(desktop); /* the second: somebody will not wait for the file */
+    else
+        machine_request(desktop->machine, MACHINE_REQUEST_STOP, "ended by a signal");
     return G_SOURCE_CONTINUE;
 }
 
@@ -94,6 +99,7 @@ desktop_new(const DesktopConfig *config, Resources *resources, const SavedFile *
     g_autoptr(Desktop) desktop = g_new0(Desktop, 1);
 
     desktop->config = config;
+    desktop->start_paused = config->paused;
     desktop->loop = g_main_loop_new(NULL, FALSE);
     desktop->disks = g_ptr_array_new();
     desktop->nets = g_ptr_array_new();
@@ -115,9 +121,9 @@ desktop_run(Desktop *desktop)
 
     sandbox_release_signals();
     machine_listen(desktop->machine, on_state, desktop);
-    machine_start(desktop->machine, desktop->config->paused);
+    machine_start(desktop->machine, desktop->start_paused);
     g_main_loop_run(desktop->loop);
-    while (desktop->saving) /* a stop meanwhile ends the desktop, but not before the file is whole */
+    while (desktop->save) /* a stop meanwhile ends the desktop, but not before the file is whole */
         g_main_context_iteration(NULL, TRUE);
     if (desktop->control)
         control_server_flush(desktop->control);

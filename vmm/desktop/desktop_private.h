@@ -18,6 +18,8 @@
 #include "vmm/pci/bus.h"
 #include "vmm/virtio/balloon.h"
 
+typedef struct SaveJob SaveJob;
+
 struct Desktop {
     const DesktopConfig *config;
     GMainLoop *loop;
@@ -49,7 +51,9 @@ struct Desktop {
     Screen *screen;
     SpiceDisplay *spice;
     ControlServer *control;
-    bool saving; /* a thread reads what this struct holds */
+
+    bool start_paused;
+    SaveJob *save; /* while its state is written; save.c */
 };
 
 /* assembly.c: in this order. */
@@ -64,4 +68,6 @@ extern const ControlOps desktop_control_ops;
 
 /* save.c */
 void desktop_save(void *desktop, int fd, ControlSaved saved, void *user);
+/* The saving under way, if any, ends with an error soon and the desktop goes on. */
+void desktop_cancel_save(void *desktop);
 bool desktop_load(Desktop *desktop, const SavedFile *saved, GError **error);

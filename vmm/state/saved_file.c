@@ -12,6 +12,8 @@
 
 #define PAGE 4096u
 #define RAM_OFFSET (2u << 20)
+/* Bytes written between two looks at whether to go on. */
+#define WRITE_PIECE (8u << 20)
 /* More than any configuration, and than the state of a desktop with its pictures, may take. */
 #define CONFIG_MAX (1u << 20)
 #define SECTIONS_MAX_LEN G_MAXUINT32 /* what a GByteArray holds */
@@ -95,7 +97,7 @@ page_is_zero(const uint8_t *page)
 
 /* Writes the pages of [from, to) that hold anything, run by run. */
 static bool
-write_extent(int fd, const SavedRam *ram, uint64_t from, uint64_t to, GError **error)
+write_piece(int fd, const SavedRam *ram, uint64_t from, uint64_t to, GError **error)
 {
     while (from < to) {
         while (from < to && page_is_zero(ram->host + from))
@@ -106,6 +108,21 @@ write_extent(int fd, const SavedRam *ram, uint64_t from, uint64_t to, GError **e
         if (!write_all(fd, ram->host + from, end - from, RAM_OFFSET + from, error))
             return false;
         from = end;
+    }
+    return true;
+}
+
+static bool
+write_extent(int fd, const SavedRam *ram, uint64_t from, uint64_t to, const gint *cancelled, GError **error)
+{
+    for (uint64_t end; from < to; from = end) {
+        end = MIN(to, from + WRITE_PIECE);
+        if (cancelled && g_atomic_int_get(cancelled)) {
+            g_set_error_literal(error, STATE_ERROR, STATE_ERROR_CANCELLED, "the saving was cancelled");
+            return false;
+        }
+        if (!write_piece(fd, ram, from, end, error))
+            return false;
     }
     return true;
 }
@@ -165,8 +182,9 @@ check_target(int fd, GError **error)
     return false;
 }
 
-bool
-saved_file_write(int fd, const SavedRam *ram, const char *config, const GByteArray *sections, GError **error)
+static bool
+write_whole(int fd, const SavedRam *ram, const char *config, const GByteArray *sections, const gint *cancelled,
+            GError **error)
 {
     uint64_t tail = RAM_OFFSET + ram->len, from, to;
     Header header = {.ram_offset = RAM_OFFSET,
@@ -175,10 +193,8 @@ saved_file_write(int fd, const SavedRam *ram, const char *config, const GByteArr
                      .sections_len = sections->len,
                      .file_len = tail + strlen(config) + sections->len};
 
-    if (!check_target(fd, error))
-        return false;
     for (uint64_t at = 0; at < ram->len && next_extent(ram, at, &from, &to); at = to)
-        if (!write_extent(fd, ram, from, to, error))
+        if (!write_extent(fd, ram, from, to, cancelled, error))
             return false;
     if (!write_all(fd, (const uint8_t *)config, header.config_len, tail, error) ||
         !write_all(fd, sections->data, sections->len, tail + header.config_len, error))
@@ -190,6 +206,18 @@ saved_file_write(int fd, const SavedRam *ram, const char *config, const GByteArr
     if (!write_header(fd, &header, error))
         return false;
     return fdatasync(fd) == 0 || io_error(error, "write");
+}
+
+bool
+saved_file_write(int fd, const SavedRam *ram, const char *config, const GByteArray *sections, const gint *cancelled,
+                 GError **error)
+{
+    if (!check_target(fd, error))
+        return false;
+    if (write_whole(fd, ram, config, sections, cancelled, error))
+        return true;
+    (void)!ftruncate(fd, 0); /* a file system that is full has its room back at once */
+    return false;
 }
 
 static bool
@@ -265,6 +293,7 @@ saved_file_open(int fd, const char *path, GError **error)
     g_autoptr(SavedFile) file = g_new0(SavedFile, 1);
     Header header = {0};
 
+    file->path = g_strdup(path);
     if (read_header(fd, &header, error) && read_parts(fd, &header, file, error))
         return g_steal_pointer(&file);
     g_prefix_error(error, "%s: ", path);
@@ -276,6 +305,7 @@ saved_file_free(SavedFile *file)
 {
     if (!file)
         return;
+    g_free(file->path);
     g_free(file->config);
     g_clear_pointer(&file->sections, g_byte_array_unref);
     g_free(file);

@@ -19,14 +19,20 @@ typedef struct {
     int memfd;           /* RAM's memfd, whose holes need not be read; -1: none */
 } SavedRam;
 
-/* Writes the whole to @fd, an empty regular file open for reading and writing, and brings it to stable storage. */
-bool saved_file_write(int fd, const SavedRam *ram, const char *config, const GByteArray *sections, GError **error);
+/*
+ * Writes the whole to @fd, an empty regular file open for reading and writing, and brings it to stable storage. On an error
+ * the file is empty again. @cancelled: looked at between pieces; once another thread has set it, that is the error. May be
+ * NULL.
+ */
+bool saved_file_write(int fd, const SavedRam *ram, const char *config, const GByteArray *sections,
+                      const gint *cancelled, GError **error);
 
 typedef struct {
     uint64_t ram_offset; /* in the file, page aligned */
     uint64_t ram_len;
     char *config;
     GByteArray *sections;
+    char *path; /* for messages */
 } SavedFile;
 
 /* NULL and one line on a file that is cut short, foreign, or from a newer Carrel. @path is for the message. */

@@ -15,7 +15,7 @@ typedef struct {
     uint16_t version;
     const uint8_t *bytes;
     uint32_t len;
-    bool loaded;
+    bool claimed;
 } Section;
 
 struct SectionReader {
@@ -128,43 +128,52 @@ section_reader_free(SectionReader *reader)
 }
 
 static Section *
-find(SectionReader *reader, const char *id, const char *name)
+find(SectionReader *reader, const char *id, const char *name, bool claimed)
 {
     for (guint i = 0; i < reader->sections->len; i++) {
         Section *section = reader->sections->pdata[i];
-        if (!section->loaded && !strcmp(section->id, id) && !strcmp(section->name, name))
+        if (section->claimed == claimed && !strcmp(section->id, id) && !strcmp(section->name, name))
             return section;
     }
     return NULL;
 }
 
 bool
-section_reader_load(SectionReader *reader, const char *id, const StateTable *table, void *object, GError **error)
+section_reader_claim(SectionReader *reader, const char *id, const StateTable *table, GError **error)
 {
-    Section *section = find(reader, id, table->name);
+    Section *section = find(reader, id, table->name, false);
 
-    if (!section) {
-        g_set_error(error, STATE_ERROR, STATE_ERROR_FOREIGN, "this desktop has %s (%s), the saved one had not", id,
-                    table->name);
-        return false;
-    }
-    section->loaded = true;
-    if (state_load(table, object, section->version, section->bytes, section->len, error))
+    if (section) {
+        section->claimed = true;
         return true;
-    g_prefix_error(error, "%s: ", id);
+    }
+    g_set_error(error, STATE_ERROR, STATE_ERROR_FOREIGN, "this desktop has %s (%s), the saved one had not", id,
+                table->name);
     return false;
 }
 
 bool
-section_reader_finish(SectionReader *reader, GError **error)
+section_reader_finish_claims(SectionReader *reader, GError **error)
 {
     for (guint i = 0; i < reader->sections->len; i++) {
         const Section *section = reader->sections->pdata[i];
-        if (section->loaded)
+        if (section->claimed)
             continue;
         g_set_error(error, STATE_ERROR, STATE_ERROR_FOREIGN, "the saved desktop had %s (%s), this one has not",
                     section->id, section->name);
         return false;
     }
     return true;
+}
+
+bool
+section_reader_load(SectionReader *reader, const char *id, const StateTable *table, void *object, GError **error)
+{
+    Section *section = find(reader, id, table->name, true);
+
+    g_assert(section);
+    if (state_load(table, object, section->version, section->bytes, section->len, error))
+        return true;
+    g_prefix_error(error, "%s: ", id);
+    return false;
 }

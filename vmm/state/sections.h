@@ -21,7 +21,11 @@ SectionReader *section_reader_new(const uint8_t *bytes, size_t len, GError **err
 void section_reader_free(SectionReader *reader);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(SectionReader, section_reader_free)
 
-/* Loads @object from its section. */
+/*
+ * The shapes are compared before anything is loaded, so that the error tells of the difference and not of what follows from
+ * it: each object claims its section, which must be there; then none may be left, which finish_claims names.
+ */
+bool section_reader_claim(SectionReader *reader, const char *id, const StateTable *table, GError **error);
+bool section_reader_finish_claims(SectionReader *reader, GError **error);
+/* Loads @object from the section it claimed. */
 bool section_reader_load(SectionReader *reader, const char *id, const StateTable *table, void *object, GError **error);
-/* Whether every section was loaded; else an error that names one that was not. */
-bool section_reader_finish(SectionReader *reader, GError **error);

@@ -32,6 +32,7 @@ typedef enum {
     STATE_ERROR_VERSION,   /* written by a newer Carrel, or one too old */
     STATE_ERROR_MALFORMED, /* a count or value out of range */
     STATE_ERROR_IO,
+    STATE_ERROR_CANCELLED,
 } StateError;
 
 typedef struct StateTable StateTable;

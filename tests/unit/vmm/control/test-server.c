@@ -84,6 +84,7 @@ static const ControlOps ops = {
     .screenshot = do_screenshot,
     .set_ticket = do_set_ticket,
     .save = do_save,
+    .cancel_save = do_nothing,
     .resize_disk = do_resize,
     .set_balloon = do_balloon,
     .statistics = do_statistics,

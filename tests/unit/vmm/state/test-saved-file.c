@@ -5,8 +5,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -47,7 +49,7 @@ save(bool with_memfd)
 
     g_byte_array_append(sections, (const uint8_t *)"sections", 8);
     SavedRam ram = {host, RAM_LEN, with_memfd ? memfd : -1};
-    g_assert_true(saved_file_write(fd, &ram, CONFIG, sections, &error));
+    g_assert_true(saved_file_write(fd, &ram, CONFIG, sections, NULL, &error));
     g_assert_no_error(error);
     munmap(host, RAM_LEN);
     return fd;
@@ -177,12 +179,44 @@ test_target(void)
     g_autoptr(GError) error = NULL;
     SavedRam ram = {page, sizeof(page), -1};
 
-    g_assert_false(saved_file_write(fd, &ram, CONFIG, sections, &error)); /* not empty: somebody's file */
+    g_assert_false(saved_file_write(fd, &ram, CONFIG, sections, NULL, &error)); /* not empty: somebody's file */
     g_assert_error(error, STATE_ERROR, STATE_ERROR_IO);
     g_clear_error(&error);
     g_autofd int full = open("/dev/full", O_RDWR);
-    g_assert_false(saved_file_write(full, &ram, CONFIG, sections, &error));
+    g_assert_false(saved_file_write(full, &ram, CONFIG, sections, NULL, &error));
     g_assert_error(error, STATE_ERROR, STATE_ERROR_IO);
+}
+
+/* A saving that fails, for want of room or of interest, takes no room. */
+static void
+test_given_up(void)
+{
+    static const struct {
+        rlim_t limit;
+        gint cancelled;
+        int code;
+    } cases[] = {{RLIM_INFINITY, true, STATE_ERROR_CANCELLED}, {4 << 20, false, STATE_ERROR_IO}};
+    uint8_t *host;
+    g_autofd int memfd = make_ram(&host);
+    g_autoptr(GByteArray) sections = g_byte_array_new();
+    SavedRam ram = {host, RAM_LEN, memfd};
+    struct rlimit before;
+    struct stat st;
+
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &before);
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofd int fd = scratch_file();
+        g_autoptr(GError) error = NULL;
+        struct rlimit limit = {cases[i].limit, before.rlim_max};
+        g_assert_cmpint(setrlimit(RLIMIT_FSIZE, &limit), ==, 0);
+        g_assert_false(saved_file_write(fd, &ram, CONFIG, sections, &cases[i].cancelled, &error));
+        setrlimit(RLIMIT_FSIZE, &before);
+        g_assert_error(error, STATE_ERROR, cases[i].code);
+        g_assert_cmpint(fstat(fd, &st), ==, 0);
+        g_assert_cmpint(st.st_size, ==, 0);
+    }
+    munmap(host, RAM_LEN);
 }
 
 int
@@ -194,5 +228,6 @@ main(int argc, char **argv)
     g_test_add_func("/saved-file/every-header-byte", test_every_header_byte);
     g_test_add_func("/saved-file/huge-sections", test_huge_sections);
     g_test_add_func("/saved-file/target", test_target);
+    g_test_add_func("/saved-file/given-up", test_given_up);
     return g_test_run();
 }
