@@ -27,6 +27,17 @@ def wait_until(condition, what, timeout=SOON):
     return value
 
 
+def runs(pid):
+    """Whether any thread of the process still does."""
+    for task in pathlib.Path(f"/proc/{pid}/task").glob("*"):
+        try:
+            if (task / "stat").read_text().rpartition(")")[2].split()[0] not in "ZX":
+                return True
+        except OSError:
+            continue
+    return False
+
+
 def configuration(groups):
     """A configuration's text; keys whose value is None are left out."""
     lines = []
@@ -48,6 +59,7 @@ class Desktop:
         """
         self.program, self.folder = program, folder
         self.mark = uuid.uuid4().hex
+        self.started = {}
         self.control = folder / "control"
         self.errors = open(folder / f"stderr-{self.mark}", "w+")
         os.unlink(self.errors.name)
@@ -87,16 +99,16 @@ class Desktop:
         return status
 
     def others(self):
-        """{pid: command line} of what it started, itself left out."""
-        found = {}
+        """{pid: command line} of what it started and still runs, itself left out."""
         mark = f"{MARK}={self.mark}".encode()
         for folder in pathlib.Path("/proc").glob("[0-9]*"):
             try:
                 if int(folder.name) != self.process.pid and mark in (folder / "environ").read_bytes().split(b"\0"):
-                    found[int(folder.name)] = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                    self.started[int(folder.name)] = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
             except OSError:
                 continue  # it has just ended
-        return found
+        # A process that ends loses its environment first, and its files and sockets later.
+        return {pid: command for pid, command in self.started.items() if runs(pid)}
 
     def inner(self):
         """The desktop process, below its keeper."""
@@ -111,6 +123,7 @@ class Desktop:
 
     def do(self, *verb, **more):
         """What a verb that must succeed prints."""
+        wait_until(lambda: self.control.exists() or self.process.poll() is not None, "its control socket")
         done = self.ctl(*verb, **more)
         assert done.returncode == 0 and done.stderr == "", f"ctl {verb}: {done.stderr}; the VMM said: {self.said()}"
         return done.stdout
@@ -160,7 +173,7 @@ class Bench:
             "desktop": {"name": "test", "memory": "32M", "vcpus": 1, "balloon": False},
             "boot": {"kernel": self.guests / f"guest-{guest}.elf", "command-line": f"vmm=carrel {append}"},
             "input": {"keyboard": False, "tablet": False, "mouse": False},
-            "display": {"scanouts": 0},
+            "display": {"scanouts": 1 if "spice" in more else 0},
             "serial": {"output": "stdio"},
             "control": {"socket": self.folder / "control"},
         }

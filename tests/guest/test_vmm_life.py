@@ -33,6 +33,11 @@ def is_locked(path):
         return struct.unpack(flock, answer)[0] != fcntl.F_UNLCK
 
 
+def listens(path):
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(str(path)) == 0
+
+
 @pytest.fixture
 def groups(bench, tmp_path, disk):
     """A desktop with one of everything that could be left behind."""
@@ -111,9 +116,11 @@ def test_keeper_killed(bench, groups, disk):
             time.sleep(dice.uniform(0, 0.1))
         else:
             desktop.wait_printed(b"load")
+        desktop.others()
         desktop.signal(signal.SIGKILL)
         desktop.process.wait()
         wait_until(lambda: not desktop.others(), "the end of the desktop")
+        wait_until(lambda: not listens(desktop.control), "the end of its sockets")
     # What the killed one could not remove is no obstacle.
     desktop = bench.start(path)
     desktop.wait_printed(b"alive")
