@@ -3,7 +3,9 @@
  * virtio-input: reports of events out, the guest's questions about the device and its LEDs in.
  *
  * One queue holds empty event buffers of the guest, one for each event; the other brings LED states. A report is sent only if
- * all of it fits. What does not fit is lost, except that a key going up is noted and sent as soon as there is room.
+ * all of it fits. Where it does not, keys and buttons wait in a type-ahead buffer, since a guest that is busy for a moment
+ * must not lose letters; motion is lost, as the next makes up for it. Beyond the buffer keys are lost too, except that one
+ * going up is noted and sent as soon as there is room.
  *
  * Owner: the main thread; the configuration and a reset come on vCPU threads, under the device's lock.
  */
@@ -17,7 +19,8 @@
 #define QUEUE_SIZE 64
 #define EVENT_QUEUE 0
 #define STATUS_QUEUE 1
-#define REPORT_MAX 32 /* events of one report, with the closing EV_SYN */
+#define TYPE_AHEAD 256 /* keys down or up that wait for a busy guest */
+#define REPORT_MAX 32  /* events of one report, with the closing EV_SYN */
 #define STATUSES_A_TURN QUEUE_SIZE
 #define KEY_BYTES (KEY_CNT / 8)
 #define EVENT_SIZE sizeof(struct virtio_input_event)
@@ -54,10 +57,12 @@ static const InputFace faces[] = {
 typedef struct {
     VirtioDevice device;
     const InputFace *face;
-    uint8_t select, subselect; /* what the guest asks for */
-    uint8_t down[KEY_BYTES];   /* keys the guest was told are down … */
-    uint8_t rising[KEY_BYTES]; /* … of which these went up, but there was no room to say so */
-    uint8_t leds;              /* bits 1 << LED_… */
+    uint8_t select, subselect;            /* what the guest asks for */
+    uint8_t down[KEY_BYTES];              /* keys the guest was told are down … */
+    uint8_t rising[KEY_BYTES];            /* … of which these went up, but there was no room to say so */
+    uint8_t leds;                         /* bits 1 << LED_… */
+    VirtioInputEvent waiting[TYPE_AHEAD]; /* in order; keys and buttons only */
+    uint32_t n_waiting;
     VirtChain chains[REPORT_MAX];
     VirtioInputLeds changed;
     void *user;
@@ -210,31 +215,37 @@ take_buffers(Input *input, size_t n)
     return false;
 }
 
-static void
-put_event(Input *input, size_t n, VirtioInputEvent event)
-{
-    const struct virtio_input_event wire = {.type = event.type, .code = event.code, .value = event.value};
-    VirtChain *chain = &input->chains[n];
-
-    virtqueue_push(input->device.queues[EVENT_QUEUE], chain, virt_chain_write(chain, &wire, EVENT_SIZE));
-    if (event.type == EV_KEY && event.code < KEY_CNT)
-        set_bit(input->down, event.code, event.value);
-}
-
 /* All of the report or nothing. */
 static bool
 send_report(Input *input, const VirtioInputEvent *events, size_t n)
 {
+    VirtQueue *queue = input->device.queues[EVENT_QUEUE];
+
     if (!take_buffers(input, n + 1))
         return false;
-    for (size_t i = 0; i < n; i++)
-        put_event(input, i, events[i]);
-    put_event(input, n, (VirtioInputEvent){EV_SYN, SYN_REPORT, 0});
-    virtqueue_notify(input->device.queues[EVENT_QUEUE]);
+    for (size_t i = 0; i <= n; i++) {
+        VirtioInputEvent event = i < n ? events[i] : (VirtioInputEvent){EV_SYN, SYN_REPORT, 0};
+        const struct virtio_input_event wire = {.type = event.type, .code = event.code, .value = event.value};
+        virtqueue_push(queue, &input->chains[i], virt_chain_write(&input->chains[i], &wire, EVENT_SIZE));
+    }
+    virtqueue_notify(queue);
     return true;
 }
 
-/* Sends what went up while there was no room. false while there still is none. */
+/* Sends what waits, in order. false while there is no room for all of it. */
+static bool
+send_waiting(Input *input)
+{
+    uint32_t sent = 0;
+
+    while (sent < input->n_waiting && send_report(input, &input->waiting[sent], 1))
+        sent++;
+    input->n_waiting -= sent;
+    memmove(input->waiting, input->waiting + sent, input->n_waiting * sizeof(input->waiting[0]));
+    return input->n_waiting == 0;
+}
+
+/* Sends what went up while not even the type-ahead buffer had room. false while there still is none. */
 static bool
 send_rising(Input *input)
 {
@@ -248,14 +259,30 @@ send_rising(Input *input)
     return true;
 }
 
-/* Of a report that is lost only keys going up matter later, and only those the guest believes to be down. */
+/* A key that the guest sees, or will: from here on it believes it to be down or up. */
 static void
-note_rising(Input *input, const VirtioInputEvent *events, size_t n)
+note_key(Input *input, const VirtioInputEvent *event)
 {
-    for (size_t i = 0; i < n; i++)
-        if (events[i].type == EV_KEY && !events[i].value && events[i].code < KEY_CNT &&
-            bit(input->down, events[i].code))
-            set_bit(input->rising, events[i].code, true);
+    if (event->code < KEY_CNT)
+        set_bit(input->down, event->code, event->value);
+}
+
+/* Of what is lost only keys going up matter later, and only those the guest believes to be down. */
+static void
+note_rising(Input *input, const VirtioInputEvent *event)
+{
+    if (event->value || event->code >= KEY_CNT || !bit(input->down, event->code))
+        return;
+    set_bit(input->rising, event->code, true);
+    note_key(input, event);
+}
+
+/* While the guest is away (paused, or without a driver) nobody types ahead: it would come as a surprise later. */
+static bool
+may_wait(const Input *input)
+{
+    return virtqueue_ready(input->device.queues[EVENT_QUEUE]) && input->n_waiting < TYPE_AHEAD &&
+           !used_bytes(input->rising, sizeof(input->rising));
 }
 
 void
@@ -265,8 +292,18 @@ virtio_input_report(VirtioDevice *device, const VirtioInputEvent *events, size_t
     g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&device->lock);
 
     g_assert(n < REPORT_MAX);
-    if (n && !(send_rising(input) && send_report(input, events, n)))
-        note_rising(input, events, n);
+    bool sent = n && send_waiting(input) && send_rising(input) && send_report(input, events, n);
+    for (size_t i = 0; i < n; i++) {
+        if (events[i].type != EV_KEY)
+            continue;
+        bool waits = !sent && may_wait(input);
+        if (waits)
+            input->waiting[input->n_waiting++] = events[i];
+        if (sent || waits)
+            note_key(input, &events[i]);
+        else
+            note_rising(input, &events[i]);
+    }
 }
 
 /* --- LEDs from the guest ---------------------------------------------------------------------------------------- */
@@ -312,7 +349,7 @@ input_serve(VirtioDevice *device, VirtQueue *queue)
 
     if (virtqueue_index(queue) == STATUS_QUEUE)
         serve_status(input, queue);
-    else
+    else if (send_waiting(input))
         send_rising(input);
 }
 
@@ -325,6 +362,7 @@ input_reset(VirtioDevice *device)
     input->leds = 0;
     memset(input->down, 0, sizeof(input->down));
     memset(input->rising, 0, sizeof(input->rising));
+    input->n_waiting = 0;
 }
 
 static void
@@ -334,11 +372,31 @@ input_finish(VirtioDevice *device)
         virt_chain_clear(&input_of(device)->chains[i]);
 }
 
-static const StateField input_fields[] = {
-    STATE_UINT(Input, select, 1),  STATE_UINT(Input, subselect, 1), STATE_BYTES(Input, down, 1),
-    STATE_BYTES(Input, rising, 1), STATE_UINT(Input, leds, 1),      STATE_END,
+static const StateField event_fields[] = {
+    STATE_UINT(VirtioInputEvent, type, 1),
+    STATE_UINT(VirtioInputEvent, code, 1),
+    STATE_UINT(VirtioInputEvent, value, 1),
+    STATE_END,
 };
-static const StateTable input_state = {.name = "virtio-input", .version = 1, .oldest = 1, .fields = input_fields};
+static const StateTable event_state = {.name = "input-event", .version = 1, .oldest = 1, .fields = event_fields};
+
+static bool
+input_after_load(void *object, GError **error)
+{
+    if (((Input *)object)->n_waiting <= TYPE_AHEAD)
+        return true;
+    g_set_error(error, STATE_ERROR, STATE_ERROR_MALFORMED, "more keys wait than there is room for");
+    return false;
+}
+
+static const StateField input_fields[] = {
+    STATE_UINT(Input, select, 1),    STATE_UINT(Input, subselect, 1),
+    STATE_BYTES(Input, down, 1),     STATE_BYTES(Input, rising, 1),
+    STATE_UINT(Input, leds, 1),      STATE_ARRAY(Input, waiting, 1, &event_state),
+    STATE_UINT(Input, n_waiting, 1), STATE_END,
+};
+static const StateTable input_state = {
+    .name = "virtio-input", .version = 1, .oldest = 1, .fields = input_fields, .after_load = input_after_load};
 
 static const VirtioClass input_class = {
     .name = "virtio-input",

@@ -2,9 +2,9 @@
 /*
  * virtio-input (virtio 1.2, 5.8): a keyboard, an absolute tablet and a relative mouse.
  *
- * Events are Linux evdev codes, as the specification says. A front end (SPICE, a local seat) sends whole reports; a
- * report that does not fit the guest's queue is dropped whole, except that keys and buttons going up are kept and sent
- * once there is room, so nothing sticks.
+ * Events are Linux evdev codes, as the specification says. A front end (SPICE, a local seat) sends whole reports; of one that
+ * does not fit the guest's queue the keys and buttons wait for room, some hundred of them, and motion is dropped. Keys and
+ * buttons going up are never lost, so nothing sticks.
  */
 #pragma once
 
