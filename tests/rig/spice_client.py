@@ -283,8 +283,8 @@ class Client:
         for code in reversed(codes):
             self.key(code, False)
 
-    def type(self, text, pause=0.0):
-        """Types text on a US keyboard."""
+    def type(self, text, pause=0.03):
+        """Types text on a US keyboard, no faster than a fast typist: the guest has room for 64 events at once."""
         for character in text:
             code, shift = SCANCODES[character]
             if shift:
