@@ -78,19 +78,20 @@ def sit(host, desktop):
 
 
 def spicy_screenshot(desktop, path):
-    """A picture as a client of its own takes it."""
-    path.unlink(missing_ok=True)
-    subprocess.run(["spicy-screenshot", "-h", "127.0.0.1", "-p", str(desktop.spice_port), "-o", path],
-                   stdout=subprocess.DEVNULL, timeout=60, check=True)
-    if not path.exists():
-        raise Failed("spicy-screenshot took no picture")
-
-
-def colours(path):
+    """The picture as a client of its own takes it, written to a PNG file; returns it."""
     from PIL import Image
 
-    picture = Image.open(path).convert("RGB")
-    return picture.size, len(picture.getcolors(1 << 24))
+    raw = path.with_suffix(".ppm")
+    raw.unlink(missing_ok=True)
+    done = subprocess.run(["spicy-screenshot", "-h", "127.0.0.1", "-p", str(desktop.spice_port), "-o", raw],
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60, check=False)
+    if done.returncode != 0 or not raw.exists():
+        raise Failed(f"spicy-screenshot took no picture: {done.stdout}")
+    with Image.open(raw) as picture:
+        picture = picture.convert("RGB")
+    picture.save(path)
+    raw.unlink()
+    return picture
 
 
 def try_out(desktop, out):
@@ -98,11 +99,11 @@ def try_out(desktop, out):
     from . import spice_client
 
     out.mkdir(parents=True, exist_ok=True)
-    spicy_screenshot(desktop, out / "desktop.png")
-    size, count = colours(out / "desktop.png")
+    picture = spicy_screenshot(desktop, out / "desktop.png")
+    count = len(picture.getcolors(1 << 24))
     if count < 50:
         raise Failed(f"the desktop's picture {out / 'desktop.png'} has {count} colours: there is no wallpaper on it")
-    rooms.say(f"spicy-screenshot sees a desktop of {size[0]}x{size[1]}")
+    rooms.say(f"spicy-screenshot sees a desktop of {picture.width}x{picture.height}")
 
     word = uuid.uuid4().hex[:8]
     with spice_client.Client(desktop.spice_port) as client:

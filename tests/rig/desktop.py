@@ -13,8 +13,9 @@ from .agent import Agent
 # Lean kernel settings for an emulated guest, where every trap is expensive and nobody is to be protected from.
 EMULATED_CMDLINE = "mitigations=off tsc=reliable cryptomgr.notests rcupdate.rcu_expedited=1"
 
-# The desktop is there when its panel is on the screen.
-PANEL = "until xdotool search --onlyvisible --class tint2 >/dev/null 2>&1; do sleep 0.2; done"
+# The desktop is there when its panel and its wallpaper are on the screen.
+PANEL = ("until xdotool search --onlyvisible --class tint2 >/dev/null 2>&1 &&"
+         " xprop -root _XROOTPMAP_ID | grep -q '= pixmap'; do sleep 0.3; done")
 
 # A terminal is ready for typing when its shell has named the window it has the focus in.
 TERMINAL = 'until [ "$(xdotool getactivewindow getwindowname 2>/dev/null)" = "desk@desk: ~" ]; do sleep 0.2; done'

@@ -36,6 +36,10 @@ for _first, _plain, _shifted in _ROWS:
 KEYS = {"ctrl": 0x1D, "shift": 0x2A, "alt": 0x38, "escape": 0x01, "enter": 0x1C, "super": 0x15B, "up": 0x148}
 
 
+# The library wants to follow the guest's volume, finds no sound here and says so with every client.
+for _domain in ("GSpice", "GLib-GObject"):
+    GLib.log_set_handler(_domain, GLib.LogLevelFlags.LEVEL_WARNING | GLib.LogLevelFlags.LEVEL_CRITICAL, lambda *_: None)
+
 # The library's own connect() hides GObject's.
 listen = GObject.Object.connect
 
