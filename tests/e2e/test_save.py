@@ -15,7 +15,7 @@ WRITER = """
 nohup bash -c '
     for ((i = 1; ; i++)); do
         printf "%-511d\\n" $i | dd of=/dev/vdb bs=512 seek=$i oflag=direct,dsync conv=notrunc status=none || break
-        echo $i >/dev/shm/acknowledged
+        echo $i >/dev/shm/next && mv /dev/shm/next /dev/shm/acknowledged # never seen half written
     done' >/dev/shm/writer.log 2>&1 &
 """
 ACKNOWLEDGED = "cat /dev/shm/acknowledged"
