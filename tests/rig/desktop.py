@@ -15,7 +15,7 @@ EMULATED_CMDLINE = "mitigations=off tsc=reliable cryptomgr.notests rcupdate.rcu_
 
 # The desktop is there when its panel and its wallpaper are on the screen.
 PANEL = ("until xdotool search --onlyvisible --class tint2 >/dev/null 2>&1 &&"
-         " xprop -root _XROOTPMAP_ID | grep -q '= pixmap'; do sleep 0.3; done")
+         " xprop -root _XROOTPMAP_ID | grep -q '(PIXMAP)'; do sleep 0.3; done")
 
 # A terminal is ready for typing when its shell has named the window it has the focus in.
 TERMINAL = 'until [ "$(xdotool getactivewindow getwindowname 2>/dev/null)" = "desk@desk: ~" ]; do sleep 0.2; done'
