@@ -25,6 +25,7 @@ G_DEFINE_QUARK(carrel - guest - memory - error - quark, guest_memory_error)
 #define SIZE_MIN (1 * MIB)
 #define SIZE_MAX_ (UINT64_C(512) << 30)
 #define HUGE_PAGE (2 * MIB)
+#define HOLES_MAX 16384 /* the kernel allows a process some 65,000 mappings */
 
 #ifndef MFD_HUGE_2MB
 #define MFD_HUGE_2MB (21u << 26) /* linux/memfd.h, which clashes with the C library's own header */
@@ -318,6 +319,30 @@ check_saved(const GuestMemory *memory, int fd, uint64_t offset, GError **error)
     return true;
 }
 
+/*
+ * Where the image has a hole, memory of our own takes its place: a page read from a hole would take room in a tmpfs, and
+ * twice as much memory once it is written, and none of them could be large. Fails silently: the file reads the same.
+ */
+static void
+unmap_holes(GuestMemory *memory, int fd, uint64_t offset)
+{
+    uint64_t at = 0, n = 0;
+
+    while (n < HOLES_MAX && memory->size - at >= HUGE_PAGE) {
+        off_t data = lseek(fd, offset + at, SEEK_DATA);
+        if (data < 0 && errno != ENXIO)
+            return;
+        uint64_t end = data < 0 ? memory->size : MIN(data - offset, memory->size);
+        uint64_t hole = (end - at) & ~(HUGE_PAGE - 1);
+        if (hole) {
+            mmap(memory->host + at, hole, PROT_READ | PROT_WRITE,
+                 MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+            n++;
+        }
+        at = MIN((end & ~(HUGE_PAGE - 1)) + HUGE_PAGE, memory->size);
+    }
+}
+
 bool
 guest_memory_map_saved(GuestMemory *memory, int fd, uint64_t offset, GError **error)
 {
@@ -329,6 +354,7 @@ guest_memory_map_saved(GuestMemory *memory, int fd, uint64_t offset, GError **er
         set_error_errno(error, errno, "cannot map the saved image");
         return false;
     }
+    unmap_holes(memory, fd, offset);
     g_clear_fd(&memory->fd, NULL);
     memory->shared = false;
     memory->unit = GUEST_PAGE_SIZE;

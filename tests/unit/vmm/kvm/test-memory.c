@@ -239,6 +239,34 @@ test_saved_merge(void)
     check_saved(true);
 }
 
+/* A hole of the file reads as zeroes, and neither reading nor writing there takes room in it. */
+static void
+test_saved_holes(void)
+{
+    enum { SIZE = 16 << 20, DATA = 5 << 20 };
+    g_autoptr(GError) error = NULL;
+    g_autofd int fd = memfd_create("image", MFD_CLOEXEC);
+    g_autoptr(GuestMemory) memory = new_memory(SIZE);
+    struct stat before, after;
+
+    g_assert_cmpint(ftruncate(fd, SIZE + 4096), ==, 0);
+    g_assert_cmpint(pwrite(fd, "data", 4, 4096 + DATA), ==, 4);
+    g_assert_cmpint(pwrite(fd, "last", 4, SIZE), ==, 4);
+    g_assert_cmpint(fstat(fd, &before), ==, 0);
+    g_assert_true(guest_memory_map_saved(memory, fd, 4096, &error));
+    g_assert_no_error(error);
+    uint8_t *host = guest_memory_at(memory, 0, SIZE);
+    g_assert_cmpmem(host + DATA, 4, "data", 4);
+    g_assert_cmpmem(host + SIZE - 4096, 4, "last", 4);
+    for (uint64_t at = 0; at < SIZE; at += 4096) {
+        g_assert_cmphex(host[at], ==, at == DATA ? 'd' : at == SIZE - 4096 ? 'l' : 0);
+        host[at] = 1;
+    }
+    g_assert_cmpint(fstat(fd, &after), ==, 0);
+    /* What lies next to data within 2 MiB is read from the file. */
+    g_assert_cmpint(after.st_blocks - before.st_blocks, <=, 2 * (2 << 20) / 512);
+}
+
 static void
 expect_image_refused(GuestMemory *memory, int fd, uint64_t offset)
 {
@@ -358,6 +386,7 @@ main(int argc, char **argv)
     g_test_add_func("/memory/hugetlb", test_hugetlb);
     g_test_add_func("/memory/saved", test_saved);
     g_test_add_func("/memory/saved-merge", test_saved_merge);
+    g_test_add_func("/memory/saved-holes", test_saved_holes);
     g_test_add_func("/memory/saved-refused", test_saved_refused);
     g_test_add_func("/memory/dirty", test_dirty);
     g_test_add_func("/memory/dirty-threads", test_dirty_from_two_threads);
