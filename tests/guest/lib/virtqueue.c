@@ -4,6 +4,7 @@
 #include "clock.h"
 #include "cpu.h"
 #include "start.h"
+#include "text.h"
 
 #define EVENT_ALWAYS 0
 #define EVENT_NEVER 1
@@ -51,6 +52,10 @@ allocate_rings(VirtQueue *queue)
     queue->used = pages_allocate(pages_for(6 + 8 * n));
     queue->next_free = pages_allocate(pages_for(4 * n));
     queue->lengths = queue->next_free + n;
+    /* Not so after a reset: memory is as the last life left it. */
+    memset((void *)queue->descriptors, 0, 16 * n);
+    memset((void *)queue->available, 0, 6 + 2 * n);
+    memset((void *)queue->used, 0, 6 + 8 * n);
     if (queue->indirect)
         queue->indirect_tables = pages_allocate(pages_for(16 * n * VIRTQUEUE_INDIRECT_MAX));
     for (uint16_t i = 0; i < n; i++)
