@@ -46,15 +46,23 @@ complain(const GError *error)
     return EXIT_ERROR;
 }
 
-/* One line a message, and nothing of what libraries say in passing. */
+static const char *
+log_field(const GLogField *fields, gsize n_fields, const char *key)
+{
+    for (gsize i = 0; i < n_fields; i++)
+        if (!strcmp(fields[i].key, key))
+            return fields[i].value;
+    return "";
+}
+
+/* One line a message, and nothing of what libraries say in passing: spice-server warns of each client that hangs up. */
 static GLogWriterOutput
 write_log(GLogLevelFlags level, const GLogField *fields, gsize n_fields, gpointer user)
 {
-    if (level > G_LOG_LEVEL_MESSAGE)
-        return G_LOG_WRITER_HANDLED;
-    for (gsize i = 0; i < n_fields; i++)
-        if (!strcmp(fields[i].key, "MESSAGE"))
-            fprintf(stderr, "carrel-vmm: %s\n", (const char *)fields[i].value);
+    bool ours = !strcmp(log_field(fields, n_fields, "GLIB_DOMAIN"), G_LOG_DOMAIN);
+
+    if (level <= (ours ? G_LOG_LEVEL_MESSAGE : G_LOG_LEVEL_CRITICAL))
+        fprintf(stderr, "carrel-vmm: %s\n", log_field(fields, n_fields, "MESSAGE"));
     return G_LOG_WRITER_HANDLED;
 }
 
