@@ -6,8 +6,9 @@
  * deferred work runs (one notify per queue and round), and if nothing more is due the thread polls awhile or sleeps. The
  * eventfds' counters are never read: the poll is edge-triggered and fires for every signal.
  *
- * It polls only while the host works on nothing for it, and how long adapts. A sleep that turns out shorter than the
- * longest poll would have been better spent polling, so the window doubles; a longer one halves it, down to nothing.
+ * It polls only while the host works on nothing for it, and how long adapts. A short sleep, its wake-up included, says that
+ * polling may pay off: it begins with a small window, which doubles each time it was not enough. Where the longest is not
+ * enough either there is none for a number of sleeps that doubles too. A long sleep ends polling at once.
  *
  * What the kernel has finished (IORING_SETUP_DEFER_TASKRUN) it tells only when it is entered. Its flag for "enter me" is
  * not used: it may stay set with nothing behind it.
@@ -23,6 +24,9 @@
 #define RING_ENTRIES 256
 #define POLL_FIRST_NS 4000
 #define POLL_MAX_NS 32000
+#define SHORT_SLEEP_NS 200000 /* waking a thread takes up to half of it on a busy or virtual host */
+#define POLL_PAUSE_FIRST 8    /* sleeps without polling after it failed */
+#define POLL_PAUSE_MAX 1024
 #define POLL_CLOCK_EVERY 32 /* turns of the polling loop between two looks at the clock */
 
 /* In a submission's user data: a watch, not an op. Both are aligned to more than a byte. */
@@ -58,9 +62,11 @@ struct IoThread {
 
     GPtrArray *queues; /* IoQueue *, NULL where one was detached */
     IoDefer *deferred;
-    uint64_t files;     /* bits: indices taken */
-    unsigned in_flight; /* ops the ring holds */
-    int64_t poll_ns;
+    uint64_t files;       /* bits: indices taken */
+    unsigned in_flight;   /* ops the ring holds */
+    int64_t poll_ns;      /* the window; 0: none */
+    unsigned poll_pause;  /* short sleeps until it is tried again … */
+    unsigned poll_failed; /* … and as many as there were the last time */
 };
 G_STATIC_ASSERT(IO_THREAD_FILES_MAX == 64);
 
@@ -403,14 +409,11 @@ run_calls(IoThread *thread)
 
 /* --- the loop --- */
 
-/* Looks for work for as long as it has paid off lately; whether there is some. */
 static bool
-poll_awhile(IoThread *thread)
+look_for(IoThread *thread, int64_t window_ns)
 {
-    /* While the host works on something its completion comes first, and the queues are looked at then. */
-    if (!thread->poll_ns || thread->in_flight || !any_awake(thread))
-        return false;
-    int64_t until = now_ns() + thread->poll_ns;
+    int64_t until = now_ns() + window_ns;
+
     do {
         for (int i = 0; i < POLL_CLOCK_EVERY; i++) {
             if (look_at_queues(thread, true))
@@ -421,13 +424,35 @@ poll_awhile(IoThread *thread)
     return false;
 }
 
-static void
-adapt_polling(IoThread *thread, int64_t slept_ns)
+/* Looks for work for as long as it has paid off lately; whether there is some. */
+static bool
+poll_awhile(IoThread *thread)
 {
-    if (slept_ns <= POLL_MAX_NS)
-        thread->poll_ns = CLAMP(thread->poll_ns * 2, POLL_FIRST_NS, POLL_MAX_NS);
-    else
-        thread->poll_ns = thread->poll_ns > POLL_FIRST_NS ? thread->poll_ns / 2 : 0;
+    /* While the host works on something its completion comes first, and the queues are looked at then. */
+    if (!thread->poll_ns || thread->in_flight || !any_awake(thread))
+        return false;
+    if (look_for(thread, thread->poll_ns)) {
+        thread->poll_failed = 0;
+        return true;
+    }
+    thread->poll_ns *= 2;
+    if (thread->poll_ns > POLL_MAX_NS) {
+        thread->poll_ns = 0;
+        thread->poll_failed = CLAMP(thread->poll_failed * 2, POLL_PAUSE_FIRST, POLL_PAUSE_MAX);
+        thread->poll_pause = thread->poll_failed;
+    }
+    return false;
+}
+
+static void
+note_sleep(IoThread *thread, int64_t slept_ns)
+{
+    if (slept_ns > SHORT_SLEEP_NS)
+        thread->poll_ns = 0;
+    else if (thread->poll_pause)
+        thread->poll_pause--;
+    else if (!thread->poll_ns)
+        thread->poll_ns = POLL_FIRST_NS;
 }
 
 static void
@@ -439,7 +464,7 @@ rest(IoThread *thread)
     bool worked = thread->in_flight;
     submit_and_wait(thread);
     if (!worked)
-        adapt_polling(thread, now_ns() - asleep);
+        note_sleep(thread, now_ns() - asleep);
     /* Completions make room: the driver has often queued more by now, before its kick arrives. */
     look_at_queues(thread, false);
 }
