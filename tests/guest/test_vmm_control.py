@@ -14,10 +14,8 @@ import numpy
 import pytest
 import spice
 from behaviour import SOON, wait_until
+from load import BLOCK, SLOTS, alive
 from PIL import Image
-
-SLOTS = 512
-BLOCK = 4096
 
 
 @pytest.fixture
@@ -40,10 +38,6 @@ def desktop(bench, groups):
     desktop = bench.start(groups)
     desktop.wait_printed(b"alive 2 ")
     return desktop
-
-
-def alive(desktop):
-    return desktop.printed().count(b"\nalive ")
 
 
 def reports(desktop):

@@ -37,7 +37,7 @@ on_state(void *user, MachineState state, unsigned reasons, const char *detail)
     for (size_t i = 0; i < G_N_ELEMENTS(reason_names); i++)
         if (reasons & reason_names[i].reason)
             names[n++] = reason_names[i].name;
-    if (reasons & (MACHINE_PAUSE_STORAGE | MACHINE_PAUSE_ERROR))
+    if (state == MACHINE_PAUSED && reasons & (MACHINE_PAUSE_STORAGE | MACHINE_PAUSE_ERROR))
         g_message("paused: %s", detail ? detail : "no reason was given");
     if (desktop->control)
         control_server_set_state(desktop->control, state_names[state], names, detail);
