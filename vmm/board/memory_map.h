@@ -36,6 +36,7 @@
 #define BOARD_PORT_KEYBOARD 0x64 /* command port of the 8042: only its reset line is there */
 #define BOARD_PORT_RTC 0x70      /* index, data */
 #define BOARD_PORT_COM1 0x3f8    /* 8 ports */
+#define BOARD_PORT_FW_CFG 0x510  /* 12 ports */
 #define BOARD_PORT_PM 0x600      /* ICH9 PMBASE, 128 ports */
 #define BOARD_PORT_PM_SIZE 0x80
 #define BOARD_PORT_PCI_ADDRESS 0xcf8 /* dword; a byte at 0xcf9 is the reset control register */
