@@ -17,7 +17,7 @@ typedef struct {
 
 /*
  * Registers itself as the screen's producer. The screen outlives the device and has as many scanouts as the options say.
- * @display_context is run by one thread (display/thread.h), which is stopped before the device is freed.
+ * @display_context is run by one thread (vmm/board/loop_thread.h), which is stopped before the device is freed.
  */
 VirtioDevice *virtio_gpu_new(const char *id, GuestMemory *memory, GMainContext *display_context, Screen *screen,
                              const VirtioGpuOptions *options);

@@ -212,8 +212,8 @@ make_display(Desktop *desktop, GError **error)
     if (!config->scanouts)
         return true;
     desktop->screen = screen_new(config->scanouts);
-    desktop->display_thread = display_thread_new(confine_display, NULL);
-    GMainContext *context = display_thread_context(desktop->display_thread);
+    desktop->display_thread = loop_thread_new("display", confine_display, NULL);
+    GMainContext *context = loop_thread_context(desktop->display_thread);
     VirtioDevice *gpu = virtio_gpu_new("gpu0", desktop->memory, context, desktop->screen, &options);
     desktop->gpu = plug_in(desktop, gpu, error);
     return desktop->gpu != NULL;

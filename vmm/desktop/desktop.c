@@ -143,8 +143,8 @@ desktop_free(Desktop *desktop)
     spice_display_free(desktop->spice);
     control_server_free(desktop->control); /* the two above tell it of the end and of every client that goes */
     g_ptr_array_unref(desktop->ports_of_guest);
-    display_thread_free(desktop->display_thread); /* before the graphics card that runs on it */
-    machine_free(desktop->machine);               /* and the devices of its table */
+    loop_thread_free(desktop->display_thread); /* before the graphics card that runs on it */
+    machine_free(desktop->machine);            /* and the devices of its table */
     io_thread_free(desktop->io_thread);
     screen_free(desktop->screen);
     kernel_free(desktop->kernel);

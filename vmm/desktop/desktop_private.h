@@ -4,7 +4,7 @@
 
 #include "display/gpu/gpu.h"
 #include "display/spice/server.h"
-#include "display/thread.h"
+#include "vmm/board/loop_thread.h"
 #include "vmm/block/blk.h"
 #include "vmm/board/acpi.h"
 #include "vmm/board/clock.h"
@@ -38,7 +38,7 @@ struct Desktop {
 
     /* Threads that devices run on. */
     IoThread *io_thread;
-    DisplayThread *display_thread;
+    LoopThread *display_thread;
 
     /* Devices that something besides the machine has to do with; the machine owns them. NULL where there is none. */
     Pm *pm;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The display thread: a main loop on a context of its own, started and ended from the main thread. */
-#include "display/thread.h"
+/* A main loop on a context of its own, started and ended from the main thread. */
+#include "vmm/board/loop_thread.h"
 
 #include <stdbool.h>
 
-struct DisplayThread {
+struct LoopThread {
     GMainContext *context;
     GMainLoop *loop;
     GThread *thread;
@@ -18,7 +18,7 @@ struct DisplayThread {
 static void *
 run(void *data)
 {
-    DisplayThread *thread = data;
+    LoopThread *thread = data;
 
     if (thread->prepare)
         thread->prepare(thread->user);
@@ -32,10 +32,10 @@ run(void *data)
     return NULL;
 }
 
-DisplayThread *
-display_thread_new(void (*prepare)(void *user), void *user)
+LoopThread *
+loop_thread_new(const char *name, void (*prepare)(void *user), void *user)
 {
-    DisplayThread *thread = g_new0(DisplayThread, 1);
+    LoopThread *thread = g_new0(LoopThread, 1);
 
     thread->context = g_main_context_new();
     thread->loop = g_main_loop_new(thread->context, FALSE);
@@ -43,7 +43,7 @@ display_thread_new(void (*prepare)(void *user), void *user)
     thread->user = user;
     g_mutex_init(&thread->lock);
     g_cond_init(&thread->begun);
-    thread->thread = g_thread_new("display", run, thread);
+    thread->thread = g_thread_new(name, run, thread);
     g_mutex_lock(&thread->lock);
     while (!thread->has_begun)
         g_cond_wait(&thread->begun, &thread->lock);
@@ -59,7 +59,7 @@ quit(void *data)
 }
 
 void
-display_thread_free(DisplayThread *thread)
+loop_thread_free(LoopThread *thread)
 {
     if (!thread)
         return;
@@ -77,7 +77,7 @@ display_thread_free(DisplayThread *thread)
 }
 
 GMainContext *
-display_thread_context(const DisplayThread *thread)
+loop_thread_context(const LoopThread *thread)
 {
     return thread->context;
 }

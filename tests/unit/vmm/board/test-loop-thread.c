@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The display thread: prepared first, runs what is attached to its context, ends at once whatever it was doing. */
-#include "display/thread.h"
+/* A loop thread: prepared first, runs what is attached to its context, ends at once whatever it was doing. */
+#include "vmm/board/loop_thread.h"
 
 #include <stdbool.h>
 
@@ -21,10 +21,10 @@ static void
 test_runs_its_context(void)
 {
     GThread *prepared = NULL, *ran = NULL;
-    g_autoptr(DisplayThread) thread = display_thread_new(note_thread, &prepared);
+    g_autoptr(LoopThread) thread = loop_thread_new("loop", note_thread, &prepared);
 
     g_assert_nonnull(prepared); /* before the first source, and before new() returned */
-    g_main_context_invoke(display_thread_context(thread), note_thread_once, &ran);
+    g_main_context_invoke(loop_thread_context(thread), note_thread_once, &ran);
     while (!g_atomic_pointer_get(&ran))
         g_thread_yield();
     g_assert_true(ran == prepared);
@@ -41,15 +41,15 @@ static void
 test_ends(void)
 {
     for (unsigned i = 0; i < 200; i++) {
-        DisplayThread *thread = display_thread_new(NULL, NULL);
+        LoopThread *thread = loop_thread_new("loop", NULL, NULL);
         if (i % 2) { /* never idle */
             g_autoptr(GSource) busy = g_idle_source_new();
             g_source_set_callback(busy, again, NULL, NULL);
-            g_source_attach(busy, display_thread_context(thread));
+            g_source_attach(busy, loop_thread_context(thread));
         }
-        display_thread_free(thread);
+        loop_thread_free(thread);
     }
-    display_thread_free(NULL);
+    loop_thread_free(NULL);
 }
 
 int
