@@ -7,6 +7,7 @@ import sys
 # A folder and the includes (regular expressions) it must never have.
 FORBIDDEN = {
     "vmm": r'"(display|usb|ha|appliance|web-ui)/|<(spice|pixman|libusb)',
+    "usb": r'"(display|ha|appliance|web-ui)/|"vmm/(control|config|sandbox|desktop|firmware|net|kvm/(?!memory))',
     "display": r'"(usb|ha|appliance|web-ui)/|"vmm/(control|config|sandbox|kvm/(?!memory))',
 }
 GIO_FOLDERS = ("vmm/control/",)

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 
-SOURCES = ["vmm", "display", "tests"]
+SOURCES = ["vmm", "display", "usb", "tests"]
 
 # Build folders and their Meson options. Unit tests run under the sanitizers; guests and clients meet the release build.
 BUILDS = {
