@@ -300,11 +300,26 @@ def test_damaged_files(bench, saved, tmp_path):
         bench.refused("--restore", saved, says="/saved: ")
 
 
+def test_names_are_free(bench, groups, tmp_path):
+    """Disks and cards may have each other's names, and those of devices that nobody names."""
+    for name in "rng0", "gpu0":
+        (tmp_path / name).write_bytes(bytes(1 << 20))
+    more = groups(disk_rng0={"path": tmp_path / "rng0"}, disk_gpu0={"path": tmp_path / "gpu0"},
+                  net_a={"backend": "none"}, net_pci={"backend": "none"})
+    desktop = bench.start(more)
+    wait_alive(desktop)
+    desktop.do("resize", "rng0")
+    desktop.do("save", tmp_path / "saved")
+    assert desktop.wait() == 0
+    desktop = bench.start("--restore", tmp_path / "saved")
+    wait_alive(desktop)
+
+
 @pytest.mark.parametrize("change, says", [
     ({"desktop": {"memory": "64M"}}, "saved desktop has 48 MiB of memory, this one 64"),
     ({"desktop": {"vcpus": 2}}, "this desktop has vcpu1 .*saved one had not"),
-    ({"disk_a": None}, "saved desktop had a .*this one has not"),
-    ({"disk_b": {"path": "spare"}}, "this desktop has b .*saved one had not"),
+    ({"disk_a": None}, "saved desktop had disk a .*this one has not"),
+    ({"disk_b": {"path": "spare"}}, "this desktop has disk b .*saved one had not"),
     ({"display": {"scanouts": 0}, "spice": None}, "saved desktop had gpu0"),
     ({"display": {"scanouts": 2}}, "gpu0.* 1 scanouts, this one has 2"),
     ({"desktop": {"balloon": False}}, "saved desktop had balloon0"),

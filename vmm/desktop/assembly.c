@@ -186,16 +186,26 @@ desktop_make_board(Desktop *desktop, Resources *resources, const SavedFile *save
 
 /* ---- devices ---- */
 
-/* Gives a virtio device a slot and a place in the table, which owns it from here. NULL passes through. */
+/*
+ * Gives a virtio device a slot and the place @name in the table, which owns it from here. NULL passes through. A device that
+ * people name stands there under its group, "disk NAME": a network card may have the same name, and a disk may be called rng0.
+ */
 static VirtioDevice *
-plug_in(Desktop *desktop, VirtioDevice *device, GError **error)
+plug_in_as(Desktop *desktop, const char *name, VirtioDevice *device, GError **error)
 {
     VirtioPci *function = device ? virtio_pci_new(device, desktop->pci, PCI_SLOT_ANY, error) : NULL;
 
     if (!function)
         return NULL;
-    machine_add(desktop->machine, device->id, &virtio_pci_ops, function);
+    machine_add(desktop->machine, name, &virtio_pci_ops, function);
     return device;
+}
+
+/* The same where the device's id is of our choice. */
+static VirtioDevice *
+plug_in(Desktop *desktop, VirtioDevice *device, GError **error)
+{
+    return plug_in_as(desktop, device ? device->id : NULL, device, error);
 }
 
 static bool
@@ -254,9 +264,11 @@ make_disks(Desktop *desktop, Resources *resources, GError **error)
             .thread = desktop->io_thread,
             .machine = desktop->machine,
         };
-        VirtioDevice *device = plug_in(desktop, virtio_blk_new(disk->id, desktop->memory, &options, error), error);
+        g_autofree char *name = g_strdup_printf("disk %s", disk->id);
+        VirtioDevice *blk = virtio_blk_new(disk->id, desktop->memory, &options, error);
+        VirtioDevice *device = plug_in_as(desktop, name, blk, error);
         if (!device) {
-            g_prefix_error(error, "%s: [disk %s]: ", desktop->config->path, disk->id);
+            g_prefix_error(error, "%s: [%s]: ", desktop->config->path, name);
             return false;
         }
         g_ptr_array_add(desktop->disks, device);
@@ -299,9 +311,13 @@ make_nets(Desktop *desktop, Resources *resources, GError **error)
             .report = report_net,
         };
         choose_mac(desktop->config, net, options.mac);
-        VirtioDevice *device = plug_in(desktop, virtio_net_new(net->id, desktop->memory, &options, error), error);
-        if (!device)
+        g_autofree char *name = g_strdup_printf("net %s", net->id);
+        VirtioDevice *card = virtio_net_new(net->id, desktop->memory, &options, error);
+        VirtioDevice *device = plug_in_as(desktop, name, card, error);
+        if (!device) {
+            g_prefix_error(error, "%s: [%s]: ", desktop->config->path, name);
             return false;
+        }
         g_ptr_array_add(desktop->nets, device);
     }
     return true;
