@@ -16,8 +16,9 @@
 #define FEATURES \
     (1ull << VIRTIO_BALLOON_F_STATS_VQ | 1ull << VIRTIO_BALLOON_F_DEFLATE_ON_OOM | 1ull << VIRTIO_BALLOON_F_REPORTING)
 #define QUEUES 5
-/* Chains served in one turn of the loop: a guest that gives its memory back does not keep a client waiting. */
-#define CHAINS_A_TURN 16
+/* Calls to the kernel in one turn of the loop, and one for each request: a guest that gives its memory back does not keep a
+ * client waiting. The list that reaches it is finished. */
+#define DISCARDS_A_TURN 1024
 #define PAGES_A_READ 256
 /* Of one list; drivers send 256 or 1024. To the guest the rest is given as well: discarding is the host's own choice. */
 #define PAGES_A_LIST 4096
@@ -60,19 +61,19 @@ queue_role(const VirtioDevice *device, unsigned index)
 /* --- pages ------------------------------------------------------------------------------------------------------ */
 
 /* Discards a run of @n pages that ends, or begins, with the last one read. What is not RAM is the guest's mistake. */
-static void
+static unsigned
 discard_run(Balloon *balloon, uint64_t first, uint64_t n)
 {
-    if (n)
-        guest_memory_discard(balloon->device.memory, first << PAGE_SHIFT, n << PAGE_SHIFT);
+    return n && guest_memory_discard(balloon->device.memory, first << PAGE_SHIFT, n << PAGE_SHIFT);
 }
 
-/* Page numbers mostly come in runs, upwards or downwards: each run is one call to the kernel. */
-static void
+/* Page numbers mostly come in runs, upwards or downwards: each run is one call to the kernel. Returns how many there were. */
+static unsigned
 inflate(Balloon *balloon, VirtChain *chain)
 {
     uint32_t pages[PAGES_A_READ];
     uint64_t first = 0, n = 0;
+    unsigned calls = 0;
     size_t len;
 
     for (unsigned reads = 0; reads < PAGES_A_LIST / PAGES_A_READ; reads++) {
@@ -86,22 +87,23 @@ inflate(Balloon *balloon, VirtChain *chain)
                 first = page;
                 n++;
             } else {
-                discard_run(balloon, first, n);
+                calls += discard_run(balloon, first, n);
                 first = page;
                 n = 1;
             }
         }
     }
-    discard_run(balloon, first, n);
+    return calls + discard_run(balloon, first, n);
 }
 
-/* The reported pages are the chain's buffers themselves (5.5.6.5). */
-static void
+/* The reported pages are the chain's buffers themselves (5.5.6.5). Returns how many there were. */
+static unsigned
 report(Balloon *balloon, const VirtChain *chain)
 {
     for (size_t i = 0; i < chain->n_in; i++)
         guest_memory_discard(balloon->device.memory,
                              guest_memory_address(balloon->device.memory, chain->in[i].iov_base), chain->in[i].iov_len);
+    return chain->n_in;
 }
 
 /* --- statistics ------------------------------------------------------------------------------------------------- */
@@ -179,18 +181,19 @@ static void
 serve_pages(Balloon *balloon, VirtQueue *queue, QueueRole role)
 {
     g_auto(VirtChain) chain = VIRT_CHAIN_INIT;
-    unsigned turns = CHAINS_A_TURN;
+    unsigned left = DISCARDS_A_TURN;
 
-    while (turns && virtqueue_pop(queue, &chain)) {
+    while (left && virtqueue_pop(queue, &chain)) {
+        unsigned calls = 1;
         if (role == ROLE_INFLATE)
-            inflate(balloon, &chain);
+            calls += inflate(balloon, &chain);
         else if (role == ROLE_REPORTING)
-            report(balloon, &chain);
+            calls += report(balloon, &chain);
         virtqueue_push(queue, &chain, 0);
-        turns--;
+        left -= MIN(left, calls);
     }
     virtqueue_notify(queue);
-    if (!turns)
+    if (!left)
         virtio_device_schedule(&balloon->device, queue);
 }
 

@@ -21,8 +21,9 @@
 #define CONTROL_TRANSMIT 3
 #define CONFIG_SIZE offsetof(struct virtio_console_config, emerg_wr)
 #define QUEUE_SIZE 128
-/* Of one queue in one turn of the loop. */
+/* Of one queue in one turn of the loop; a request may be empty, or nearly 4 GiB long. */
 #define CHAINS_A_TURN 64
+#define BYTES_A_TURN (256 * 1024)
 
 /* What the guest is to be told of a port, in the order it is told. */
 enum {
@@ -289,9 +290,9 @@ serve_control(Console *console, VirtQueue *queue)
 
 /* --- data --------------------------------------------------------------------------------------------------------- */
 
-/* Offers the back end what it has not yet had of @chain. Whether it took all of it. */
+/* Offers the back end what it has not yet had of @chain, at most *@left bytes. Whether it took all of the chain. */
 static bool
-offer(VirtioConsolePort *port, const VirtChain *chain)
+offer(VirtioConsolePort *port, const VirtChain *chain, size_t *left)
 {
     size_t before = 0; /* bytes in the buffers already seen */
 
@@ -300,11 +301,14 @@ offer(VirtioConsolePort *port, const VirtChain *chain)
         while (port->consumed < before + buffer->iov_len) {
             if (!port->host_open)
                 return true;
-            size_t at = port->consumed - before, len = buffer->iov_len - at;
+            size_t at = port->consumed - before, len = MIN(buffer->iov_len - at, *left);
+            if (!len)
+                return false;
             port->resumed = false;
             size_t taken = port->ops->data(port->back_end, (const uint8_t *)buffer->iov_base + at, len);
             g_assert(taken <= len);
             port->consumed += taken;
+            *left -= taken;
             if (taken < len && !(taken && port->resumed))
                 return false;
         }
@@ -314,19 +318,21 @@ offer(VirtioConsolePort *port, const VirtChain *chain)
 }
 
 /*
- * The guest's writes, in order. One that the back end takes only a part of goes back to the head of the ring, with a note
- * of how much was taken: nothing of the ring is held across a pause, and a flooding guest waits for its own queue.
+ * The guest's writes, in order. One that the back end takes only a part of, or that is too long for a turn, goes back to the
+ * head of the ring, with a note of how much was taken: nothing of the ring is held across a pause, and a flooding guest
+ * waits for its own queue.
  */
 static void
 serve_transmit(VirtioConsolePort *port, VirtQueue *queue)
 {
     g_auto(VirtChain) chain = VIRT_CHAIN_INIT;
     unsigned turns = CHAINS_A_TURN;
+    size_t left = BYTES_A_TURN;
 
-    while (turns && !port->throttled && virtqueue_pop(queue, &chain)) {
-        if (!offer(port, &chain)) {
+    while (turns && left && !port->throttled && virtqueue_pop(queue, &chain)) {
+        if (!offer(port, &chain, &left)) {
             virtqueue_unpop(queue, &chain);
-            port->throttled = true;
+            port->throttled = left; /* else only the turn is over */
             break;
         }
         port->consumed = 0;
@@ -334,7 +340,7 @@ serve_transmit(VirtioConsolePort *port, VirtQueue *queue)
         turns--;
     }
     virtqueue_notify(queue);
-    if (!turns)
+    if (!turns || !left)
         virtio_device_schedule(&port->console->device, queue);
 }
 
@@ -342,7 +348,12 @@ serve_transmit(VirtioConsolePort *port, VirtQueue *queue)
 static void
 serve_receive(VirtioConsolePort *port)
 {
-    if (!port->starved || !port->guest_open || !virtqueue_has_work(receive_queue(port)))
+    VirtQueue *queue = receive_queue(port);
+
+    if (!port->starved || !port->guest_open)
+        return;
+    /* A turn that ended with the last buffer did not ask for a kick. */
+    if (!virtqueue_has_work(queue) && !virtqueue_set_kicks(queue, true))
         return;
     port->starved = false;
     if (port->ops->writable)
@@ -354,16 +365,20 @@ console_port_write(VirtioConsolePort *port, const void *bytes, size_t len)
 {
     g_auto(VirtChain) chain = VIRT_CHAIN_INIT;
     VirtQueue *queue = receive_queue(port);
+    unsigned turns = CHAINS_A_TURN;
     size_t done = 0;
 
     console_enter(port->console);
-    while (port->guest_open && done < len && virtqueue_pop(queue, &chain)) {
+    while (turns && port->guest_open && done < len && virtqueue_pop(queue, &chain)) {
         size_t written = virt_chain_write(&chain, (const uint8_t *)bytes + done, len - done);
         virtqueue_push(queue, &chain, written);
         done += written;
+        turns--;
     }
     virtqueue_notify(queue);
     port->starved = done < len;
+    if (port->starved && !turns) /* it has posted more, and will not kick for it again */
+        virtio_device_schedule(&port->console->device, queue);
     console_leave(port->console);
     return done;
 }

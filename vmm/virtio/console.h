@@ -36,7 +36,8 @@ VirtioDevice *virtio_console_new(const char *id, GuestMemory *memory, unsigned n
  */
 VirtioConsolePort *virtio_console_add_port(VirtioDevice *console, const char *name, const ConsolePortOps *ops,
                                            void *back_end);
-/* Sends to the guest; returns the bytes taken, 0 while the guest's end is closed or it posted no buffers. */
+/* Sends to the guest; returns the bytes taken: fewer where its buffers are full, or so small that the rest has to wait for
+ * another turn of the loop; 0 while its end is closed. The back end hears of it when there is room again. */
 size_t console_port_write(VirtioConsolePort *port, const void *bytes, size_t len);
 /* The host's end was opened or closed (a client's agent channel came or went). */
 void console_port_set_open(VirtioConsolePort *port, bool open);

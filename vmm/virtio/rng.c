@@ -11,14 +11,17 @@
 
 /* A guest may post megabytes at once, and again while it is served: a turn of the loop fills so much at the most. */
 #define FILL_MAX (64 * 1024)
+/* … of so many requests, since one may have room for nothing. */
+#define CHAINS_A_TURN 64
 
 static void
 rng_serve(VirtioDevice *device, VirtQueue *queue)
 {
     g_auto(VirtChain) chain = VIRT_CHAIN_INIT;
     size_t left = FILL_MAX;
+    unsigned turns = CHAINS_A_TURN;
 
-    while (left && virtqueue_pop(queue, &chain)) {
+    while (left && turns && virtqueue_pop(queue, &chain)) {
         uint32_t filled = 0;
         for (size_t i = 0; i < chain.n_in && left; i++) {
             ssize_t want = MIN(chain.in[i].iov_len, left), got = getrandom(chain.in[i].iov_base, want, 0);
@@ -28,9 +31,10 @@ rng_serve(VirtioDevice *device, VirtQueue *queue)
                 break; /* interrupted: the guest asks again; what is filled is filled from the start */
         }
         virtqueue_push(queue, &chain, filled);
+        turns--;
     }
     virtqueue_notify(queue);
-    if (!left)
+    if (!left || !turns)
         virtio_device_schedule(device, queue);
 }
 

@@ -485,3 +485,55 @@ virtio_driver_call(VirtioDriver *driver, unsigned index, const void *out, size_t
     driver->next = start;
     return used.len;
 }
+
+/* --- floods ----------------------------------------------------------------------------------------------------- */
+
+struct VirtioFlood {
+    struct vring_avail *avail;
+    struct vring_used *used;
+    uint16_t slots, n;
+    bool end; /* atomic */
+    GThread *thread;
+};
+
+/* Keeps half of the ring available, so that the index never runs ahead of what the device allows. */
+static gpointer
+flood_thread(gpointer user)
+{
+    VirtioFlood *flood = user;
+    uint16_t given_back;
+
+    while (!__atomic_load_n(&flood->end, __ATOMIC_RELAXED) && (given_back = virtio_driver_flooded(flood)) < flood->n)
+        __atomic_store_n(&flood->avail->idx, given_back + flood->slots / 2, __ATOMIC_RELEASE);
+    return NULL;
+}
+
+VirtioFlood *
+virtio_driver_flood(VirtioDriver *driver, unsigned index, VirtioBuffer buffer, uint16_t n)
+{
+    VirtioDriverQueue *queue = &driver->queues[index];
+    VirtioFlood *flood = g_new0(VirtioFlood, 1);
+
+    g_assert_false(is_packed(driver));
+    virtio_driver_add(driver, index, &buffer, 1); /* descriptor 0, and so every slot of the avail ring */
+    *flood = (VirtioFlood){
+        .avail = avail_ring(driver, queue), .used = used_ring(driver, queue), .slots = queue->setup.size, .n = n};
+    flood->thread = g_thread_new("flood", flood_thread, flood);
+    return flood;
+}
+
+uint16_t
+virtio_driver_flooded(const VirtioFlood *flood)
+{
+    return __atomic_load_n(&flood->used->idx, __ATOMIC_ACQUIRE);
+}
+
+void
+virtio_driver_flood_end(VirtioFlood *flood)
+{
+    if (!flood)
+        return;
+    __atomic_store_n(&flood->end, true, __ATOMIC_RELAXED);
+    g_thread_join(flood->thread);
+    g_free(flood);
+}

@@ -102,3 +102,14 @@ bool virtio_driver_needs_reset(VirtioDriver *driver);
 
 /* One request of @n_out bytes out and room for @n_in bytes in; kicks, waits, returns what the device wrote. */
 uint32_t virtio_driver_call(VirtioDriver *driver, unsigned queue, const void *out, size_t n_out, void *in, size_t n_in);
+
+/*
+ * A driver that makes one and the same request available again and again, from a thread of its own, as fast as it is given
+ * back: @n times at the most, up to 60000. A fresh queue, split rings. virtio_driver_flooded() tells how often the request was
+ * given back so far. End the flood before the driver.
+ */
+typedef struct VirtioFlood VirtioFlood;
+VirtioFlood *virtio_driver_flood(VirtioDriver *driver, unsigned queue, VirtioBuffer buffer, uint16_t n);
+uint16_t virtio_driver_flooded(const VirtioFlood *flood);
+void virtio_driver_flood_end(VirtioFlood *flood);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(VirtioFlood, virtio_driver_flood_end)

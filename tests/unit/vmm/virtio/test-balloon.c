@@ -126,6 +126,33 @@ test_endless_list(void)
     g_assert_cmphex(virtio_device_status(driver->device) & VIRTIO_CONFIG_S_NEEDS_RESET, ==, 0);
 }
 
+/* Pages that are no neighbours cost a call each: only so many in one turn, and the rest in others. */
+static void
+test_scattered_lists(void)
+{
+    g_autoptr(VirtioDriver) driver = start(0, 0);
+    uint64_t pages = fill_pages(driver), list = virtio_driver_alloc(driver, 256 * 4);
+    uint32_t *numbers = virtio_driver_at(driver, list, 256 * 4);
+    VirtioUsed used;
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < 256; i++)
+        numbers[i] = (pages >> 12) + i % 4 * 2;
+    virtio_driver_run(driver);
+    for (unsigned i = 0; i < 16; i++)
+        virtio_driver_add(driver, 0, (VirtioBuffer[]){{list, 256 * 4, false}}, 1);
+    virtio_device_schedule(driver->device, driver->device->queues[0]);
+    g_main_context_iteration(driver->device->context, FALSE);
+    while (virtio_driver_used(driver, 0, &used))
+        n++;
+    g_assert_cmpuint(n, >=, 1);
+    g_assert_cmpuint(n, <=, 4);
+    virtio_driver_run(driver);
+    while (virtio_driver_used(driver, 0, &used))
+        n++;
+    g_assert_cmpuint(n, ==, 16);
+}
+
 static void
 test_hostile_lists(void)
 {
@@ -249,7 +276,8 @@ main(int argc, char **argv)
     g_test_add_data_func("/virtio/balloon/inflate/split", GUINT_TO_POINTER(0), test_inflate);
     g_test_add_data_func("/virtio/balloon/inflate/packed", GUINT_TO_POINTER(VIRTIO_DRIVER_ALL), test_inflate);
     g_test_add_func("/virtio/balloon/long-list", test_long_list);
-    g_test_add_func("/balloon/endless-list", test_endless_list);
+    g_test_add_func("/virtio/balloon/endless-list", test_endless_list);
+    g_test_add_func("/virtio/balloon/scattered-lists", test_scattered_lists);
     g_test_add_func("/virtio/balloon/hostile-lists", test_hostile_lists);
     g_test_add_func("/virtio/balloon/reporting", test_reporting);
     g_test_add_func("/virtio/balloon/no-reporting", test_no_reporting);
