@@ -235,8 +235,12 @@ virtio_blk_resize(VirtioDevice *device, uint64_t *bytes, GError **error)
     g_assert(device->class == &virtio_blk_class);
     if (!disk_measure(&blk->disk, &now, error))
         return false;
+    /* A driver reads the capacity in two halves: no half of the new one may be seen under the old generation (virtio 1.2,
+     * 2.5.3). */
+    g_mutex_lock(&device->lock);
     if (__atomic_exchange_n(&blk->capacity, now, __ATOMIC_RELAXED) != now)
         virtio_device_config_changed(device);
+    g_mutex_unlock(&device->lock);
     if (bytes)
         *bytes = now;
     return true;

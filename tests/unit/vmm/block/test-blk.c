@@ -364,6 +364,33 @@ test_resize(void)
     g_assert_error(error, DISK_ERROR, DISK_ERROR_SIZE);
 }
 
+static void
+expect_locked(void *transport)
+{
+    VirtioDriver *driver = transport;
+
+    g_assert_false(g_mutex_trylock(&driver->device->lock));
+    driver->config_interrupts++;
+}
+
+/*
+ * A driver reads the capacity in two halves and the generation before and after, each under the lock: capacity and
+ * generation must change together there, or it could take half of each size for one.
+ */
+static void
+test_resize_is_whole(void)
+{
+    g_autoptr(DiskDriver) disk = started(0, DISK_FILE_MEMORY, &(VirtioBlkOptions){0});
+    const VirtioTransportOps *before = disk->device->transport_ops;
+    const VirtioTransportOps ops = {.notify_queue = before->notify_queue, .notify_config = expect_locked};
+
+    disk->device->transport_ops = &ops;
+    g_assert_cmpint(ftruncate(disk->fd, 2 * DISK_BYTES), ==, 0);
+    g_assert_true(virtio_blk_resize(disk->device, NULL, NULL));
+    g_assert_cmpuint(disk->driver->config_interrupts, ==, 1);
+    disk->device->transport_ops = before;
+}
+
 /* The driver may reset at any moment: nothing of the old life is answered in the new one. */
 static void
 test_reset_under_load(const void *data)
@@ -484,6 +511,7 @@ main(int argc, char **argv)
     g_test_add_func("/block/blk/serial", test_serial);
     g_test_add_func("/block/blk/write-through", test_write_through);
     g_test_add_func("/block/blk/resize", test_resize);
+    g_test_add_func("/block/blk/resize-is-whole", test_resize_is_whole);
     for (size_t i = 0; i < G_N_ELEMENTS(each); i++) {
         for (size_t w = 0; w < G_N_ELEMENTS(ways); w++) {
             g_autofree char *name = g_strdup_printf(
