@@ -3,12 +3,13 @@
  * virtio-gpu, the device: configuration space, the two queues, life.
  *
  * A pass over a queue carries commands out one after the other, gives each back as it is done, and interrupts the guest
- * once at its end. It ends after so many commands at the latest, which lets go of the device's lock: a vCPU that reads
- * the configuration, or the main thread that pauses the machine, waits for no more than that.
+ * once at its end. It ends after so many commands, or bytes moved by them, which lets go of the device's lock: a vCPU that
+ * reads the configuration, or the main thread that pauses the machine, waits for no more than that.
  */
 #include "display/gpu/private.h"
 
 #define COMMANDS_A_PASS 64
+#define BYTES_A_PASS (32u << 20) /* a picture of 4096 × 2048; the command that reaches it is finished */
 #define DEFAULT_MAX_HOST_MEMORY (256ull << 20)
 #define PCI_CLASS_DISPLAY_OTHER 0x0380
 
@@ -22,17 +23,17 @@ static void
 gpu_serve(VirtioDevice *device, VirtQueue *queue)
 {
     VirtioGpu *gpu = gpu_of(device);
-    unsigned index = virtqueue_index(queue), n = 0;
+    unsigned index = virtqueue_index(queue), left = COMMANDS_A_PASS;
 
-    while (virtqueue_pop(queue, &gpu->chain)) {
+    gpu->moved = 0;
+    while (left && gpu->moved < BYTES_A_PASS && virtqueue_pop(queue, &gpu->chain)) {
         uint32_t written = gpu_command_run(gpu, index, &gpu->chain);
         virtqueue_push(queue, &gpu->chain, written);
-        if (++n == COMMANDS_A_PASS) {
-            virtio_device_schedule(device, queue);
-            break;
-        }
+        left--;
     }
     virtqueue_notify(queue);
+    if (!left || gpu->moved >= BYTES_A_PASS)
+        virtio_device_schedule(device, queue);
 }
 
 static struct virtio_gpu_config

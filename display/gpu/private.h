@@ -79,6 +79,7 @@ typedef struct {
     size_t n_runs;        /* in all backings */
     PixelBudget *budget;
     VirtChain chain; /* kept from request to request */
+    uint64_t moved;  /* bytes that this pass's commands read or copied, as far as they can be many */
     uint32_t saved_n_scanouts;
     struct {
         uint64_t commands[GPU_N_QUEUES];

@@ -139,6 +139,7 @@ gpu_resource_read_backing(VirtioGpu *gpu, GpuResource *resource, VirtChain *comm
 {
     Backing *backing;
 
+    gpu->moved += (uint64_t)n_entries * sizeof(struct virtio_gpu_mem_entry);
     uint32_t wrong = backing_read(command, n_entries, gpu->device.memory, &backing);
     return wrong ? wrong : gpu_resource_set_backing(gpu, resource, backing);
 }

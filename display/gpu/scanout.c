@@ -50,7 +50,7 @@ view_is_valid(const GpuResource *resource, const GpuView *view)
 }
 
 static uint32_t
-refresh_surface(GpuResource *resource, const GpuView *view)
+refresh_surface(VirtioGpu *gpu, GpuResource *resource, const GpuView *view)
 {
     if (resource->blob && !resource->backing)
         return VIRTIO_GPU_RESP_ERR_UNSPEC;
@@ -58,6 +58,8 @@ refresh_surface(GpuResource *resource, const GpuView *view)
         return VIRTIO_GPU_RESP_OK_NODATA;
     if (!view_is_valid(resource, view))
         return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
+    if (resource->blob)
+        gpu->moved += resource->backing->n * sizeof(struct iovec);
     Surface *surface = make_surface(resource, view);
     if (!surface)
         return VIRTIO_GPU_RESP_ERR_OUT_OF_MEMORY;
@@ -86,7 +88,7 @@ gpu_scanout_show(VirtioGpu *gpu, unsigned index, GpuResource *resource, const Gp
         put_on_screen(gpu, index, 0, NULL);
         return VIRTIO_GPU_RESP_OK_NODATA;
     }
-    uint32_t wrong = refresh_surface(resource, view);
+    uint32_t wrong = refresh_surface(gpu, resource, view);
     if (wrong != VIRTIO_GPU_RESP_OK_NODATA)
         return wrong;
     gpu->scanouts[index].view = *view;

@@ -54,5 +54,6 @@ gpu_transfer_to_host_2d(VirtioGpu *gpu, GpuRequest *request)
     if (!backing_covers(resource, transfer))
         return VIRTIO_GPU_RESP_ERR_INVALID_PARAMETER;
     copy_rectangle(resource, transfer);
+    gpu->moved += (uint64_t)transfer->r.width * transfer->r.height * GPU_BYTES_PER_PIXEL;
     return VIRTIO_GPU_RESP_OK_NODATA;
 }

@@ -125,6 +125,47 @@ test_no_such_picture(void)
     g_assert_cmphex(gpu_guest_transfer(guest, 2, (Rect){0, 0, 99, 99}, 7), ==, OK);
 }
 
+static unsigned
+answered(GpuGuest *guest)
+{
+    VirtioUsed used;
+    unsigned n = 0;
+    while (virtio_driver_used(guest->driver, GPU_QUEUE_CONTROL, &used))
+        n++;
+    return n;
+}
+
+/* Large transfers, all posted at once: others get their turn long before the last is done. */
+static void
+test_much_at_once(void)
+{
+    g_autoptr(GpuGuest) guest = gpu_guest_new(1, 0);
+    uint64_t ram = virtio_driver_alloc(guest->driver, 1 << 20);
+    const struct virtio_gpu_transfer_to_host_2d transfer = {
+        .hdr.type = VIRTIO_GPU_CMD_TRANSFER_TO_HOST_2D, .resource_id = 1, .r = {0, 0, 2048, 2048}};
+    struct virtio_gpu_mem_entry entries[16];
+
+    for (size_t i = 0; i < G_N_ELEMENTS(entries); i++) /* the same megabyte again and again */
+        entries[i] = (struct virtio_gpu_mem_entry){.addr = ram, .length = 1 << 20};
+    g_assert_cmphex(gpu_guest_create_2d(guest, 1, 2048, 2048), ==, OK);
+    g_assert_cmphex(gpu_guest_attach(guest, 1, entries, G_N_ELEMENTS(entries)), ==, OK);
+    virtio_driver_run(guest->driver);
+
+    uint64_t command = virtio_driver_alloc(guest->driver, sizeof transfer);
+    memcpy(virtio_driver_at(guest->driver, command, sizeof transfer), &transfer, sizeof transfer);
+    uint64_t answer = virtio_driver_alloc(guest->driver, sizeof transfer.hdr);
+    for (unsigned i = 0; i < 12; i++)
+        virtio_driver_add(guest->driver, GPU_QUEUE_CONTROL,
+                          (VirtioBuffer[]){{command, sizeof transfer, false}, {answer, sizeof transfer.hdr, true}}, 2);
+    virtio_device_schedule(&guest->gpu->device, guest->gpu->device.queues[GPU_QUEUE_CONTROL]);
+    g_main_context_iteration(NULL, FALSE);
+    unsigned n = answered(guest);
+    g_assert_cmpuint(n, >=, 1);
+    g_assert_cmpuint(n, <=, 3);
+    virtio_driver_run(guest->driver);
+    g_assert_cmpuint(n + answered(guest), ==, 12);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -133,5 +174,6 @@ main(int argc, char **argv)
     g_test_add_func("/transfer/scattered", test_scattered_backing);
     g_test_add_func("/transfer/out-of-range", test_out_of_range);
     g_test_add_func("/transfer/no-such-picture", test_no_such_picture);
+    g_test_add_func("/transfer/much-at-once", test_much_at_once);
     return g_test_run();
 }
