@@ -57,13 +57,13 @@ monotonic_ns(void)
     return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
 }
 
-/* KVM counts a channel from a time of this host's boot; saved is how long ago that was. */
+/* KVM counts a channel from a time of this host's boot; saved is how long ago that was, which a file may say as it likes. */
 static void
 turn_load_times(struct kvm_pit_state2 *pit)
 {
-    int64_t now = monotonic_ns();
+    uint64_t now = monotonic_ns();
     for (size_t i = 0; i < G_N_ELEMENTS(pit->channels); i++)
-        pit->channels[i].count_load_time = now - pit->channels[i].count_load_time;
+        pit->channels[i].count_load_time = now - (uint64_t)pit->channels[i].count_load_time;
 }
 
 static void

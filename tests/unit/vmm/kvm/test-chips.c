@@ -94,10 +94,31 @@ test_save_reset_load(void)
     check_set_up(&chips->now);
 }
 
+/* A file may claim that the timer was set before the universe began, or will be. */
+static void
+test_forged_times(void)
+{
+    static const int64_t ages[] = {INT64_MIN, INT64_MIN + 1, -1, INT64_MAX};
+    g_autoptr(Pc) pc = pc_new(1, BOOT_MODE_PROTECTED, GUEST_BYTES(set_up));
+    if (!pc)
+        return;
+    Chips *chips = &pc->vm->chips;
+
+    for (size_t i = 0; i < G_N_ELEMENTS(ages); i++) {
+        g_autoptr(GByteArray) pit = save(&chips_pit_ops, chips);
+        int64_t little = GINT64_TO_LE(ages[i]);
+        /* the last field of the last channel, before the flags */
+        memcpy(pit->data + pit->len - sizeof(chips->now.pit.flags) - sizeof(little), &little, sizeof(little));
+        load(&chips_pit_ops, chips, pit);
+        g_assert_cmpint(chips->now.pit.channels[2].count_load_time, ==, ages[i]);
+    }
+}
+
 int
 main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/chips/save-reset-load", test_save_reset_load);
+    g_test_add_func("/chips/forged-times", test_forged_times);
     return g_test_run();
 }
