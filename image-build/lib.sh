@@ -14,6 +14,24 @@ die() {
 
 need_root() { [ "$(id -u)" = 0 ] || die "this makes Debian roots and needs root: run it with sudo"; }
 
+# need_machine: says what a machine lacks before anything is made on it, instead of half an hour later.
+need_machine() {
+    local free
+    command -v apt-get >/dev/null && command -v dpkg >/dev/null || die "this needs Debian 12 or 13: there is no apt-get here"
+    [ "$(dpkg --print-architecture)" = amd64 ] || die "this needs a PC (amd64); here is $(dpkg --print-architecture)"
+    mkdir -p "$CARREL_CACHE"
+    free=$(df --output=avail -BG "$CARREL_CACHE" | tr -dc '0-9')
+    [ "$free" -ge 8 ] ||
+        die "$CARREL_CACHE has $free GiB free and needs 8: make room, or let CARREL_CACHE name a folder with more"
+}
+
+# need_memory GIB WHAT: so much must be free.
+need_memory() {
+    local free
+    free=$(awk '/^MemAvailable/ { print int($2 / 1024 / 1024) }' /proc/meminfo)
+    [ "$free" -ge "$1" ] || die "$2 needs $1 GiB of free memory, and $free are: end something, or take a larger machine"
+}
+
 # hash_of FILE...: twelve hex digits that name what the files hold.
 hash_of() { cat -- "$@" | sha256sum | cut -c1-12; }
 
@@ -35,13 +53,15 @@ debian_mirror() {
     printf '%s\n' "${uri%/}"
 }
 
-# progress LABEL COMMAND...: runs COMMAND with its output in a log, shows the seconds going by, and on failure the log's end.
+# progress LABEL COMMAND...: runs COMMAND with its output in a log, shows on a terminal the seconds going by, elsewhere that it
+# began, and on failure the log's end.
 progress() {
     local label=$1 log started status=0 pid
     shift
     mkdir -p "$CARREL_CACHE/log"
     log=$CARREL_CACHE/log/$(printf '%s' "$label" | tr -c 'A-Za-z0-9' '-').log
     started=$SECONDS
+    [ -t 2 ] || say "$label …"
     "$@" >"$log" 2>&1 &
     pid=$!
     while kill -0 "$pid" 2>/dev/null; do
