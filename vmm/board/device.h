@@ -2,7 +2,7 @@
 /*
  * What the machine asks of every device, whatever bus it sits on.
  *
- * vmm/main.c puts devices in one table in start order. The machine walks the table forward to reset, resume and load, and
+ * vmm/desktop/assembly.c puts devices in one table in start order. The machine walks the table forward to reset, resume and load, and
  * backward to quiesce, save and free. All calls come on the main thread while no vCPU runs, so no device is being accessed.
  */
 #pragma once

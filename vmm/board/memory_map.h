@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Where everything is: guest physical addresses, I/O ports and interrupt numbers of the board. The one place that names
- * them; devices, ACPI tables, loaders and main.c take them from here.
+ * them; devices, ACPI tables, loaders and vmm/desktop/ take them from here.
  *
  * The map is QEMU's q35, because that is what OVMF and SeaBIOS look for. What firmware brings with it has its room kept
  * free: flash ends at 4 GiB, the TPM's registers are at 0xfed40000, the ICH9's root complex at 0xfed1c000.

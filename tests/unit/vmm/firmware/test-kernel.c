@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Direct boot as main.c uses it: telling files apart, loading again on reset, and the ACPI tables in their place. */
+/* Direct boot as vmm/desktop/ uses it: telling files apart, loading again on reset, and the ACPI tables in their place. */
 #include "vmm/firmware/kernel.h"
 
 #include "tests/unit/vmm/firmware/images.h"
