@@ -48,6 +48,20 @@ def test_rtc(run):
     run("rtc", append=f"epoch={int(time.time())}")
 
 
+def test_hyperv(run, kind):
+    if kind.name == "qemu":
+        pytest.skip("a test of carrel-vmm")
+    run("hyperv", Machine(cpus=2, guest_os="windows"))
+
+
+def test_local_time(run, kind, monkeypatch):
+    """Windows keeps its clock in local time."""
+    if kind.name == "qemu":
+        pytest.skip("a test of carrel-vmm")
+    monkeypatch.setenv("TZ", "XYZ-5:30")
+    run("rtc", Machine(guest_os="windows"), append=f"epoch={int(time.time()) + 5 * 3600 + 1800}")
+
+
 @pytest.mark.parametrize("end", ["s5", "reset", "keyboard", "triple"])
 def test_end(run, end):
     """S5 ends the machine; the others start it again, with every device reset."""

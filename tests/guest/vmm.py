@@ -35,6 +35,7 @@ class Machine:
     memory_mib: int = 64
     cpus: int = 1
     cpu: str = "host"  # or a baseline; QEMU is always given the host's
+    guest_os: str = None  # carrel alone
     rng: bool = False
     disks: list = dataclasses.field(default_factory=list)
     tap: str = None  # the name of a tap interface
@@ -297,6 +298,8 @@ class Carrel:
             "serial": {"output": "stdio"},
             "control": {"socket": session.folder / "control"},
         }
+        if m.guest_os:
+            groups["desktop"]["guest-os"] = m.guest_os
         if append:
             groups["boot"]["command-line"] = append
         if m.initrd:

@@ -307,13 +307,14 @@ rtc_write(void *device, uint64_t offset, unsigned size, uint64_t value)
 const BusOps rtc_bus_ops = {rtc_read, rtc_write};
 
 Rtc *
-rtc_new(Clock *clock, const IrqController *irq)
+rtc_new(Clock *clock, const IrqController *irq, int utc_offset)
 {
     Rtc *rtc = g_new0(Rtc, 1);
     int64_t ns;
 
     rtc->clock = clock;
     rtc->irq = irq;
+    rtc->offset_s = utc_offset;
     g_mutex_init(&rtc->lock);
     rtc->timer = clock_timer_new(clock, timer_due, rtc);
     rtc->ram[RTC_A] = A_POWER_ON;

@@ -4,8 +4,8 @@
  *
  * The guest's time is the host's plus an offset, which changes only when the guest sets the clock; so it is right after a
  * pause, a save of any length, or a step of the host's own clock. Nothing ticks: registers are computed when read, and a
- * host timer runs only while an interrupt that the guest enabled is still to come. Time is UTC until the guest sets
- * another. Memory survives a reset of the machine.
+ * host timer runs only while an interrupt that the guest enabled is still to come. It starts as UTC, or as the
+ * local time of a guest that expects that. Memory survives a reset of the machine.
  *
  * Register access: any thread, under the device's own lock. The rest: main thread.
  */
@@ -20,7 +20,8 @@
 
 typedef struct Rtc Rtc;
 
-Rtc *rtc_new(Clock *clock, const IrqController *irq);
+/* @utc_offset: seconds that the guest's time is ahead of UTC until it sets the clock, less than a day either way. */
+Rtc *rtc_new(Clock *clock, const IrqController *irq, int utc_offset);
 
 extern const BusOps rtc_bus_ops; /* RTC_PORTS ports at BOARD_PORT_RTC */
 extern const DeviceOps rtc_device_ops;

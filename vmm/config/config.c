@@ -321,6 +321,18 @@ config_read(const char *path, GError **error)
     return config_parse(path, text, len, error);
 }
 
+bool
+config_shows_hyperv(const DesktopConfig *config)
+{
+    return config->hyperv == HYPERV_ON || (config->hyperv == HYPERV_AUTO && config->guest_os == GUEST_OS_WINDOWS);
+}
+
+bool
+config_rtc_is_local(const DesktopConfig *config)
+{
+    return config->rtc == RTC_LOCAL || (config->rtc == RTC_AUTO && config->guest_os == GUEST_OS_WINDOWS);
+}
+
 const char *
 config_text(const DesktopConfig *config)
 {

@@ -26,6 +26,9 @@ typedef enum {
 #define CONFIG_PORTS_MAX 8
 #define CONFIG_VCPUS_MAX 64
 
+typedef enum { GUEST_OS_LINUX, GUEST_OS_WINDOWS, GUEST_OS_OTHER } ConfigGuestOs;
+typedef enum { HYPERV_AUTO, HYPERV_ON, HYPERV_OFF } ConfigHyperv;
+typedef enum { RTC_AUTO, RTC_UTC, RTC_LOCAL } ConfigRtc;
 typedef enum { DISK_CACHE_WRITEBACK, DISK_CACHE_NONE } ConfigDiskCache;
 typedef enum { DISK_ON_ERROR_PAUSE, DISK_ON_ERROR_REPORT } ConfigDiskOnError;
 typedef enum { NET_BACKEND_TAP, NET_BACKEND_PASST, NET_BACKEND_NONE } ConfigNetBackend;
@@ -74,6 +77,9 @@ typedef struct {
     bool merge;
     uint64_t vcpus;
     char *cpu; /* "host" or a baseline */
+    ConfigGuestOs guest_os;
+    ConfigHyperv hyperv; /* config_shows_hyperv() */
+    ConfigRtc rtc;       /* config_rtc_is_local() */
     bool pmu;
     bool mce;
     bool balloon;
@@ -119,6 +125,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(DesktopConfig, config_free)
 
 /* Whether each file named exists and is of the right kind and readable (writable for disks). */
 bool config_check_files(const DesktopConfig *config, GError **error);
+
+/* What the keys hyperv and rtc come to, where they leave it to guest-os. */
+bool config_shows_hyperv(const DesktopConfig *config);
+bool config_rtc_is_local(const DesktopConfig *config);
 
 /* The text that was parsed, to be kept in a saved desktop. */
 const char *config_text(const DesktopConfig *config);

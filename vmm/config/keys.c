@@ -14,6 +14,9 @@
 #define D(m) offsetof(DesktopConfig, m)
 
 static const char *const cpu_words[] = {"host", "x86-64-v2", "x86-64-v3", "x86-64-v4", NULL};
+static const char *const guest_os_words[] = {"linux", "windows", "other", NULL};
+static const char *const hyperv_words[] = {"auto", "on", "off", NULL};
+static const char *const rtc_words[] = {"auto", "utc", "local", NULL};
 static const char *const cache_words[] = {"writeback", "none", NULL};
 static const char *const on_error_words[] = {"pause", "report", NULL};
 static const char *const backend_words[] = {"tap", "passt", "none", NULL};
@@ -28,6 +31,9 @@ static const Key desktop_keys[] = {
     {"merge",     KEY_BOOL,  D(merge)},
     {"vcpus",     KEY_COUNT, D(vcpus), 1, CONFIG_VCPUS_MAX, "2"},
     {"cpu",       KEY_WORD,  D(cpu), .fallback = "host", .words = cpu_words},
+    {"guest-os",  KEY_CHOICE, D(guest_os), .words = guest_os_words},
+    {"hyperv",    KEY_CHOICE, D(hyperv), .words = hyperv_words},
+    {"rtc",       KEY_CHOICE, D(rtc), .words = rtc_words},
     {"pmu",       KEY_BOOL,  D(pmu)},
     {"mce",       KEY_BOOL,  D(mce)},
     {"balloon",   KEY_BOOL,  D(balloon), .fallback = "true"},

@@ -13,6 +13,7 @@
 #include "vmm/virtio/rng.h"
 
 #include <string.h>
+#include <time.h>
 
 static void
 confine_vcpu(void *user)
@@ -72,7 +73,10 @@ make_vcpus(Desktop *desktop, GError **error)
 {
     const VcpusOptions options = {
         .count = desktop->config->vcpus,
-        .cpuid = {.model = desktop->config->cpu, .pmu = desktop->config->pmu, .mce = desktop->config->mce},
+        .cpuid = {.model = desktop->config->cpu,
+                  .pmu = desktop->config->pmu,
+                  .mce = desktop->config->mce,
+                  .hyperv = config_shows_hyperv(desktop->config)},
         .ports = desktop->ports,
         .addresses = desktop->addresses,
         .machine = desktop->machine,
@@ -80,6 +84,8 @@ make_vcpus(Desktop *desktop, GError **error)
     };
 
     desktop->vcpus = vcpus_new(desktop->vm, &options, error);
+    if (desktop->vcpus && options.cpuid.hyperv && !vcpus_show_hyperv(desktop->vcpus))
+        g_message("this host's KVM offers none of Hyper-V's interface: the guest does without it, and is slower");
     return desktop->vcpus != NULL;
 }
 
@@ -140,6 +146,16 @@ on_pm_request(void *user, MachineRequest request)
     machine_request(user, request, request == MACHINE_REQUEST_SHUTDOWN ? "the guest powered off" : NULL);
 }
 
+/* Seconds that the host's local time is ahead of UTC now. */
+static int
+local_offset(void)
+{
+    time_t now = time(NULL);
+    struct tm local;
+
+    return localtime_r(&now, &local) ? local.tm_gmtoff : 0;
+}
+
 /* The board's own devices, in table order. */
 static void
 make_board_devices(Desktop *desktop, Resources *resources)
@@ -159,7 +175,7 @@ make_board_devices(Desktop *desktop, Resources *resources)
     pci_bus_set_reset_port(desktop->pci, &pm_reset_bus_ops, desktop->pm);
     machine_add(machine, "pm", &pm_device_ops, desktop->pm);
 
-    Rtc *rtc = rtc_new(clock, &desktop->irq);
+    Rtc *rtc = rtc_new(clock, &desktop->irq, config_rtc_is_local(desktop->config) ? local_offset() : 0);
     bus_map(desktop->ports, BOARD_PORT_RTC, RTC_PORTS, &rtc_bus_ops, rtc);
     machine_add(machine, "rtc", &rtc_device_ops, rtc);
 

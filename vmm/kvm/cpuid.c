@@ -7,6 +7,7 @@
 
 #include "vmm/kvm/cpuid_features.h"
 #include "vmm/kvm/host.h"
+#include "vmm/kvm/hyperv.h"
 
 #include <string.h>
 
@@ -603,12 +604,20 @@ always_there(CpuidWord word)
     }
 }
 
+/* KVM's own word has moved where Hyper-V's leaves are in its place. */
+static const struct kvm_cpuid_entry2 *
+find_shown(const CpuidTable *saved, const CpuidWordPlace *place)
+{
+    bool has_moved = place->function == KVM_FEATURES && hyperv_is_shown(saved);
+    return cpuid_find(saved, place->function + (has_moved ? HYPERV_KVM_SHIFT : 0), place->index);
+}
+
 static bool
 check_words(const CpuidTable *saved, const struct kvm_cpuid2 *supported, GError **error)
 {
     for (int word = 0; word < N_WORDS; word++) {
         const CpuidWordPlace *place = &cpuid_words[word];
-        const struct kvm_cpuid_entry2 *entry = cpuid_find(saved, place->function, place->index);
+        const struct kvm_cpuid_entry2 *entry = find_shown(saved, place);
         uint32_t shown = entry ? get_register(entry, place->where) : 0;
         uint32_t missing = shown & ~(supported_word(supported, word) | always_there(word));
         if (!missing)

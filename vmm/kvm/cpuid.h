@@ -21,6 +21,7 @@ typedef struct {
     const char *model; /* "host" or a baseline */
     bool pmu;          /* performance counters, "host" only */
     bool mce;          /* machine check */
+    bool hyperv;       /* Hyper-V's interface where KVM offers it (hyperv.h): not cpuid_build()'s, but its caller's */
 } CpuidPolicy;
 
 #define CPUID_TABLE_MAX 128

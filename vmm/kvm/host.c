@@ -142,6 +142,18 @@ kvm_host_cpuid(int kvm_fd, GError **error)
     return g_steal_pointer(&cpuid);
 }
 
+struct kvm_cpuid2 *
+kvm_host_hyperv_cpuid(int kvm_fd)
+{
+    g_autofree struct kvm_cpuid2 *cpuid =
+        g_malloc0(sizeof(*cpuid) + CPUID_ENTRIES_MAX * sizeof(struct kvm_cpuid_entry2));
+    cpuid->nent = CPUID_ENTRIES_MAX;
+    if (ioctl(kvm_fd, KVM_CHECK_EXTENSION, KVM_CAP_SYS_HYPERV_CPUID) <= 0 ||
+        ioctl(kvm_fd, KVM_GET_SUPPORTED_HV_CPUID, cpuid) < 0)
+        return NULL;
+    return g_steal_pointer(&cpuid);
+}
+
 struct kvm_msr_list *
 kvm_host_msrs(int kvm_fd, GError **error)
 {

@@ -28,6 +28,8 @@ int kvm_host_open(int inherited, GError **error);
  * an error where the host does not tell.
  */
 struct kvm_cpuid2 *kvm_host_cpuid(int kvm_fd, GError **error);
+/* KVM_GET_SUPPORTED_HV_CPUID, freed with g_free(); NULL where KVM offers nothing of Hyper-V. */
+struct kvm_cpuid2 *kvm_host_hyperv_cpuid(int kvm_fd);
 /* The registers KVM can save and load (KVM_GET_MSR_INDEX_LIST); freed with g_free(). */
 struct kvm_msr_list *kvm_host_msrs(int kvm_fd, GError **error);
 

@@ -17,6 +17,8 @@
 
 #include <glib/gstdio.h>
 
+#define HYPERV_INVALID_HYPERCALL_CODE 2
+
 const char *const vcpu_exit_names[VCPU_EXITS] = {
     [VCPU_EXIT_PORT_READ] = "port-read",
     [VCPU_EXIT_PORT_WRITE] = "port-write",
@@ -177,6 +179,18 @@ do_system_event(Vcpu *vcpu)
     }
 }
 
+/* Hypercalls that KVM does not answer itself are a VMBus's, which there is none of (TLFS, appendix A: invalid code). */
+static void
+do_hyperv(Vcpu *vcpu)
+{
+    struct kvm_run *run = vcpu->run;
+
+    count(vcpu, VCPU_EXIT_OTHER);
+    if (run->hyperv.type == KVM_EXIT_HYPERV_HCALL)
+        run->hyperv.u.hcall.result = HYPERV_INVALID_HYPERCALL_CODE;
+    /* that the guest moved its SynIC's pages concerns only who writes to them: KVM */
+}
+
 /* KVM_RUN itself refused. */
 static VcpuStop
 fail_run(Vcpu *vcpu, int code)
@@ -205,6 +219,9 @@ vcpu_run(Vcpu *vcpu)
             break;
         case KVM_EXIT_MMIO:
             do_memory(vcpu);
+            break;
+        case KVM_EXIT_HYPERV:
+            do_hyperv(vcpu);
             break;
         case KVM_EXIT_INTR:
         case KVM_EXIT_IRQ_WINDOW_OPEN:

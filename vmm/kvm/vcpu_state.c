@@ -8,6 +8,7 @@
 
 #include "vmm/kvm/guest_clock.h"
 #include "vmm/kvm/host.h"
+#include "vmm/kvm/hyperv.h"
 
 #include <errno.h>
 #include <string.h>
@@ -91,21 +92,31 @@ set_msrs(int vcpu_fd, struct kvm_msr_entry *entries, size_t n, GError **error)
     return true;
 }
 
-/* Everything that may be worth saving, each once; not the TSC, which has its own place. */
+static void
+add_msr(GArray *entries, uint32_t index)
+{
+    struct kvm_msr_entry entry = {.index = index};
+    g_array_append_val(entries, entry);
+}
+
+/*
+ * Everything that may be worth saving, each once; not the TSC, which has its own place. Of Hyper-V's registers KVM lists some
+ * that are no state and leaves out most that are; without Hyper-V none is saved, so that another host need not have them.
+ */
 static GArray *
-candidate_msrs(const struct kvm_msr_list *listed)
+candidate_msrs(const struct kvm_msr_list *listed, bool hyperv)
 {
     GArray *entries = g_array_new(FALSE, TRUE, sizeof(struct kvm_msr_entry));
     for (uint32_t i = 0; i < listed->nmsrs; i++) {
-        struct kvm_msr_entry entry = {.index = listed->indices[i]};
-        if (entry.index != MSR_IA32_TSC && !is_unlisted(entry.index))
-            g_array_append_val(entries, entry);
+        uint32_t index = listed->indices[i];
+        if (index != MSR_IA32_TSC && !is_unlisted(index) && !hyperv_is_msr(index))
+            add_msr(entries, index);
     }
     for (size_t i = 0; i < G_N_ELEMENTS(unlisted_msrs); i++)
-        for (uint32_t k = 0; k < unlisted_msrs[i].n; k++) {
-            struct kvm_msr_entry entry = {.index = unlisted_msrs[i].first + k};
-            g_array_append_val(entries, entry);
-        }
+        for (uint32_t k = 0; k < unlisted_msrs[i].n; k++)
+            add_msr(entries, unlisted_msrs[i].first + k);
+    for (size_t i = 0; hyperv && i < hyperv_n_msrs; i++)
+        add_msr(entries, hyperv_msrs[i]);
     return entries;
 }
 
@@ -126,7 +137,7 @@ choose_msrs(VcpuStateShape *shape, GArray *candidates, int vcpu_fd)
 }
 
 bool
-vcpu_state_shape_init(VcpuStateShape *shape, int kvm_fd, int vm_fd, int vcpu_fd, GError **error)
+vcpu_state_shape_init(VcpuStateShape *shape, int kvm_fd, int vm_fd, int vcpu_fd, bool hyperv, GError **error)
 {
     *shape = (VcpuStateShape){0};
     g_autofree struct kvm_msr_list *list = kvm_host_msrs(kvm_fd, error);
@@ -134,7 +145,7 @@ vcpu_state_shape_init(VcpuStateShape *shape, int kvm_fd, int vm_fd, int vcpu_fd,
         return false;
     int xsave_size = ioctl(vm_fd, KVM_CHECK_EXTENSION, KVM_CAP_XSAVE2);
     shape->xsave_size = MAX(xsave_size, (int)sizeof(struct kvm_xsave));
-    g_autoptr(GArray) candidates = candidate_msrs(list);
+    g_autoptr(GArray) candidates = candidate_msrs(list, hyperv);
     choose_msrs(shape, candidates, vcpu_fd);
     return true;
 }

@@ -38,8 +38,8 @@ typedef struct {
     size_t n_msrs;
 } VcpuStateShape;
 
-/* @vcpu_fd: a processor whose CPUID is set. */
-bool vcpu_state_shape_init(VcpuStateShape *shape, int kvm_fd, int vm_fd, int vcpu_fd, GError **error);
+/* @vcpu_fd: a processor whose CPUID is set; @hyperv: which shows Hyper-V. */
+bool vcpu_state_shape_init(VcpuStateShape *shape, int kvm_fd, int vm_fd, int vcpu_fd, bool hyperv, GError **error);
 void vcpu_state_shape_finish(VcpuStateShape *shape);
 
 void vcpu_state_init(VcpuState *state);

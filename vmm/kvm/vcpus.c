@@ -9,6 +9,7 @@
 #include "vmm/kvm/vcpus.h"
 
 #include "vmm/kvm/host.h"
+#include "vmm/kvm/hyperv.h"
 #include "vmm/kvm/vcpu.h"
 #include "vmm/kvm/vcpu_state.h"
 #include "vmm/kvm/vm_private.h"
@@ -41,8 +42,9 @@ struct Vcpus {
     BootLoader loader; /* .load is NULL where there is none */
 
     struct kvm_cpuid2 *supported;
-    CpuidTable cpuid;       /* of processor 0 */
-    GPtrArray *saved_cpuid; /* of struct kvm_cpuid_entry2, while saving and loading */
+    struct kvm_cpuid2 *hyperv; /* what KVM supports of it; NULL: nothing */
+    CpuidTable cpuid;          /* of processor 0 */
+    GPtrArray *saved_cpuid;    /* of struct kvm_cpuid_entry2, while saving and loading */
     VcpuStateShape shape;
     VcpuState power_on[2]; /* of processor 0, and of any other but for its APIC id */
 
@@ -275,6 +277,22 @@ static const StateTable vcpu_table = {
 };
 static const DeviceOps vcpu_ops = {.name = "vcpu", .resume = vcpu_resume, .state = &vcpu_table};
 
+/* What of Hyper-V a processor has only when asked: its interrupt controller; and that it has no more than it shows. */
+static bool
+enable_hyperv(Vcpus *vcpus, int vcpu_fd, GError **error)
+{
+    struct kvm_enable_cap synic = {.cap = KVM_CAP_HYPERV_SYNIC2};
+    struct kvm_enable_cap enforce = {.cap = KVM_CAP_HYPERV_ENFORCE_CPUID, .args = {1}};
+
+    if (!hyperv_is_shown(&vcpus->cpuid))
+        return true;
+    (void)ioctl(vcpu_fd, KVM_ENABLE_CAP, &enforce); /* EINVAL before Linux 5.14 */
+    if (!hyperv_shows_synic(&vcpus->cpuid) || ioctl(vcpu_fd, KVM_ENABLE_CAP, &synic) == 0)
+        return true;
+    kvm_set_error(error, errno, "cannot set up Hyper-V's interrupt controller: KVM_CAP_HYPERV_SYNIC2");
+    return false;
+}
+
 static bool
 set_cpuid(Vcpus *vcpus, GError **error)
 {
@@ -285,6 +303,25 @@ set_cpuid(Vcpus *vcpus, GError **error)
             kvm_set_error(error, errno, "cannot set what the processor tells of itself: KVM_SET_CPUID2");
             return false;
         }
+        if (!enable_hyperv(vcpus, vcpus->slots[i].vcpu.fd, error))
+            return false;
+    }
+    return true;
+}
+
+/* Which registers there are, and what is in them before anything ran. */
+static bool
+read_power_on(Vcpus *vcpus, GError **error)
+{
+    bool hyperv = hyperv_is_shown(&vcpus->cpuid);
+
+    vcpu_state_shape_finish(&vcpus->shape);
+    if (!vcpu_state_shape_init(&vcpus->shape, vm_kvm_fd(vcpus->vm), vm_fd(vcpus->vm), vcpus->slots[0].vcpu.fd, hyperv,
+                               error))
+        return false;
+    for (unsigned i = 0; i < MIN(vcpus->options.count, 2); i++) {
+        vcpu_state_get(&vcpus->power_on[i], &vcpus->shape, vcpus->slots[i].vcpu.fd);
+        vcpus->power_on[i].tsc_realtime_ns = 0; /* a reset leaves the time alone */
     }
     return true;
 }
@@ -315,10 +352,10 @@ cpuid_after_load(void *object, GError **error)
     for (uint32_t i = 0; i < saved.nent; i++)
         saved.entries[i] = *(struct kvm_cpuid_entry2 *)vcpus->saved_cpuid->pdata[i];
     g_ptr_array_set_size(vcpus->saved_cpuid, 0);
-    if (!cpuid_check(&saved, vcpus->supported, error))
+    if (!cpuid_check(&saved, vcpus->supported, error) || !hyperv_check(&saved, vcpus->hyperv, error))
         return false;
     vcpus->cpuid = saved;
-    return set_cpuid(vcpus, error);
+    return set_cpuid(vcpus, error) && read_power_on(vcpus, error);
 }
 
 static void *
@@ -393,18 +430,14 @@ create(Vcpus *vcpus, GError **error)
     vcpus->supported = kvm_host_cpuid(kvm_fd, error);
     if (!vcpus->supported || !cpuid_build(vcpus->supported, &vcpus->options.cpuid, count, &vcpus->cpuid, error))
         return false;
+    vcpus->hyperv = kvm_host_hyperv_cpuid(kvm_fd);
+    if (vcpus->options.cpuid.hyperv && hyperv_offered(vcpus->hyperv))
+        hyperv_add(&vcpus->cpuid, vcpus->hyperv);
     turn_pmu_off(vcpus);
     for (unsigned i = 0; i < count; i++)
         if (!vcpu_init(&vcpus->slots[i].vcpu, i, kvm_fd, vm_fd(vcpus->vm), error))
             return false;
-    if (!set_cpuid(vcpus, error) || !set_up_mce(vcpus, error) ||
-        !vcpu_state_shape_init(&vcpus->shape, kvm_fd, vm_fd(vcpus->vm), vcpus->slots[0].vcpu.fd, error))
-        return false;
-    for (unsigned i = 0; i < MIN(count, 2); i++) {
-        vcpu_state_get(&vcpus->power_on[i], &vcpus->shape, vcpus->slots[i].vcpu.fd);
-        vcpus->power_on[i].tsc_realtime_ns = 0; /* a reset leaves the time alone */
-    }
-    return true;
+    return set_cpuid(vcpus, error) && set_up_mce(vcpus, error) && read_power_on(vcpus, error);
 }
 
 Vcpus *
@@ -457,6 +490,7 @@ vcpus_free(Vcpus *vcpus)
     vcpu_state_shape_finish(&vcpus->shape);
     g_ptr_array_unref(vcpus->saved_cpuid);
     g_free(vcpus->supported);
+    g_free(vcpus->hyperv);
     g_cond_clear(&vcpus->wake);
     g_cond_clear(&vcpus->rested);
     g_mutex_clear(&vcpus->lock);
@@ -489,6 +523,12 @@ unsigned
 vcpus_count(const Vcpus *vcpus)
 {
     return vcpus->options.count;
+}
+
+bool
+vcpus_show_hyperv(const Vcpus *vcpus)
+{
+    return hyperv_is_shown(&vcpus->cpuid);
 }
 
 unsigned

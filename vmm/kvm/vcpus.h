@@ -64,5 +64,7 @@ bool vcpus_boot(Vcpus *vcpus, GError **error);
 unsigned vcpus_count(const Vcpus *vcpus);
 /* Bits of a guest physical address, as the guest's CPUID tells: for board_pci64_window(). */
 unsigned vcpus_physical_bits(const Vcpus *vcpus);
+/* Whether the guest sees Hyper-V's interface: asked for, and offered by this KVM. */
+bool vcpus_show_hyperv(const Vcpus *vcpus);
 /* Copies processor @index's exits so far. Any thread. */
 void vcpus_exits(const Vcpus *vcpus, unsigned index, uint64_t counts[VCPU_EXITS]);

@@ -40,10 +40,12 @@ scale(uint64_t ticks, uint32_t mul, int shift)
 void
 clock_init(void)
 {
-    CpuidLeaf signature = cpuid(0x40000000, 0);
+    uint32_t leaf = 0x40000000;
 
-    if (signature.ebx != 0x4b4d564b || !(cpuid(0x40000001, 0).eax & 1u << 3))
-        panic("no kvmclock (signature %x)", signature.ebx);
+    if (cpuid(leaf, 0).ebx != 0x4b4d564b) /* Hyper-V's leaves may be in the first place */
+        leaf += 0x100;
+    if (cpuid(leaf, 0).ebx != 0x4b4d564b || !(cpuid(leaf + 1, 0).eax & 1u << 3))
+        panic("no kvmclock (signature %x)", cpuid(leaf, 0).ebx);
     msr_write(MSR_KVM_SYSTEM_TIME_NEW, (uint64_t)&kvm_time | 1);
     msr_write(MSR_KVM_WALL_CLOCK_NEW, (uint64_t)&kvm_wall);
     scale_mul = kvm_time.tsc_to_system_mul;

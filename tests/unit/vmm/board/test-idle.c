@@ -26,7 +26,7 @@ board_init(Board *board)
     *board = (Board){.context = g_main_context_new()};
     fake_irq_init(&board->irq);
     board->clock = clock_new(board->context);
-    board->rtc = rtc_new(board->clock, &board->irq.controller);
+    board->rtc = rtc_new(board->clock, &board->irq.controller, 0);
     board->pm = pm_new(board->clock, &board->irq.controller, ignore_request, NULL);
     board->uart = uart_new(&board->irq.controller, BOARD_GSI_COM1, stream_new_fds(-1, -1, board->context));
     rtc_device_ops.resume(board->rtc);

@@ -28,7 +28,7 @@ fixture_init_at(Fixture *fixture, int64_t wall)
 {
     *fixture = (Fixture){.clock = clock_new_manual(wall)};
     fake_irq_init(&fixture->irq);
-    fixture->rtc = rtc_new(fixture->clock, &fixture->irq.controller);
+    fixture->rtc = rtc_new(fixture->clock, &fixture->irq.controller, 0);
     rtc_device_ops.resume(fixture->rtc);
 }
 
@@ -366,6 +366,21 @@ test_refuses_absurd_state(void)
     fixture_finish(&f);
 }
 
+/* A guest that keeps local time finds it, and its own setting stands above that. */
+static void
+test_local_time(void)
+{
+    Fixture fixture = {.clock = clock_new_manual(START_NS)};
+    fake_irq_init(&fixture.irq);
+    fixture.rtc = rtc_new(fixture.clock, &fixture.irq.controller, -19800);
+    g_assert_cmpint(time_now(&fixture), ==, START - 19800);
+    clock_advance(fixture.clock, SECOND);
+    g_assert_cmpint(time_now(&fixture), ==, START - 19800 + 1);
+    rtc_device_ops.reset(fixture.rtc);
+    g_assert_cmpint(time_now(&fixture), ==, START - 19800 + 1);
+    fixture_finish(&fixture);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -382,5 +397,6 @@ main(int argc, char **argv)
     g_test_add_func("/rtc/save-and-load", test_save_and_load);
     g_test_add_func("/rtc/alarm-while-saved", test_alarm_while_saved);
     g_test_add_func("/rtc/absurd", test_refuses_absurd_state);
+    g_test_add_func("/rtc/local-time", test_local_time);
     return g_test_run();
 }

@@ -47,6 +47,33 @@ test_defaults(void)
     g_assert_cmpstr(config->uuid, ==, again->uuid);
 }
 
+/* What guest-os stands for, and that the keys below it overrule it. */
+static void
+test_guest_os(void)
+{
+    static const struct {
+        const char *keys;
+        bool hyperv, local;
+    } cases[] = {
+        {"", false, false},
+        {"guest-os=linux\n", false, false},
+        {"guest-os=other\n", false, false},
+        {"guest-os=windows\n", true, true},
+        {"guest-os=windows\nhyperv=off\nrtc=utc\n", false, false},
+        {"guest-os=linux\nhyperv=on\nrtc=local\n", true, true},
+        {"guest-os=windows\nhyperv=auto\nrtc=auto\n", true, true},
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *text = g_strconcat("[desktop]\nname=one\n", cases[i].keys, "[boot]\nkernel=/k\n", NULL);
+        g_autoptr(DesktopConfig) config = accept(text);
+        g_assert_true(config_shows_hyperv(config) == cases[i].hyperv);
+        g_assert_true(config_rtc_is_local(config) == cases[i].local);
+    }
+    refuse("[desktop]\nname=one\nguest-os=dos\n", CONFIG_ERROR_VALUE,
+           "d.conf: [desktop] guest-os:", "linux, windows, other");
+}
+
 static void
 test_everything(void)
 {
@@ -180,6 +207,7 @@ int
 main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/config/guest-os", test_guest_os);
     g_test_add_func("/config/defaults", test_defaults);
     g_test_add_func("/config/everything", test_everything);
     g_test_add_func("/config/unknown", test_unknown);
