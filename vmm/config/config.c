@@ -244,6 +244,8 @@ check_spice(const DesktopConfig *config, GError **error)
                     "give one of socket, address (with port) or fd");
     if (config->spice_address && !config->spice_port)
         return fail(config, "spice", "port", CONFIG_ERROR_MISSING, error, "an address wants a port");
+    if (config->spice_port && !config->spice_address)
+        return fail(config, "spice", "port", CONFIG_ERROR_VALUE, error, "goes with an address");
     if (config->spice_address && strcmp(config->spice_address, "127.0.0.1") && strcmp(config->spice_address, "::1"))
         return fail(config, "spice", "address", CONFIG_ERROR_VALUE, error,
                     "only loopback, 127.0.0.1 or ::1: SPICE leaves the host through the web server's TLS");
@@ -291,9 +293,9 @@ config_parse(const char *path, const char *text, gssize len, GError **error)
     gsize n = len < 0 ? strlen(text) : (gsize)len;
     g_autoptr(DesktopConfig) config = config_new(path, text, n);
 
-    if (!n || !g_key_file_load_from_data(file, text, n, G_KEY_FILE_NONE, &inner)) {
-        g_set_error(error, CONFIG_ERROR, CONFIG_ERROR_SYNTAX, "%s: %s", path,
-                    inner ? inner->message : "the file is empty");
+    const char *why = !n ? "the file is empty" : memchr(text, 0, n) ? "a text file holds no zero bytes" : NULL;
+    if (why || !g_key_file_load_from_data(file, text, n, G_KEY_FILE_NONE, &inner)) {
+        g_set_error(error, CONFIG_ERROR, CONFIG_ERROR_SYNTAX, "%s: %s", path, why ? why : inner->message);
         return NULL;
     }
     config_keys_set_all_defaults(config);

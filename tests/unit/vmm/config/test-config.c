@@ -158,6 +158,7 @@ test_values(void)
         {"[spice]\n", "[spice] socket: ", "one of"},
         {"[spice]\nsocket=/s\nfd=s\n", "[spice] socket: ", "one of"},
         {"[spice]\naddress=127.0.0.1\n", "[spice] port: ", "wants a port"},
+        {"[spice]\nsocket=/s\nport=5900\n", "[spice] port: ", "with an address"},
         {"[spice]\naddress=0.0.0.0\nport=5900\n", "[spice] address: ", "loopback"},
         {"[spice]\nsocket=/s\n[display]\nscanouts=0\n", "[display] scanouts: ", "nothing to show"},
         {"[spice]\nsocket=/s\nticket=a\nno-ticket=true\n", "[spice] ticket: ", "no-ticket"},
@@ -184,6 +185,17 @@ test_missing_and_many(void)
     for (int i = 0; i <= CONFIG_DISKS_MAX; i++)
         g_string_append_printf(many, "[disk d%d]\npath=/d\n", i);
     refuse(many->str, CONFIG_ERROR_VALUE, "d.conf: [disk d16]: ", "at most 16");
+}
+
+/* What the parser would not see must not be in the file, which is kept as it is with a saved desktop. */
+static void
+test_zero_bytes(void)
+{
+    static const char text[] = MINIMAL "vcpus=1\0\n[disk a]\npath=/d\n";
+    g_autoptr(GError) error = NULL;
+
+    g_assert_null(config_parse("d.conf", text, sizeof(text) - 1, &error));
+    g_assert_error(error, CONFIG_ERROR, CONFIG_ERROR_SYNTAX);
 }
 
 static void
@@ -213,6 +225,7 @@ main(int argc, char **argv)
     g_test_add_func("/config/unknown", test_unknown);
     g_test_add_func("/config/values", test_values);
     g_test_add_func("/config/missing-and-many", test_missing_and_many);
+    g_test_add_func("/config/zero-bytes", test_zero_bytes);
     g_test_add_func("/config/files", test_files);
     return g_test_run();
 }
