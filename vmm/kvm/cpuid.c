@@ -20,11 +20,19 @@
 #define XCR0_AVX512 (7u << 5)
 #define XCR0_PKRU (1u << 9)
 #define XCR0_AMX (3u << 17)
+#define AMX_7_EDX (1u << 22 | 1u << 24 | 1u << 25) /* amx_bf16, amx_tile, amx_int8 */
+#define AMX_7_1_EAX (1u << 21)                     /* amx_fp16 */
+#define AMX_7_1_EDX (1u << 8)                      /* amx_complex */
 #define XSS_CET (3u << 11)
 #define XSAVE_LEGACY_SIZE 576 /* the legacy area and the header */
 
-/* Physical addresses of a baseline: 512 GiB of RAM and windows above it need 40 bits. */
-#define BASELINE_PHYSICAL_BITS 40
+/*
+ * Physical addresses of a baseline. Ordinary desktop processors have 39 bits, and so do baselines; but much RAM and the
+ * windows above it need 40.
+ */
+#define BASELINE_PHYSICAL_BITS 39
+#define BASELINE_PHYSICAL_BITS_LARGE 40
+#define BASELINE_LARGE (UINT64_C(256) << 30)
 #define BASELINE_LINEAR_BITS 48
 
 const char *const cpuid_models[] = {"host", "x86-64-v2", "x86-64-v3", "x86-64-v4", NULL};
@@ -129,6 +137,12 @@ feature_name(CpuidWord word, unsigned bit, char unnamed[64])
     return unnamed;
 }
 
+static unsigned
+baseline_physical_bits(const CpuidPolicy *policy)
+{
+    return policy->memory > BASELINE_LARGE ? BASELINE_PHYSICAL_BITS_LARGE : BASELINE_PHYSICAL_BITS;
+}
+
 /* ---- feature words ---- */
 
 static void
@@ -210,6 +224,12 @@ settle_xsave(Build *build)
     build->words[WORD_D_EAX] = xcr0 & supported_word(build->supported, WORD_D_EAX);
     if (!has_xsave(build))
         build->words[WORD_D_1_EAX] = 0;
+    /* KVM tells of the tiles, but not of their state, to a process that did not ask the kernel for room for it. */
+    if ((build->words[WORD_D_EAX] & XCR0_AMX) != XCR0_AMX) {
+        build->words[WORD_7_EDX] &= ~AMX_7_EDX;
+        build->words[WORD_7_1_EAX] &= ~AMX_7_1_EAX;
+        build->words[WORD_7_1_EDX] &= ~AMX_7_1_EDX;
+    }
 }
 
 /* ---- tables ---- */
@@ -331,7 +351,7 @@ add_baseline_leaves(Build *build, const struct kvm_cpuid_entry2 *host_leaf0)
         entry->ecx = 0x02006140;
         entry->edx = 0x00809140;
     }
-    add(table, 0x80000008, 0, false)->eax = BASELINE_LINEAR_BITS << 8 | BASELINE_PHYSICAL_BITS;
+    add(table, 0x80000008, 0, false)->eax = BASELINE_LINEAR_BITS << 8 | baseline_physical_bits(build->policy);
 }
 
 /* Puts the chosen words where they belong, making leaves that are not there yet. */
@@ -507,16 +527,16 @@ static bool
 check_baseline_host(const Build *build, GError **error)
 {
     const struct kvm_cpuid_entry2 *sizes = find_supported(build->supported, 0x80000008, 0);
-    unsigned bits = sizes ? sizes->eax & 0xff : 36;
+    unsigned bits = sizes ? sizes->eax & 0xff : 36, needed = baseline_physical_bits(build->policy);
     if (build->vendor == VENDOR_OTHER) {
         g_set_error(error, KVM_ERROR, KVM_ERROR_LACKING,
                     "cpu=%s is for processors of Intel and AMD: set cpu=host on this one", build->policy->model);
         return false;
     }
-    if (bits < BASELINE_PHYSICAL_BITS) {
+    if (bits < needed) {
         g_set_error(error, KVM_ERROR, KVM_ERROR_LACKING,
-                    "this host's processor has %u physical address bits, cpu=%s needs %u: set cpu=host", bits,
-                    build->policy->model, BASELINE_PHYSICAL_BITS);
+                    "this host's processor has %u physical address bits, cpu=%s needs %u here: set cpu=host", bits,
+                    build->policy->model, needed);
         return false;
     }
     return true;

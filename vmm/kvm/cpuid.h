@@ -22,6 +22,7 @@ typedef struct {
     bool pmu;          /* performance counters, "host" only */
     bool mce;          /* machine check */
     bool hyperv;       /* Hyper-V's interface where KVM offers it (hyperv.h): not cpuid_build()'s, but its caller's */
+    uint64_t memory;   /* bytes of RAM: how many address bits a baseline must have */
 } CpuidPolicy;
 
 #define CPUID_TABLE_MAX 128

@@ -12,6 +12,7 @@ const CpuidWordPlace cpuid_words[N_WORDS] = {
     [WORD_7_EDX] = {0x7, 0, CPUID_EDX, "CPUID 7 EDX"},
     [WORD_7_1_EAX] = {0x7, 1, CPUID_EAX, "CPUID 7.1 EAX"},
     [WORD_7_1_EDX] = {0x7, 1, CPUID_EDX, "CPUID 7.1 EDX"},
+    [WORD_7_2_EDX] = {0x7, 2, CPUID_EDX, "CPUID 7.2 EDX"},
     [WORD_D_EAX] = {0xd, 0, CPUID_EAX, "XCR0"},
     [WORD_D_1_EAX] = {0xd, 1, CPUID_EAX, "CPUID 0xd.1 EAX"},
     [WORD_80000001_ECX] = {0x80000001, 0, CPUID_ECX, "CPUID 0x80000001 ECX"},
@@ -19,6 +20,7 @@ const CpuidWordPlace cpuid_words[N_WORDS] = {
     [WORD_80000007_EDX] = {0x80000007, 0, CPUID_EDX, "CPUID 0x80000007 EDX"},
     [WORD_80000008_EBX] = {0x80000008, 0, CPUID_EBX, "CPUID 0x80000008 EBX"},
     [WORD_80000021_EAX] = {0x80000021, 0, CPUID_EAX, "CPUID 0x80000021 EAX"},
+    [WORD_80000021_ECX] = {0x80000021, 0, CPUID_ECX, "CPUID 0x80000021 ECX"},
     [WORD_KVM_EAX] = {0x40000001, 0, CPUID_EAX, "CPUID 0x40000001 EAX"},
 };
 
@@ -154,6 +156,11 @@ const CpuidFeature cpuid_features[] = {
     {WORD_7_EDX, 28, SPECULATION, "flush_l1d"},
     {WORD_7_EDX, 29, SPECULATION, "arch_capabilities"},
     {WORD_7_EDX, 31, SPECULATION, "ssbd"},
+
+    {WORD_7_2_EDX, 0, HOST, "intel_psfd"},
+    {WORD_7_2_EDX, 1, HOST, "ipred_ctrl"},
+    {WORD_7_2_EDX, 2, HOST, "rrsba_ctrl"},
+    {WORD_7_2_EDX, 4, HOST, "bhi_ctrl"},
 
     {WORD_D_EAX, 1, V3, "SSE state"},
     {WORD_D_EAX, 2, V3, "AVX state"},

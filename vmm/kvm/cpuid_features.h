@@ -21,6 +21,7 @@ typedef enum {
     WORD_7_EDX,
     WORD_7_1_EAX,
     WORD_7_1_EDX,
+    WORD_7_2_EDX,
     WORD_D_EAX, /* XCR0 bits */
     WORD_D_1_EAX,
     WORD_80000001_ECX,
@@ -28,6 +29,7 @@ typedef enum {
     WORD_80000007_EDX,
     WORD_80000008_EBX,
     WORD_80000021_EAX,
+    WORD_80000021_ECX,
     WORD_KVM_EAX,
     N_WORDS,
 } CpuidWord;

@@ -64,8 +64,9 @@ host_init(Host *host, const char *vendor)
     }
     host_add(host, 0x5, 0, false, 0x40, 0x40, 3, 0x20);
     host_add(host, 0x6, 0, false, 0x77, 2, 9, 0);
-    host_add(host, 0x7, 0, true, 1, ~0u, ~0u, ~0u);
+    host_add(host, 0x7, 0, true, 2, ~0u, ~0u, ~0u);
     host_add(host, 0x7, 1, true, 0x30, 0, 0, 0);
+    host_add(host, 0x7, 2, true, 0, 0, 0, 0x3f);
     host_add(host, 0xa, 0, false, 0x08300805, 0, 0, 0x8604);
     host_add(host, 0xb, 0, true, 1, 2, 0x100, 5);
     host_add(host, 0xb, 1, true, 6, 64, 0x201, 5);
@@ -261,6 +262,11 @@ test_xsave(void)
     table = build(&host, (CpuidPolicy){.model = "host"}, 1);
     g_assert_cmphex(cpuid_find(&table, 0xd, 0)->eax, ==, 0x602e7);
     g_assert_cmpuint(cpuid_find(&table, 0xd, 0)->ecx, ==, 2880 + 8192);
+    g_assert_true(has(&table, "amx_tile") && has(&table, "amx_int8"));
+    host_find(&host, 0xd, 0)->eax = 0x2e7; /* nobody asked the kernel for the tiles' state */
+    table = build(&host, (CpuidPolicy){.model = "host"}, 1);
+    g_assert_false(has(&table, "amx_tile") || has(&table, "amx_int8") || has(&table, "amx_bf16"));
+    host_init(&host, "GenuineIntel");
     g_assert_cmphex(cpuid_find(&table, 0xd, 1)->ecx, ==, 0x1800);
     g_assert_nonnull(cpuid_find(&table, 0xd, 11));
 
@@ -291,7 +297,9 @@ test_baselines(void)
         g_assert_false(has(&v3, "avx512f") || has(&v3, "umip") || has(&v3, "invariant TSC") || has(&v3, "pcid"));
         g_assert_true(has(&v4, "avx512f") && has(&v4, "avx512vl") && has(&v4, "avx2"));
         g_assert_true(has(&v2, "spec_ctrl") && has(&v4, "spec_ctrl"));
-        g_assert_cmpuint(cpuid_physical_bits(&v3), ==, 40);
+        g_assert_cmpuint(cpuid_physical_bits(&v3), ==, 39);
+        CpuidTable large = build(&host, (CpuidPolicy){.model = "x86-64-v3", .memory = 512ull << 30}, 2);
+        g_assert_cmpuint(cpuid_physical_bits(&large), ==, 40);
         g_assert_cmpuint(memcmp(&cpuid_find(&v3, 0x80000002, 0)->eax, "Carr", 4), ==, 0);
         g_assert_cmphex(cpuid_find(&v3, 0, 0)->ebx, ==, host_find(&host, 0, 0)->ebx); /* the vendor stays */
 
@@ -333,8 +341,10 @@ test_refusals_name_the_reason(void)
     build(&host, (CpuidPolicy){.model = "host"}, 1);
 
     host_init(&host, "GenuineIntel");
-    host_find(&host, 0x80000008, 0)->eax = 0x3027;
-    expect_refused(&host, "x86-64-v2", "39 physical address bits");
+    host_find(&host, 0x80000008, 0)->eax = 0x3027; /* as most desktop processors */
+    build(&host, (CpuidPolicy){.model = "x86-64-v2"}, 1);
+    host_find(&host, 0x80000008, 0)->eax = 0x3024;
+    expect_refused(&host, "x86-64-v2", "36 physical address bits");
     host_init(&host, "CentaurHauls");
     expect_refused(&host, "x86-64-v2", "Intel and AMD");
     build(&host, (CpuidPolicy){.model = "host"}, 1);
@@ -376,6 +386,9 @@ test_check_saved(void)
     CpuidTable saved = build(&host, (CpuidPolicy){.model = "host"}, 1);
     host_find(&host, 0x7, 1)->eax = 0x10;
     g_assert_false(check(&saved, &host, "lacks CPUID 7.1 EAX bit 5")); /* one without a name here */
+    host_init(&host, "GenuineIntel");
+    host_find(&host, 0x7, 2)->edx = 0x2f;
+    g_assert_false(check(&saved, &host, "lacks bhi_ctrl"));
     host_init(&host, "GenuineIntel");
     host_find(&host, 0x80000008, 0)->eax = 0x302e;
     g_assert_false(check(&saved, &host, "48 physical address bits, this host's processor has 46"));
