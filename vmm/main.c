@@ -17,6 +17,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #define MALLOC_ARENAS 4
@@ -161,6 +162,18 @@ run_with_sockets(const RunOptions *options, const DesktopConfig *config, Inherit
     return status;
 }
 
+/* A desktop with many queues and interrupts has more descriptors than the limit that is usual for old programs' sake. */
+static void
+allow_descriptors(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
 static int
 run(int argc, char **argv)
 {
@@ -174,6 +187,7 @@ run(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     /* Else malloc() counts the host's processors when the eighth thread comes, in files that thread may not open. */
     mallopt(M_ARENA_MAX, MALLOC_ARENAS);
+    allow_descriptors();
     tzset(); /* reads the zone while there are files: whoever converts a time later finds it done */
     sandbox_hold_signals();
     if (!open_saved(&options, &saved_fd, &saved, &error))

@@ -183,3 +183,19 @@ def test_terminal_is_put_back(bench, groups):
         assert termios.tcgetattr(inner) == before
         os.close(outer)
         os.close(inner)
+
+
+def test_more_descriptors_than_usual(bench, tmp_path):
+    """The soft limit is for programs that select(); a desktop with many queues takes what the hard one allows."""
+    disks = {}
+    for i in range(6):
+        path = tmp_path / f"disk{i}.raw"
+        path.write_bytes(bytes(MIB))
+        disks[f"disk_d{i}"] = {"path": path, "queues": 64}
+    real, bench.program = bench.program, tmp_path / "limited"
+    bench.program.write_text(f'#!/bin/sh\nulimit -S -n 256\nexec {real} "$@"\n')
+    bench.program.chmod(0o755)
+    desktop = bench.start(bench.groups("idle", **disks))
+    desktop.wait_printed(b"idle")
+    desktop.do("stop")
+    assert desktop.wait() == 0 and desktop.said() == ""
