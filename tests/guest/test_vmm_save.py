@@ -2,6 +2,7 @@
 """Saving and restoring a whole desktop that works on everything at once (load.c), and what becomes of the file."""
 
 import hashlib
+import os
 import random
 import re
 import signal
@@ -349,3 +350,27 @@ def test_a_file_that_is_gone(bench, groups, saved, disk):
     """The desktop's own disk is missing now."""
     disk.unlink()
     bench.refused("--restore", saved, says=r"\[disk a\]: .*disk.raw.*No such file")
+
+
+def test_a_file_cut_short_meanwhile(bench, saved, tmp_path):
+    """Memory that is not there any more cannot be made up for: the desktop says why, and does not go on as if."""
+    desktop = bench.start("--restore", saved)
+    wait_alive(desktop)
+    os.truncate(saved, 4096)
+    wait_until(lambda: "which it is read from, was cut short" in desktop.said(), "a word about the file")
+    assert str(saved) in desktop.said()
+    wait_until(lambda: desktop.process.poll() is not None or "paused (error)" in desktop.ctl("status").stdout, "its end")
+    if desktop.process.poll() is not None:
+        assert desktop.wait() == 128 + signal.SIGBUS and desktop.said().count("\n") == 1
+
+
+def test_a_file_replaced_meanwhile(bench, groups, saved, tmp_path):
+    """Renaming another over it, as ctl save does, or removing it, is nothing to the desktop that runs from it."""
+    desktop = bench.start("--restore", saved)
+    wait_alive(desktop)
+    (tmp_path / "other").write_bytes(b"another")
+    (tmp_path / "other").rename(saved)
+    wait_alive(desktop, 5)
+    saved.unlink()
+    wait_alive(desktop, 5)
+    finish(desktop)

@@ -8,6 +8,7 @@
 #include "vmm/board/memory_map.h"
 #include "vmm/board/rtc.h"
 #include "vmm/board/uart.h"
+#include "vmm/kvm/memory_fault.h"
 #include "vmm/sandbox/sandbox.h"
 #include "vmm/virtio/pci.h"
 #include "vmm/virtio/rng.h"
@@ -36,6 +37,19 @@ confine_display(void *user)
 /* ---- the board ---- */
 
 static bool
+map_saved(Desktop *desktop, const Resources *resources, const SavedFile *saved, GError **error)
+{
+    uint64_t size = guest_memory_size(desktop->memory);
+
+    if (saved->ram_len == size)
+        return guest_memory_map_saved(desktop->memory, resources->saved, saved->ram_offset, error);
+    g_set_error(error, STATE_ERROR, STATE_ERROR_FOREIGN,
+                "%s: the saved desktop has %" G_GUINT64_FORMAT " MiB of memory, this one %" G_GUINT64_FORMAT,
+                saved->path, saved->ram_len >> 20, size >> 20);
+    return false;
+}
+
+static bool
 make_memory(Desktop *desktop, const Resources *resources, const SavedFile *saved, GError **error)
 {
     const GuestMemoryOptions options = {
@@ -45,14 +59,10 @@ make_memory(Desktop *desktop, const Resources *resources, const SavedFile *saved
     };
 
     desktop->memory = guest_memory_new(&options, error);
-    if (!desktop->memory || !saved)
-        return desktop->memory != NULL;
-    if (saved->ram_len == options.size)
-        return guest_memory_map_saved(desktop->memory, resources->saved, saved->ram_offset, error);
-    g_set_error(error, STATE_ERROR, STATE_ERROR_FOREIGN,
-                "%s: the saved desktop has %" G_GUINT64_FORMAT " MiB of memory, this one %" G_GUINT64_FORMAT,
-                saved->path, saved->ram_len >> 20, options.size >> 20);
-    return false;
+    if (!desktop->memory || (saved && !map_saved(desktop, resources, saved, error)))
+        return false;
+    memory_fault_watch(desktop->memory, saved ? saved->path : NULL);
+    return true;
 }
 
 static bool

@@ -79,8 +79,9 @@ bool guest_memory_discard(GuestMemory *memory, uint64_t gpa, uint64_t len);
 
 /*
  * Replaces the whole of RAM with a private, lazily read mapping of @fd at @offset (page aligned), guest_memory_size() bytes
- * long, and lets go of the memfd; large holes of the file become memory of our own. The file is never written, and must not be cut shorter while the desktop runs. With
- * hugetlb, the image's pages are ordinary ones. Before the first vCPU runs, main thread. On failure RAM is unchanged.
+ * long, and lets go of the memfd; large holes of the file become memory of our own. The file is never written, and must not
+ * change while the desktop runs (memory_fault.h). With hugetlb, the image's pages are ordinary ones. Before the first vCPU
+ * runs, main thread. On failure RAM is unchanged.
  */
 bool guest_memory_map_saved(GuestMemory *memory, int fd, uint64_t offset, GError **error);
 

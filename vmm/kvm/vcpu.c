@@ -9,6 +9,7 @@
 #include "vmm/kvm/vcpu.h"
 
 #include "vmm/kvm/host.h"
+#include "vmm/kvm/memory_fault.h"
 
 #include <errno.h>
 #include <string.h>
@@ -196,7 +197,8 @@ static VcpuStop
 fail_run(Vcpu *vcpu, int code)
 {
     if (code == EFAULT || code == EHWPOISON || code == ENOMEM)
-        return fail(vcpu, "the host cannot supply the guest's memory (%s)", g_strerror(code));
+        return fail(vcpu, "the host cannot supply the guest's memory (%s; %s)", g_strerror(code),
+                    memory_fault_reason());
     return fail(vcpu, "KVM_RUN: %s", g_strerror(code));
 }
 

@@ -66,7 +66,9 @@ exit_status(int status)
 {
     int code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 
-    if (code > 128 && code != 128 + SIGSYS) /* whoever met the filter has told that itself */
+    /* Whoever met the filter, or memory that is gone, has told that itself. */
+    bool told = WIFEXITED(status) && (code == 128 + SIGSYS || code == 128 + SIGBUS);
+    if (code > 128 && !told)
         fprintf(stderr, "carrel-vmm: the desktop process was ended by signal %d (%s)\n", code - 128,
                 strsignal(code - 128));
     return code;
