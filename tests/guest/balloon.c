@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * virtio-balloon (virtio 1.2, 5.5): pages given to the host and taken back, and pages reported free. The harness looks
- * at the VMM's size. Command line: reporting=1 where free page reporting is to be there.
+ * at the VMM's size. Command line: reporting=1 where free page reporting is to be there, statistics=1 where the harness reads
+ * what the guest tells of its memory.
  */
 #include "clock.h"
 #include "cpu.h"
@@ -23,7 +24,7 @@
 #define LIST 256 /* page numbers in one request */
 
 static VirtioDevice balloon;
-static VirtQueue inflate, deflate, reporting;
+static VirtQueue inflate, deflate, statistics, reporting;
 static uint8_t *memory; /* PAGES pages */
 static uint32_t numbers[PAGES];
 static uint8_t vector;
@@ -58,7 +59,9 @@ begin(void)
         !virtqueue_init(&deflate, &balloon, 1, 0, VIRTIO_NO_VECTOR))
         return false;
     /* Queues that were not negotiated leave no gap, as Linux numbers them: there may be one for statistics. */
-    unsigned index = balloon.features & BALLOON_F_STATISTICS ? 3 : 2;
+    unsigned index = 2;
+    if (balloon.features & BALLOON_F_STATISTICS && !virtqueue_init(&statistics, &balloon, index++, 0, VIRTIO_NO_VECTOR))
+        return false;
     if (balloon.features & BALLOON_F_REPORTING && !virtqueue_init(&reporting, &balloon, index, 0, VIRTIO_NO_VECTOR))
         return false;
     pci_msix_set(&balloon.pci, 0, vector, false);
@@ -104,6 +107,29 @@ test_balloon(void)
     user_run(touch, (void *)0x77);
     ok_equal(user_run(count, (void *)0x77), PAGES, "balloon: and can be used");
     ask_harness("size deflated");
+}
+
+/* The guest posts figures; the host gives the buffer back when it wants newer ones (5.5.6.3). */
+static void
+test_statistics(void)
+{
+    static struct {
+        uint16_t tag;
+        uint64_t value;
+    } __attribute__((packed)) figures[] = {{4, 0}, {5, 64 << 20}, {77, 1}}; /* free, total, and one nobody knows */
+    VirtBuffer buffer = {figures, sizeof(figures)};
+
+    if (!start_option_number("statistics", 0)) {
+        skip("not asked for", "statistics: are read");
+        return;
+    }
+    for (unsigned round = 1; round <= 3; round++) {
+        figures[0].value = round << 20;
+        virtqueue_add(&statistics, &buffer, 1, 0);
+        virtqueue_kick(&statistics);
+        ask_harness("statistics %u", round);
+        ok(virtqueue_wait(&statistics, NULL, SECONDS(10)) >= 0, "statistics: new ones are asked for");
+    }
 }
 
 static void
@@ -181,6 +207,7 @@ guest_main(void)
     if (!ok(virtio_find(VIRTIO_BALLOON, 0, &balloon) && begin(), "balloon starts"))
         return;
     test_balloon();
+    test_statistics();
     test_reporting();
     test_malformed();
     tap_done();

@@ -353,6 +353,9 @@ class Carrel:
     def balloon(self, session, mib):
         self.ctl(session, "balloon", mib)
 
+    def stats(self, session):
+        return self.ctl(session, "stats")
+
     def resize_disk(self, session, index, size):
         os.truncate(session.machine.disks[index].path, size)
         self.ctl(session, "resize", f"disk{index}")

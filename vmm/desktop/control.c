@@ -170,6 +170,22 @@ add_display(Desktop *desktop, GVariantBuilder *counters)
         add(counters, "spice", "clients", spice_display_n_clients(desktop->spice));
 }
 
+/* What the guest said of its memory when it was asked last; what it says now is for the next to ask. */
+static void
+add_guest_memory(VirtioDevice *balloon, GVariantBuilder *counters)
+{
+    VirtioBalloonStatistics guest;
+
+    virtio_balloon_get_statistics(balloon, &guest);
+    virtio_balloon_ask_statistics(balloon);
+    add(counters, "memory", "guest-total", guest.total);
+    add(counters, "memory", "guest-available", guest.available);
+    add(counters, "memory", "guest-free", guest.free);
+    add(counters, "memory", "guest-swapped-in", guest.swapped_in);
+    add(counters, "memory", "guest-swapped-out", guest.swapped_out);
+    add(counters, "memory", "guest-major-faults", guest.major_faults);
+}
+
 static void
 do_statistics(void *object, GVariantBuilder *counters)
 {
@@ -179,8 +195,10 @@ do_statistics(void *object, GVariantBuilder *counters)
     add_disks(desktop, counters);
     add_nets(desktop, counters);
     add_display(desktop, counters);
-    if (desktop->balloon)
+    if (desktop->balloon) {
         add(counters, "memory", "balloon-bytes", virtio_balloon_actual(desktop->balloon));
+        add_guest_memory(desktop->balloon, counters);
+    }
     add(counters, "memory", "bytes", guest_memory_size(desktop->memory));
 }
 
