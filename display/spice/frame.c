@@ -6,11 +6,9 @@
 
 /* Each box costs clients a message of about 100 bytes more. */
 #define MAX_MERGED 24
-#define MAX_CUTS (FRAME_MAX_BOXES - MAX_MERGED)
+#define MAX_CUTS (FRAME_MAX_BOXES - 1 - MAX_MERGED) /* one is the film's */
 /* Of a band, unless that would make more than MAX_CUTS cuts. */
 #define BAND_BYTES (512 * 1024)
-/* spice-server takes what changes less often for no film (its RED_STREAM_DETECTION_MAX_DELTA). */
-#define MOVING_US (G_USEC_PER_SEC / 5)
 
 typedef struct {
     DrawCommand draw; /* first: it is what comes back */
@@ -44,17 +42,6 @@ all_bytes(const pixman_box32_t *boxes, size_t n)
 
 /* ---- boxes ---- */
 
-static bool
-moves(const FrameMotion *last, int64_t now, const pixman_box32_t *box)
-{
-    if (now - last->at > MOVING_US)
-        return false;
-    for (size_t i = 0; i < last->n; i++)
-        if (!memcmp(&last->boxes[i], box, sizeof *box))
-            return true;
-    return false;
-}
-
 /* Tile rows to a band of this width, so that bands have at least @bytes. */
 static int32_t
 band_height(const pixman_box32_t *box, size_t bytes)
@@ -75,21 +62,17 @@ cut(const pixman_box32_t *box, size_t bytes, pixman_box32_t *bands)
 }
 
 size_t
-frame_boxes(const TileGrid *grid, const uint64_t *set, FrameMotion *motion, int64_t now,
-            pixman_box32_t boxes[FRAME_MAX_BOXES])
+frame_boxes(const TileGrid *grid, uint64_t *set, const pixman_box32_t *film, pixman_box32_t boxes[FRAME_MAX_BOXES])
 {
-    FrameMotion this = {.at = now};
-    size_t n = 0;
+    pixman_box32_t merged[MAX_MERGED];
+    bool film_moves = film && tile_set_remove_box(grid, set, film);
+    size_t n = 0, n_merged = tile_set_merge(grid, set, merged, MAX_MERGED);
+    size_t band = MAX(BAND_BYTES, all_bytes(merged, n_merged) / MAX_CUTS + 1); /* a cut for each whole band at most */
 
-    this.n = tile_set_merge(grid, set, this.boxes, MAX_MERGED);
-    size_t band = MAX(BAND_BYTES, all_bytes(this.boxes, this.n) / MAX_CUTS + 1); /* a cut for each whole band at most */
-    for (size_t i = 0; i < this.n; i++) {
-        if (moves(motion, now, &this.boxes[i]))
-            boxes[n++] = this.boxes[i];
-        else
-            n += cut(&this.boxes[i], band, boxes + n);
-    }
-    *motion = this;
+    for (size_t i = 0; i < n_merged; i++)
+        n += cut(&merged[i], band, boxes + n);
+    if (film_moves) /* over all that may cover it, coarse as the rest can be */
+        boxes[n++] = *film;
     return n;
 }
 

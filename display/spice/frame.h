@@ -14,19 +14,13 @@
 
 typedef struct Frame Frame;
 
-/* The boxes of the last frame, to tell what moves. */
-typedef struct {
-    pixman_box32_t boxes[FRAME_MAX_BOXES];
-    size_t n;
-    int64_t at; /* monotonic time, µs */
-} FrameMotion;
-
 /*
- * The boxes that @set, of changed tiles, is sent as; FRAME_MAX_BOXES at most. A box that changed in the last frame too and
- * just now moves, perhaps it is a film: spice-server finds that out by seeing it whole. Others are cut into bands, which are
- * under way while the next ones are still being compressed, and take little memory for that.
+ * The boxes that @set, of changed tiles, is sent as; FRAME_MAX_BOXES at most. Where something of @film (see film.h; NULL: none)
+ * changed, all of it is one of them, the last: spice-server makes a stream of what it sees again and again at one place. The
+ * rest is cut into bands, which are under way while the next ones are still being compressed, and take little memory for
+ * that. Takes the film's tiles out of @set.
  */
-size_t frame_boxes(const TileGrid *grid, const uint64_t *set, FrameMotion *motion, int64_t now,
+size_t frame_boxes(const TileGrid *grid, uint64_t *set, const pixman_box32_t *film,
                    pixman_box32_t boxes[FRAME_MAX_BOXES]);
 
 /*

@@ -22,6 +22,7 @@
 #include "display/spice/alarm.h"
 #include "display/spice/arrivals.h"
 #include "display/spice/cursor.h"
+#include "display/spice/film.h"
 #include "display/spice/frame.h"
 
 /* Frames handed out and not yet sent. With one, a client that is slow gets fresh pictures, not old ones. */
@@ -65,7 +66,8 @@ struct Qxl {
     void *canvas;    /* the primary's pixels, spice-server's picture of what was drawn */
     size_t canvas_bytes;
     PixelPool pool;
-    FrameMotion motion;
+    Film *film;
+    bool told_film;                           /* that there is one */
     unsigned n_held;                          /* draws not given back */
     QXLCommandExt queue[FRAME_MAX_BOXES + 4]; /* a frame, the receipt and its surface, two updates */
     unsigned queued, next;
@@ -149,6 +151,7 @@ static void
 free_primary(Qxl *qxl)
 {
     g_clear_pointer(&qxl->picture, picture_free);
+    g_clear_pointer(&qxl->film, film_free);
     g_clear_pointer(&qxl->marked, g_free);
     g_clear_pointer(&qxl->taken, g_free);
     if (qxl->canvas)
@@ -169,9 +172,10 @@ make_primary(Qxl *qxl)
         return false;
     qxl->canvas = canvas;
     qxl->picture = picture_new(width, height);
+    qxl->film = film_new(&qxl->grid);
     qxl->marked = g_try_new0(uint64_t, tile_set_words(&qxl->grid));
     qxl->taken = g_try_new0(uint64_t, tile_set_words(&qxl->grid));
-    return qxl->picture && qxl->marked && qxl->taken;
+    return qxl->picture && qxl->film && qxl->marked && qxl->taken;
 }
 
 /* What the primary needs next. Lock held. */
@@ -497,6 +501,16 @@ enqueue_frame(Qxl *qxl, Frame *frame, size_t n)
     g_mutex_unlock(&qxl->lock);
 }
 
+/* Says when a film begins or ends. */
+static void
+tell_film(Qxl *qxl, bool is_there)
+{
+    if (is_there == qxl->told_film)
+        return;
+    qxl->told_film = is_there;
+    qxl->ops->film(qxl->user, (unsigned)qxl->instance.id, is_there);
+}
+
 static void
 make_frame(Qxl *qxl)
 {
@@ -506,7 +520,9 @@ make_frame(Qxl *qxl)
     if (!surface)
         return;
     picture_keep_changed(qxl->picture, surface, qxl->taken);
-    size_t n = frame_boxes(&qxl->grid, qxl->taken, &qxl->motion, g_get_monotonic_time(), boxes);
+    film_watch(qxl->film, surface, qxl->taken, g_get_monotonic_time());
+    tell_film(qxl, film_box(qxl->film));
+    size_t n = frame_boxes(&qxl->grid, qxl->taken, film_box(qxl->film), boxes);
     if (!n)
         return;
     Frame *frame = frame_new(&qxl->pool, qxl->picture, surface, boxes, n, box_done, qxl);
@@ -534,7 +550,11 @@ settle(Qxl *qxl)
     qxl->let_go = false;
     if (now && !qxl->n_held)
         release_memory(qxl);
+    if (now && qxl->film)
+        film_forget(qxl->film);
     g_mutex_unlock(&qxl->lock);
+    if (now)
+        tell_film(qxl, false);
     if (owes)
         enqueue_receipt(qxl);
     if (update)
@@ -733,7 +753,7 @@ static const QXLInterface qxl_interface = {
 Qxl *
 qxl_new(SpiceServer *server, unsigned id, const char *gpu, const QxlOps *ops, void *user)
 {
-    g_assert(ops->monitors && ops->blocked);
+    g_assert(ops->monitors && ops->blocked && ops->film);
     Qxl *qxl = g_new0(Qxl, 1);
     QXLDevMemSlot slot = memory_slot;
 

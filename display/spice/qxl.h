@@ -25,6 +25,8 @@ typedef struct {
     void (*monitors)(void *user, const VDAgentMonitorsConfig *config);
     /* A frame has to wait until the one before it is sent. Any thread. */
     void (*blocked)(void *user);
+    /* Scanout @id shows a film from now on, or no more: spice-server is to look for one, or need not. The worker. */
+    void (*film)(void *user, unsigned id, bool is_there);
 } QxlOps;
 
 /* Adds display channel @id to an initialised server. @gpu: the graphics card's address, of which this is an output, or NULL. */

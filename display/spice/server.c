@@ -30,6 +30,8 @@ struct SpiceDisplay {
     StallWatch *stall_watch;
     GSource *next_turn;                      /* rings when display channels arrived, */
     unsigned n_arrived[SCREEN_MAX_SCANOUTS]; /* so many */
+    GSource *film_alarm;                     /* rings when a film began or ended */
+    guint films;                             /* the scanouts that show one, a bit each; atomic */
     Qxl *scanouts[SCREEN_MAX_SCANOUTS];
     unsigned n_scanouts;
     bool closing; /* the last channels' ends are heard of when their workers are gone */
@@ -181,7 +183,29 @@ on_blocked(void *user)
     stall_watch_start(((SpiceDisplay *)user)->stall_watch);
 }
 
-static const QxlOps qxl_ops = {.monitors = on_monitors, .blocked = on_blocked};
+static void
+on_film(void *user, unsigned id, bool is_there)
+{
+    SpiceDisplay *display = user;
+
+    if (is_there)
+        g_atomic_int_or(&display->films, 1u << id);
+    else
+        g_atomic_int_and(&display->films, ~(1u << id));
+    alarm_set(display->film_alarm, ALARM_NOW);
+}
+
+/* To find films, spice-server looks at every pixel of all that moves: that costs half of what sending a picture costs. */
+static void
+look_for_films(void *user)
+{
+    SpiceDisplay *display = user;
+    bool any = g_atomic_int_get(&display->films);
+
+    spice_server_set_streaming_video(display->server, any ? SPICE_STREAM_VIDEO_FILTER : SPICE_STREAM_VIDEO_OFF);
+}
+
+static const QxlOps qxl_ops = {.monitors = on_monitors, .blocked = on_blocked, .film = on_film};
 
 static void
 on_channel_event(void *user, int event, SpiceChannelEventInfo *info)
@@ -212,7 +236,7 @@ set_options(SpiceServer *server, const SpiceDisplayOptions *options)
     if (options->no_ticket)
         spice_server_set_noauth(server);
     spice_server_set_image_compression(server, compressions[options->compression].images);
-    spice_server_set_streaming_video(server, SPICE_STREAM_VIDEO_FILTER);
+    spice_server_set_streaming_video(server, SPICE_STREAM_VIDEO_OFF); /* until there is a film */
     /* The built-in encoder alone: GStreamer's would load plug-ins, start programs and threads. */
     spice_server_set_video_codecs(server, "spice:mjpeg");
 }
@@ -263,6 +287,7 @@ spice_display_new(const SpiceDisplayOptions *options, Screen *screen, const Spic
     display->clients = clients_new(options->listen_fd, compress_unix, &clients_ops, display);
     display->stall_watch = stall_watch_new(display->clients);
     display->next_turn = alarm_new("spice arrivals", on_next_turn, display);
+    display->film_alarm = alarm_new("spice films", look_for_films, display);
     display->server = spice_server_new();
     set_options(display->server, options);
     if (init_server(display->server, spice_core_start(context, on_channel_event, display), options->several_clients) <
@@ -296,6 +321,7 @@ spice_display_free(SpiceDisplay *display)
     inputs_free(display->inputs);
     stall_watch_free(display->stall_watch);
     alarm_free(&display->next_turn);
+    alarm_free(&display->film_alarm);
     clients_free(display->clients);
     spice_core_stop();
     g_free(display);

@@ -95,6 +95,21 @@ tile_set_remove(const TileGrid *grid, uint64_t *set, uint32_t column, uint32_t r
 }
 
 bool
+tile_set_remove_box(const TileGrid *grid, uint64_t *set, const pixman_box32_t *box)
+{
+    uint32_t right = (uint32_t)(box->x2 - 1) / TILE_WIDTH, bottom = (uint32_t)(box->y2 - 1) / TILE_HEIGHT;
+    bool any = false;
+
+    for (uint32_t row = (uint32_t)box->y1 / TILE_HEIGHT; row <= bottom; row++) {
+        for (uint32_t column = (uint32_t)box->x1 / TILE_WIDTH; column <= right; column++) {
+            any |= tile_set_has(grid, set, column, row);
+            tile_set_remove(grid, set, column, row);
+        }
+    }
+    return any;
+}
+
+bool
 tile_set_has(const TileGrid *grid, const uint64_t *set, uint32_t column, uint32_t row)
 {
     return set[(size_t)row * grid->words + column / WORD_BITS] >> (column % WORD_BITS) & 1;

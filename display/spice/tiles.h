@@ -32,6 +32,8 @@ void tile_set_fill(const TileGrid *grid, uint64_t *set);
 /* Adds every tile the box touches; the box, in pixels, lies inside the picture and is not empty. */
 void tile_set_add_box(const TileGrid *grid, uint64_t *set, const pixman_box32_t *box);
 void tile_set_remove(const TileGrid *grid, uint64_t *set, uint32_t column, uint32_t row);
+/* Takes out every tile of a box, as for tile_set_add_box(); whether there was one. */
+bool tile_set_remove_box(const TileGrid *grid, uint64_t *set, const pixman_box32_t *box);
 bool tile_set_has(const TileGrid *grid, const uint64_t *set, uint32_t column, uint32_t row);
 bool tile_set_is_empty(const TileGrid *grid, const uint64_t *set);
 

@@ -29,6 +29,7 @@ typedef struct {
     pixman_format_code_t format;
     unsigned frame;
     GSource *animation;
+    pixman_box32_t animated;
     PictureKind kind;
 } Scanout;
 
@@ -72,11 +73,17 @@ paint(Scanout *scanout, uint32_t x, uint32_t y, uint32_t rgb)
 }
 
 static void
+paint_box(Scanout *scanout, uint32_t left, uint32_t top, uint32_t right, uint32_t bottom)
+{
+    for (uint32_t y = top; y < bottom; y++)
+        for (uint32_t x = left; x < right; x++)
+            paint(scanout, x, y, picture_pixel(scanout->kind, scanout->frame, x, y));
+}
+
+static void
 paint_picture(Scanout *scanout)
 {
-    for (uint32_t y = 0; y < scanout->height; y++)
-        for (uint32_t x = 0; x < scanout->width; x++)
-            paint(scanout, x, y, picture_pixel(scanout->kind, scanout->frame, x, y));
+    paint_box(scanout, 0, 0, scanout->width, scanout->height);
 }
 
 static void
@@ -128,9 +135,11 @@ animate(gpointer user)
     unsigned index = GPOINTER_TO_UINT(user);
     Scanout *scanout = &app.scanouts[index];
 
+    const pixman_box32_t *box = &scanout->animated;
+
     scanout->frame++;
-    paint_picture(scanout);
-    damage(index, 0, 0, scanout->width, scanout->height);
+    paint_box(scanout, (uint32_t)box->x1, (uint32_t)box->y1, (uint32_t)box->x2, (uint32_t)box->y2);
+    screen_damage(app.screen, index, box);
     return G_SOURCE_CONTINUE;
 }
 
@@ -194,6 +203,12 @@ do_damage(Call *call)
 }
 
 static const char *
+do_kind(Call *call)
+{
+    return picture_kind_parse(call->words[2], &call->scanout->kind) ? NULL : "no such picture";
+}
+
+static const char *
 do_picture(Call *call)
 {
     if (!picture_kind_parse(call->words[2], &call->scanout->kind))
@@ -209,10 +224,16 @@ do_animate(Call *call)
 {
     Scanout *scanout = call->scanout;
     unsigned per_second = number(call, 2);
+    bool all = call->n < 7;
+    uint32_t x = all ? 0 : number(call, 3), y = all ? 0 : number(call, 4);
+    uint32_t right = all ? scanout->width : x + number(call, 5), bottom = all ? scanout->height : y + number(call, 6);
 
     stop_animation(scanout);
     if (!per_second)
         return NULL;
+    if (x >= right || y >= bottom || right > scanout->width || bottom > scanout->height)
+        return "outside";
+    scanout->animated = (pixman_box32_t){(int)x, (int)y, (int)right, (int)bottom};
     scanout->animation = g_timeout_source_new(1000 / per_second);
     g_source_set_callback(scanout->animation, animate, GUINT_TO_POINTER(call->index), NULL);
     g_source_attach(scanout->animation, app.display_context);
@@ -318,7 +339,8 @@ static const struct {
     {"fill", 7, true, do_fill},        /* SCANOUT X Y WIDTH HEIGHT RRGGBB [silent] */
     {"damage", 6, true, do_damage},    /* SCANOUT X Y WIDTH HEIGHT */
     {"picture", 4, true, do_picture},  /* SCANOUT KIND FRAME: see pictures.h */
-    {"animate", 3, true, do_animate},  /* SCANOUT PER-SECOND; 0 stops */
+    {"kind", 3, true, do_kind},        /* SCANOUT KIND: of what is drawn from now on */
+    {"animate", 3, true, do_animate},  /* SCANOUT PER-SECOND [X Y WIDTH HEIGHT]; 0 stops */
     {"cursor", 3, true, do_cursor},    /* SCANOUT HOT-X HOT-Y RRGGBB, or SCANOUT hide */
     {"move", 4, true, do_move},        /* SCANOUT X Y */
     {"dump", 3, true, do_dump},        /* SCANOUT FILE: what is drawn, as PPM */

@@ -14,8 +14,10 @@ AUTH_SELECTION, AUTH_SPICE, MINI_HEADER = 0, 1, 3
 CAPABILITIES = 1 << AUTH_SELECTION | 1 << AUTH_SPICE | 1 << MINI_HEADER
 
 
-def link_message(channel, number, connection):
-    body = struct.pack("<IBBIII", connection, channel, number, 1, 0, 18) + struct.pack("<I", CAPABILITIES)
+def link_message(channel, number, connection, capabilities=()):
+    """capabilities: of the channel, by number."""
+    own = sum(1 << capability for capability in capabilities)
+    body = struct.pack("<IBBIII", connection, channel, number, 1, 1, 18) + struct.pack("<II", CAPABILITIES, own)
     return b"REDQ" + struct.pack("<III", 2, 2, len(body)) + body
 
 
@@ -71,9 +73,9 @@ class Web:
 
 
 class Channel:
-    def __init__(self, path, channel, number, connection, ticket=b"", transport=Plain):
+    def __init__(self, path, channel, number, connection, ticket=b"", transport=Plain, capabilities=()):
         self.socket = transport(path)
-        self.socket.sendall(link_message(channel, number, connection))
+        self.socket.sendall(link_message(channel, number, connection, capabilities))
         magic, _, _, size = struct.unpack("<4sIII", self.read(16))
         assert magic == b"REDQ"
         reply = self.read(size)
@@ -115,5 +117,5 @@ class RawClient(Channel):
             type_, data = self.receive()
         self.connection = struct.unpack_from("<I", data)[0]
 
-    def open(self, channel):
-        return Channel(self.path, channel, 0, self.connection, transport=self.transport)
+    def open(self, channel, capabilities=()):
+        return Channel(self.path, channel, 0, self.connection, transport=self.transport, capabilities=capabilities)

@@ -4,19 +4,16 @@
 
 #include <glib.h>
 
-#define SECOND G_USEC_PER_SEC
-
 static void
 test_bands(void)
 {
     TileGrid grid;
-    FrameMotion motion = {.n = 0};
     pixman_box32_t boxes[FRAME_MAX_BOXES];
     tile_grid_init(&grid, 1920, 1080);
     g_autofree uint64_t *set = g_new0(uint64_t, tile_set_words(&grid));
     tile_set_fill(&grid, set);
 
-    size_t n = frame_boxes(&grid, set, &motion, 10 * SECOND, boxes);
+    size_t n = frame_boxes(&grid, set, NULL, boxes);
     g_assert_cmpuint(n, >, 8);
     int32_t y = 0;
     for (size_t i = 0; i < n; i++) {
@@ -25,11 +22,34 @@ test_bands(void)
         y = boxes[i].y2;
     }
     g_assert_cmpint(y, ==, 1080);
+}
 
-    /* the same again at once is a film; after a pause it is not */
-    g_assert_cmpuint(frame_boxes(&grid, set, &motion, 10 * SECOND + 40000, boxes), ==, 1);
-    g_assert_cmpuint(frame_boxes(&grid, set, &motion, 10 * SECOND + 80000, boxes), ==, 1);
-    g_assert_cmpuint(frame_boxes(&grid, set, &motion, 11 * SECOND, boxes), ==, n);
+/* A film goes whole, however little of it changed, and apart from the rest. */
+static void
+test_film(void)
+{
+    TileGrid grid;
+    pixman_box32_t boxes[FRAME_MAX_BOXES];
+    const pixman_box32_t film = {128, 160, 1408, 880}, caret = {0, 0, 64, 16}, inside = {640, 320, 704, 336};
+    tile_grid_init(&grid, 1920, 1080);
+    g_autofree uint64_t *set = g_new0(uint64_t, tile_set_words(&grid));
+
+    tile_set_add_box(&grid, set, &caret);
+    g_assert_cmpuint(frame_boxes(&grid, set, &film, boxes), ==, 1);
+    g_assert_cmpmem(&boxes[0], sizeof boxes[0], &caret, sizeof caret);
+
+    tile_set_add_box(&grid, set, &inside);
+    g_assert_cmpuint(frame_boxes(&grid, set, &film, boxes), ==, 2);
+    g_assert_cmpmem(&boxes[0], sizeof boxes[0], &caret, sizeof caret);
+    g_assert_cmpmem(&boxes[1], sizeof boxes[1], &film, sizeof film);
+
+    tile_set_fill(&grid, set);
+    size_t n = frame_boxes(&grid, set, &film, boxes);
+    g_assert_cmpmem(&boxes[n - 1], sizeof boxes[0], &film, sizeof film);
+    int64_t pixels = 0;
+    for (size_t i = 0; i < n; i++)
+        pixels += (int64_t)(boxes[i].x2 - boxes[i].x1) * (boxes[i].y2 - boxes[i].y1);
+    g_assert_cmpint(pixels, ==, 1920 * 1080); /* nothing twice */
 }
 
 /* However large and however torn: never more than spice-server is to be given at once. */
@@ -44,14 +64,14 @@ test_never_too_many(void)
         TileGrid grid;
         tile_grid_init(&grid, sizes[i].width, sizes[i].height);
         for (unsigned density = 0; density < 4; density++) {
-            FrameMotion motion = {.n = 0};
             pixman_box32_t boxes[FRAME_MAX_BOXES];
             g_autofree uint64_t *set = g_new0(uint64_t, tile_set_words(&grid));
             for (size_t w = 0; w < tile_set_words(&grid); w++)
                 set[w] = density == 0 ? UINT64_MAX : (uint64_t)g_test_rand_int() << 32 | g_test_rand_int();
             for (uint32_t row = 0; row < grid.rows && grid.columns % 64; row++) /* no bits beyond the last column */
                 set[(size_t)(row + 1) * grid.words - 1] &= UINT64_MAX >> (64 - grid.columns % 64);
-            size_t n = frame_boxes(&grid, set, &motion, SECOND, boxes);
+            const pixman_box32_t first = tile_box(&grid, 0, 0);
+            size_t n = frame_boxes(&grid, set, density % 2 ? &first : NULL, boxes);
             g_assert_cmpuint(n, <=, FRAME_MAX_BOXES);
             for (size_t b = 0; b < n; b++) {
                 g_assert_cmpint(boxes[b].x1, <, boxes[b].x2);
@@ -110,6 +130,7 @@ main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/frame/bands", test_bands);
+    g_test_add_func("/frame/film", test_film);
     g_test_add_func("/frame/never-too-many", test_never_too_many);
     g_test_add_func("/frame/pixels-and-return", test_pixels_and_return);
     return g_test_run();

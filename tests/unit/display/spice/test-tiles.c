@@ -54,6 +54,13 @@ test_boxes_touch_tiles(void)
     g_assert_true(tile_set_has(&grid, set, 0, 1));
     tile_set_clear(&grid, set);
     g_assert_true(tile_set_is_empty(&grid, set));
+
+    add(&grid, set, 0, 0, 1000, 100);
+    g_assert_true(tile_set_remove_box(&grid, set, &(pixman_box32_t){64, 16, 128, 100}));
+    g_assert_false(tile_set_remove_box(&grid, set, &(pixman_box32_t){64, 16, 128, 100}));
+    for (uint32_t row = 0; row < grid.rows; row++)
+        for (uint32_t column = 0; column < grid.columns; column++)
+            g_assert_cmpint(tile_set_has(&grid, set, column, row), ==, column != 1 || row == 0);
 }
 
 /* Rows of more than a word: 16384 pixels are 256 tiles. */
