@@ -107,6 +107,8 @@ static GSourceFuncs watch_funcs = {.dispatch = watch_dispatch};
 static void
 watch_update_mask(SpiceWatch *watch, int mask)
 {
+    if (mask == watch->mask)
+        return; /* each change wakes the loop */
     watch->mask = mask;
     if (!mask) {
         if (watch->tag)
@@ -127,6 +129,8 @@ watch_add(int fd, int mask, SpiceWatchFunc func, void *opaque)
     watch->func = func;
     watch->opaque = opaque;
     g_source_set_static_name(&watch->source, "spice watch");
+    /* Else GLib takes the descriptor out of its poll and wakes itself to put it back, at every key. */
+    g_source_set_can_recurse(&watch->source, TRUE);
     watch_update_mask(watch, mask);
     g_source_attach(&watch->source, core.context);
     return watch;
