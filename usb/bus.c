@@ -61,7 +61,7 @@ usb_bus_n_ports(const UsbBus *bus)
 void
 usb_bus_set_controller(UsbBus *bus, const UsbControllerOps *ops, void *controller)
 {
-    g_assert(!ops || (ops->plugged && ops->unplugging && ops->reset_done && ops->wake && ops->released));
+    g_assert(!ops || (ops->plugged && ops->unplugging && ops->reset && ops->reset_done && ops->wake && ops->released));
     bus->ops = ops;
     bus->controller = controller;
 }
@@ -299,6 +299,13 @@ usb_bus_reset_done(UsbBus *bus, UsbDevice *device)
 {
     if (bus && bus->ops)
         bus->ops->reset_done(bus->controller, device);
+}
+
+void
+usb_bus_reset(UsbBus *bus, UsbDevice *device)
+{
+    if (bus->ops)
+        bus->ops->reset(bus->controller, device);
 }
 
 void

@@ -40,6 +40,8 @@ typedef struct {
     void (*plugged)(void *controller, UsbDevice *device);
     /* @device, anywhere, is about to be taken out: cancel its transfers; when this returns nothing points to it. */
     void (*unplugging)(void *controller, UsbDevice *device);
+    /* A hub resets @device: has its transfers back, then calls its .reset. */
+    void (*reset)(void *controller, UsbDevice *device);
     void (*reset_done)(void *controller, UsbDevice *device);
     void (*wake)(void *controller, UsbDevice *device);
     /* Nothing is held any more (usb_bus_hold()). */
@@ -88,6 +90,9 @@ UsbDevice *usb_bus_find(const UsbBus *bus, const char *id);
 UsbDevice *usb_bus_at(const UsbBus *bus, unsigned port);
 /* Calls @each for every device, hubs before what is behind them. */
 void usb_bus_foreach(UsbBus *bus, void (*each)(void *user, UsbDevice *device), void *user);
+
+/* For a hub: resets @device, which is behind it; hears of it by its .reset_done. */
+void usb_bus_reset(UsbBus *bus, UsbDevice *device);
 
 /*
  * Work of a device that goes on elsewhere (a disk read under way) and will touch it again: the machine comes to rest only

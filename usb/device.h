@@ -179,6 +179,8 @@ struct UsbHubOps {
     UsbDevice *(*child)(UsbDevice *hub, unsigned port); /* NULL: nothing is plugged in there */
     /* @child is plugged in or, NULL, taken out: tell the guest, and answer so from now on. */
     void (*plug)(UsbDevice *hub, unsigned port, UsbDevice *child);
+    /* The device at @port, which the hub reset by usb_bus_reset(), is ready. */
+    void (*reset_done)(UsbDevice *hub, unsigned port);
 };
 
 #define USB_IN_FLIGHT_MAX 64

@@ -22,11 +22,11 @@ run(void *data)
 
     if (thread->prepare)
         thread->prepare(thread->user);
+    g_main_context_push_thread_default(thread->context); /* makes it the owner: nobody else may run it by mistake */
     g_mutex_lock(&thread->lock);
     thread->has_begun = true;
     g_cond_signal(&thread->begun);
     g_mutex_unlock(&thread->lock);
-    g_main_context_push_thread_default(thread->context);
     g_main_loop_run(thread->loop);
     g_main_context_pop_thread_default(thread->context);
     return NULL;

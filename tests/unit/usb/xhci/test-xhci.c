@@ -1,0 +1,954 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The controller, driven through its registers and rings by a small driver (host.h), with a device that does what the test
+ * says: answers at once, keeps a transfer, stalls, or hands things back late.
+ */
+#include "host.h"
+
+#include <string.h>
+
+static unsigned n_logged;
+
+static GLogWriterOutput
+count_message(GLogLevelFlags level, const GLogField *fields, gsize n, gpointer user)
+{
+    n_logged++;
+    return G_LOG_WRITER_HANDLED;
+}
+
+/* --- a device that does what it is told ------------------------------------------------------------------------------ */
+
+typedef struct {
+    UsbDevice device;
+    bool keep;        /* what is submitted */
+    bool cancel_late; /* what was cancelled comes back when the test says so */
+    UsbStatus status; /* of what is answered at once */
+    uint32_t moves;   /* bytes it moves at most */
+    GPtrArray *kept;
+    unsigned resets, submits, cancels, stops;
+    bool reset_late;
+    unsigned n_streams, depth;
+    uint16_t last_stream;
+    uint8_t state; /* saved */
+} Fake;
+
+static void
+fake_submit(UsbDevice *device, UsbTransfer *transfer)
+{
+    Fake *fake = (Fake *)device;
+
+    fake->submits++;
+    fake->last_stream = transfer->stream;
+    g_assert_false(transfer->type == USB_CONTROL && transfer->setup.request == USB_REQ_SET_ADDRESS);
+    if (fake->keep) {
+        g_ptr_array_add(fake->kept, transfer);
+        return;
+    }
+    static const uint8_t pattern[65536] = {1, 2, 3, 4, 5, 6, 7, 8};
+    if (usb_transfer_is_in(transfer))
+        usb_transfer_write(transfer, pattern, MIN(transfer->length, fake->moves));
+    else
+        transfer->actual = MIN(transfer->length, fake->moves);
+    usb_transfer_complete(transfer, fake->status);
+}
+
+static void
+give_back(Fake *fake, guint i, uint32_t moved, UsbStatus status)
+{
+    UsbTransfer *transfer = g_ptr_array_steal_index(fake->kept, i);
+    transfer->actual = moved;
+    usb_transfer_complete(transfer, status);
+}
+
+static void
+fake_cancel(UsbDevice *device, UsbTransfer *transfer)
+{
+    Fake *fake = (Fake *)device;
+    guint i;
+
+    fake->cancels++;
+    g_assert_true(g_ptr_array_find(fake->kept, transfer, &i));
+    if (!fake->cancel_late)
+        give_back(fake, i, MIN(fake->moves, transfer->length - 1), USB_CANCELLED);
+}
+
+static void
+fake_reset(UsbDevice *device)
+{
+    ((Fake *)device)->resets++;
+    if (!((Fake *)device)->reset_late)
+        usb_device_reset_done(device);
+}
+
+static void
+fake_stop(UsbDevice *device, uint8_t endpoint)
+{
+    ((Fake *)device)->stops++;
+}
+
+static bool
+fake_set_streams(UsbDevice *device, uint8_t endpoint, unsigned n)
+{
+    ((Fake *)device)->n_streams = n;
+    return true;
+}
+
+static unsigned
+fake_depth(UsbDevice *device, uint8_t endpoint)
+{
+    return ((Fake *)device)->depth;
+}
+
+static void
+fake_finish(UsbDevice *device)
+{
+    g_ptr_array_unref(((Fake *)device)->kept);
+}
+
+static const StateField fake_fields[] = {STATE_UINT(Fake, state, 1), STATE_END};
+static const StateTable fake_state = {.name = "fake", .version = 1, .oldest = 1, .fields = fake_fields};
+
+static const UsbDeviceOps fake_ops = {
+    .kind = "fake",
+    .submit = fake_submit,
+    .cancel = fake_cancel,
+    .reset = fake_reset,
+    .stop = fake_stop,
+    .set_streams = fake_set_streams,
+    .depth = fake_depth,
+    .state = &fake_state,
+    .finish = fake_finish,
+};
+
+static Fake *
+plug(Host *host, UsbSpeed speed)
+{
+    Fake *fake = g_new0(Fake, 1);
+    g_autoptr(GError) error = NULL;
+
+    usb_device_init(&fake->device, &fake_ops, speed, "fake0", "fake");
+    fake->kept = g_ptr_array_new();
+    fake->moves = UINT32_MAX;
+    fake->depth = 1;
+    usb_bus_attach(host->bus, &fake->device, NULL, USB_PORT_ANY, NULL, &error);
+    g_assert_no_error(error);
+    host_pump(host);
+    return fake;
+}
+
+/* A device with a bulk endpoint in each direction, at context indexes 2 and 3. */
+static Fake *
+plug_configured(Host *host, unsigned *slot)
+{
+    Fake *fake = plug(host, USB_HIGH);
+
+    host_reset_port(host, 1);
+    *slot = host_address(host, 1, 0);
+    g_assert_cmpuint(host_configure(host, *slot, 2, EP_TYPE_BULK_OUT, 512, 0), ==, CC_SUCCESS);
+    g_assert_cmpuint(host_configure(host, *slot, 3, EP_TYPE_BULK_IN, 512, 0), ==, CC_SUCCESS);
+    return fake;
+}
+
+static unsigned
+context_state(Host *host, unsigned slot, unsigned index)
+{
+    uint64_t output = ((uint64_t *)host_at(host, HOST_DCBAA))[slot];
+    return *(uint32_t *)host_at(host, output + index * CONTEXT_SIZE) & 7;
+}
+
+static uint64_t
+context_dequeue(Host *host, unsigned slot, unsigned index)
+{
+    uint64_t output = ((uint64_t *)host_at(host, HOST_DCBAA))[slot];
+    return *(uint64_t *)host_at(host, output + index * CONTEXT_SIZE + 8);
+}
+
+static void
+assert_transfer_event(Host *host, uint64_t block, unsigned code, uint32_t left)
+{
+    XhciTrb event;
+
+    g_assert_true(host_event(host, &event));
+    g_assert_cmpuint(xhci_trb_type(&event), ==, TRB_TRANSFER_EVENT);
+    g_assert_cmphex(event.parameter, ==, block);
+    g_assert_cmpuint(event_code(&event), ==, code);
+    g_assert_cmpuint(event.status & 0xffffff, ==, left);
+}
+
+static void
+assert_no_event(Host *host)
+{
+    XhciTrb event;
+    g_assert_false(host_event(host, &event));
+}
+
+#define STOP(slot, index) (HOST_TYPE(TRB_STOP_ENDPOINT) | (slot) << 24 | (index) << 16)
+#define RESET_EP(slot, index) (HOST_TYPE(TRB_RESET_ENDPOINT) | (slot) << 24 | (index) << 16)
+#define SET_DEQUEUE(slot, index) (HOST_TYPE(TRB_SET_TR_DEQUEUE) | (slot) << 24 | (index) << 16)
+
+/* --- registers ------------------------------------------------------------------------------------------------------- */
+
+static void
+test_capabilities(void)
+{
+    Host host;
+
+    host_init(&host, 16);
+    g_assert_cmphex(xhci_bus_ops.read(host.xhci, 0, 1), ==, XHCI_CAPLENGTH);
+    g_assert_cmphex(xhci_bus_ops.read(host.xhci, 2, 2), ==, 0x0120);
+    g_assert_cmphex(host_get(&host, CAP_HCSPARAMS1), ==, 64 | 8 << 8 | 31u << 24);
+    g_assert_cmphex(host_get(&host, 0x20), ==, 0x02000402);
+    g_assert_cmphex(host_get(&host, 0x28), ==, 1 | 16 << 8);
+    g_assert_cmphex(host_get(&host, 0x30), ==, 0x03000002);
+    g_assert_cmphex(host_get(&host, 0x38), ==, 17 | 15 << 8);
+    g_assert_cmphex(config_get(&host.pci, 4, PCI_CLASS_REVISION, 4) >> 8, ==, 0x0c0330);
+    g_assert_cmphex(config_get(&host.pci, 4, 0x60, 1), ==, 0x30);
+    g_assert_cmpuint(find_capability(&host.pci, 4, PCI_CAP_ID_MSIX, 0), >, 0x61);
+    g_assert_cmphex(host_get(&host, HOST_OP(OP_USBSTS)), ==, USBSTS_HCH);
+    host_put(&host, HOST_OP(OP_DCBAAP), 0x1237f);
+    xhci_bus_ops.write(host.xhci, HOST_OP(OP_DCBAAP) + 4, 4, 5);
+    g_assert_cmphex(xhci_bus_ops.read(host.xhci, HOST_OP(OP_DCBAAP), 8), ==, 0x500012340);
+    host_put(&host, HOST_OP(OP_USBCMD), USBCMD_HCRST);
+    g_assert_cmphex(host_get(&host, HOST_OP(OP_USBSTS)) & USBSTS_CNR, ==, USBSTS_CNR);
+    host_pump(&host);
+    g_assert_cmphex(host_get(&host, HOST_OP(OP_USBCMD)), ==, 0);
+    g_assert_cmphex(host_get(&host, HOST_OP(OP_USBSTS)), ==, USBSTS_HCH);
+    g_assert_cmphex(host_get(&host, HOST_OP(OP_DCBAAP)), ==, 0);
+    host_finish(&host);
+}
+
+static void
+test_ports(void)
+{
+    Host host;
+    XhciTrb event;
+
+    host_init(&host, 4);
+    host_start(&host);
+    assert_no_event(&host);
+    Fake *fake = plug(&host, USB_HIGH);
+    g_assert_true(host_event(&host, &event));
+    g_assert_cmpuint(xhci_trb_type(&event), ==, TRB_PORT_STATUS_CHANGE_EVENT);
+    g_assert_cmpuint(event.parameter >> 24, ==, 1);
+    uint32_t status = host_get(&host, HOST_PORT(1));
+    g_assert_cmphex(status & (PORTSC_CCS | PORTSC_PED | PORTSC_CSC), ==, PORTSC_CCS | PORTSC_CSC);
+    host_put(&host, HOST_PORT(1), PORTSC_PP | PORTSC_CSC);
+    host_reset_port(&host, 1);
+    g_assert_cmpuint(fake->resets, ==, 1);
+    g_assert_cmpuint((host_get(&host, HOST_PORT(1)) & PORTSC_SPEED) >> PORTSC_SPEED_SHIFT, ==, USB_HIGH);
+
+    /* suspend and wake up */
+    host_put(&host, HOST_PORT(1), PORTSC_PP | PORTSC_LWS | PLS_U3 << PORTSC_PLS_SHIFT);
+    g_assert_cmpuint((host_get(&host, HOST_PORT(1)) & PORTSC_PLS) >> PORTSC_PLS_SHIFT, ==, PLS_U3);
+    usb_device_wake(&fake->device);
+    g_assert_true(host_event(&host, &event));
+    g_assert_cmpuint((host_get(&host, HOST_PORT(1)) & PORTSC_PLS) >> PORTSC_PLS_SHIFT, ==, PLS_RESUME);
+    host_put(&host, HOST_PORT(1), PORTSC_PP | PORTSC_PLC);
+    host_put(&host, HOST_PORT(1), PORTSC_PP | PORTSC_LWS);
+    host_pump(&host);
+    g_assert_cmphex(host_get(&host, HOST_PORT(1)) & (PORTSC_PLS | PORTSC_PLC), ==, PORTSC_PLC);
+    while (host_event(&host, &event))
+        continue;
+    host_put(&host, HOST_PORT(1), PORTSC_PP | PORTSC_PLC);
+
+    usb_bus_detach(host.bus, &fake->device, NULL);
+    usb_device_free(&fake->device);
+    g_assert_true(host_event(&host, &event));
+    g_assert_cmphex(host_get(&host, HOST_PORT(1)) & (PORTSC_CCS | PORTSC_PED | PORTSC_CSC), ==, PORTSC_CSC);
+
+    fake = plug(&host, USB_SUPER); /* trains its link by itself, on the other side of the same port */
+    g_assert_true(host_event(&host, &event));
+    g_assert_cmpuint(event.parameter >> 24, ==, 5);
+    g_assert_cmphex(host_get(&host, HOST_PORT(5)) & (PORTSC_CCS | PORTSC_PED), ==, PORTSC_CCS | PORTSC_PED);
+    host_put(&host, HOST_PORT(5), PORTSC_PP | PORTSC_CSC);
+    fake->reset_late = true;
+    host_put(&host, HOST_PORT(5), PORTSC_PP | PORTSC_WPR);
+    host_pump(&host);
+    g_assert_cmphex(host_get(&host, HOST_PORT(5)) & (PORTSC_PED | PORTSC_PR), ==, PORTSC_PR);
+    usb_device_reset_done(&fake->device);
+    g_assert_cmphex(host_get(&host, HOST_PORT(5)) & (PORTSC_PED | PORTSC_PR | PORTSC_PRC | PORTSC_WRC), ==,
+                    PORTSC_PED | PORTSC_PRC | PORTSC_WRC);
+    host_finish(&host);
+}
+
+/* --- transfers ------------------------------------------------------------------------------------------------------- */
+
+static void
+test_control(void)
+{
+    Host host;
+    uint8_t data[64] = {0};
+    uint32_t moved;
+
+    host_init(&host, 4);
+    host_start(&host);
+    Fake *fake = plug(&host, USB_FULL);
+    host_reset_port(&host, 1);
+    unsigned slot = host_address(&host, 1, 0);
+    g_assert_cmpuint(host_control(&host, slot, 0x80, 6, 0x100, 0, data, 64, &moved), ==, CC_SUCCESS);
+    g_assert_true(moved == 64 && data[0] == 1 && data[7] == 8);
+    fake->moves = 18;
+    g_assert_cmpuint(host_control(&host, slot, 0x80, 6, 0x100, 0, data, 64, &moved), ==, CC_SUCCESS);
+    g_assert_cmpuint(moved, ==, 18);
+
+    /* SET_ADDRESS is no request of the guest's (4.6.5) */
+    fake->submits = 0;
+    g_assert_cmpuint(host_control(&host, slot, 0, USB_REQ_SET_ADDRESS, 5, 0, NULL, 0, NULL), ==, CC_STALL);
+    g_assert_cmpuint(fake->submits, ==, 0);
+    g_assert_cmpuint(context_state(&host, slot, 1), ==, EP_HALTED);
+    g_assert_cmpuint(host_command(&host, 0, 0, RESET_EP(slot, 1u), NULL), ==, CC_SUCCESS);
+    g_assert_cmpuint(host_command(&host, host.rings[1].at | host.rings[1].cycle, 0, SET_DEQUEUE(slot, 1u), NULL), ==,
+                     CC_SUCCESS);
+    g_assert_cmpuint(host_control(&host, slot, 0x80, 6, 0x100, 0, data, 18, &moved), ==, CC_SUCCESS);
+    host_finish(&host);
+}
+
+static void
+test_bulk(void)
+{
+    Host host;
+    unsigned slot;
+
+    host_init(&host, 4);
+    host_start(&host);
+    Fake *fake = plug_configured(&host, &slot);
+    uint64_t data = host_alloc(&host, 0x10000);
+
+    uint64_t block = host_normal(&host, slot, 3, data, 4096);
+    assert_transfer_event(&host, block, CC_SUCCESS, 0);
+    g_assert_cmpuint(*(uint8_t *)host_at(&host, data + 7), ==, 8);
+    fake->moves = 100;
+    block = host_normal(&host, slot, 3, data, 4096);
+    assert_transfer_event(&host, block, CC_SHORT_PACKET, 3996);
+
+    /* one at a time: the second is not submitted before the first came back */
+    fake->keep = true;
+    block = host_normal(&host, slot, 2, data, 512);
+    uint64_t second = host_normal(&host, slot, 2, data, 512);
+    g_assert_cmpuint(fake->kept->len, ==, 1);
+    assert_no_event(&host);
+    give_back(fake, 0, 512, USB_OK);
+    assert_transfer_event(&host, block, CC_SUCCESS, 0);
+    g_assert_cmpuint(fake->kept->len, ==, 1);
+    give_back(fake, 0, 512, USB_OK);
+    assert_transfer_event(&host, second, CC_SUCCESS, 0);
+    host_finish(&host);
+}
+
+static void
+test_several_in_flight(void)
+{
+    Host host;
+    unsigned slot;
+
+    host_init(&host, 4);
+    host_start(&host);
+    Fake *fake = plug_configured(&host, &slot);
+    uint64_t data = host_alloc(&host, 0x1000), blocks[4];
+
+    fake->keep = true;
+    fake->moves = 0;
+    fake->depth = 3;
+    for (unsigned i = 0; i < 4; i++)
+        blocks[i] = host_normal(&host, slot, 3, data, 512);
+    g_assert_cmpuint(fake->kept->len, ==, 3);
+    give_back(fake, 1, 512, USB_OK); /* out of order */
+    assert_no_event(&host);
+    give_back(fake, 0, 512, USB_OK);
+    assert_transfer_event(&host, blocks[0], CC_SUCCESS, 0);
+    assert_transfer_event(&host, blocks[1], CC_SUCCESS, 0);
+    g_assert_cmpuint(fake->kept->len, ==, 2);
+    /* one fails: those behind it are asked back, and the ring stands at it */
+    give_back(fake, 0, 0, USB_STALL);
+    g_assert_cmpuint(fake->cancels, ==, 1);
+    assert_transfer_event(&host, blocks[2], CC_STALL, 512);
+    assert_no_event(&host);
+    g_assert_cmpuint(context_state(&host, slot, 3), ==, EP_HALTED);
+    g_assert_cmphex(context_dequeue(&host, slot, 3), ==, blocks[2] | 1);
+    host_finish(&host);
+}
+
+static void
+test_halt_and_go_on(void)
+{
+    Host host;
+    unsigned slot;
+
+    host_init(&host, 4);
+    host_start(&host);
+    Fake *fake = plug_configured(&host, &slot);
+    uint64_t data = host_alloc(&host, 0x1000);
+
+    fake->status = USB_STALL;
+    fake->moves = 0;
+    uint64_t block = host_normal(&host, slot, 3, data, 512);
+    assert_transfer_event(&host, block, CC_STALL, 512);
+    fake->status = USB_OK;
+    fake->moves = 512;
+    host_doorbell(&host, slot, 3); /* no doorbell wakes a halted endpoint */
+    assert_no_event(&host);
+    g_assert_cmpuint(host_command(&host, 0, 0, RESET_EP(slot, 3u), NULL), ==, CC_SUCCESS);
+    g_assert_cmpuint(host_command(&host, 0, 0, RESET_EP(slot, 3u), NULL), ==, CC_CONTEXT_STATE);
+    host_doorbell(&host, slot, 3);
+    assert_transfer_event(&host, block, CC_SUCCESS, 0);
+
+    const struct {
+        UsbStatus status;
+        unsigned code;
+    } errors[] = {{USB_BABBLE, CC_BABBLE}, {USB_FAULT, CC_TRANSACTION_ERROR}, {USB_GONE, CC_TRANSACTION_ERROR}};
+    for (size_t i = 0; i < G_N_ELEMENTS(errors); i++) {
+        fake->status = errors[i].status;
+        block = host_normal(&host, slot, 2, data, 512);
+        assert_transfer_event(&host, block, errors[i].code, 0);
+        g_assert_cmpuint(host_command(&host, 0, 0, RESET_EP(slot, 2u), NULL), ==, CC_SUCCESS);
+        g_assert_cmpuint(host_command(&host, host.rings[2].at | 1, 0, SET_DEQUEUE(slot, 2u), NULL), ==, CC_SUCCESS);
+    }
+    host_finish(&host);
+}
+
+static void
+test_stop_endpoint(void)
+{
+    Host host;
+    XhciTrb event;
+    unsigned slot;
+
+    host_init(&host, 4);
+    host_start(&host);
+    Fake *fake = plug_configured(&host, &slot);
+    uint64_t data = host_alloc(&host, 0x1000);
+
+    fake->keep = true;
+    uint64_t block = host_normal(&host, slot, 3, data, 1024);
+    fake->moves = 300; /* had come when it is stopped */
+    uint64_t command = host_ring_add(&host, &host.commands, 0, 0, STOP(slot, 3u));
+    host_doorbell(&host, 0, 0);
+    assert_transfer_event(&host, block, CC_STOPPED, 724);
+    g_assert_true(host_event(&host, &event));
+    g_assert_true(event.parameter == command && event_code(&event) == CC_SUCCESS);
+    g_assert_cmpuint(context_state(&host, slot, 3), ==, EP_STOPPED);
+    g_assert_cmpuint(fake->stops, ==, 1);
+    g_assert_cmphex(context_dequeue(&host, slot, 3), ==, block | 1);
+
+    host_doorbell(&host, slot, 3); /* goes on behind what was moved */
+    UsbTransfer *rest = fake->kept->pdata[0];
+    g_assert_cmpuint(rest->length, ==, 724);
+    g_assert_true(rest->iov[0].iov_base == host_at(&host, data + 300));
+    give_back(fake, 0, 724, USB_OK);
+    assert_transfer_event(&host, block, CC_SUCCESS, 0);
+
+    /* a device that lets go late keeps the command waiting, and nothing else */
+    fake->cancel_late = true;
+    host_normal(&host, slot, 3, data, 1024);
+    g_assert_cmpuint(host_command(&host, 0, 0, STOP(slot, 3u), NULL), ==, 0);
+    fake->keep = false;
+    block = host_normal(&host, slot, 2, data, 100);
+    assert_transfer_event(&host, block, CC_SUCCESS, 0);
+    give_back(fake, 0, 0, USB_CANCELLED);
+    g_assert_true(host_event(&host, &event) && event_code(&event) == CC_STOPPED);
+    g_assert_true(host_event(&host, &event) && event_code(&event) == CC_SUCCESS);
+    g_assert_cmpuint(context_state(&host, slot, 3), ==, EP_STOPPED);
+    host_finish(&host);
+}
+
+static void
+test_unplugged_in_flight(void)
+{
+    Host host;
+    XhciTrb event;
+    unsigned slot;
+
+    host_init(&host, 4);
+    host_start(&host);
+    Fake *fake = plug_configured(&host, &slot);
+    uint64_t data = host_alloc(&host, 0x1000);
+
+    fake->keep = true;
+    fake->moves = 0;
+    uint64_t block = host_normal(&host, slot, 3, data, 512);
+    usb_bus_detach(host.bus, &fake->device, "unplugged");
+    usb_device_free(&fake->device);
+    host_pump(&host);
+    assert_transfer_event(&host, block, CC_TRANSACTION_ERROR, 512);
+    g_assert_true(host_event(&host, &event));
+    g_assert_cmpuint(xhci_trb_type(&event), ==, TRB_PORT_STATUS_CHANGE_EVENT);
+    block = host_normal(&host, slot, 2, data, 512); /* nobody is there */
+    assert_transfer_event(&host, block, CC_TRANSACTION_ERROR, 512);
+    g_assert_cmpuint(host_command(&host, 0, 0, HOST_TYPE(TRB_DISABLE_SLOT) | slot << 24, NULL), ==, CC_SUCCESS);
+    g_assert_cmpuint(host_command(&host, 0, 0, HOST_TYPE(TRB_DISABLE_SLOT) | slot << 24, NULL), ==,
+                     CC_SLOT_NOT_ENABLED);
+    host_finish(&host);
+}
+
+static void
+test_reconfigured_in_flight(void)
+{
+    Host host;
+    unsigned slot;
+
+    host_init(&host, 4);
+    host_start(&host);
+    Fake *fake = plug_configured(&host, &slot);
+    uint64_t data = host_alloc(&host, 0x1000);
+
+    fake->keep = true;
+    host_normal(&host, slot, 3, data, 512);
+    host_normal(&host, slot, 2, data, 512);
+    g_assert_cmpuint(host_command(&host, 0, 0, HOST_TYPE(TRB_CONFIGURE_ENDPOINT) | slot << 24 | TRB_DC, NULL), ==,
+                     CC_SUCCESS);
+    g_assert_cmpuint(fake->kept->len, ==, 0);
+    g_assert_cmpuint(fake->cancels, ==, 2);
+    g_assert_cmpuint(context_state(&host, slot, 3), ==, EP_DISABLED);
+    host_doorbell(&host, slot, 3); /* of an endpoint that is no more */
+    host_doorbell(&host, 9, 1);    /* of a slot that never was */
+    host_doorbell(&host, 64, 31);
+    assert_no_event(&host);
+    g_assert_cmpuint(host_configure(&host, slot, 3, EP_TYPE_BULK_IN, 512, 0), ==, CC_SUCCESS);
+    host_normal(&host, slot, 3, data, 512);
+    g_assert_cmpuint(fake->kept->len, ==, 1);
+    /* a reset of the controller with a transfer that comes back late */
+    fake->cancel_late = true;
+    host_put(&host, HOST_OP(OP_USBCMD), USBCMD_HCRST);
+    host_pump(&host);
+    g_assert_cmphex(host_get(&host, HOST_OP(OP_USBSTS)) & USBSTS_CNR, ==, USBSTS_CNR);
+    give_back(fake, 0, 0, USB_CANCELLED);
+    host_pump(&host);
+    g_assert_cmphex(host_get(&host, HOST_OP(OP_USBSTS)) & USBSTS_CNR, ==, 0);
+    host_start(&host);
+    host_reset_port(&host, 1);
+    g_assert_cmpuint(host_address(&host, 1, 0), ==, 1);
+    host_finish(&host);
+}
+
+static void
+test_streams(void)
+{
+    Host host;
+
+    host_init(&host, 4);
+    host_start(&host);
+    Fake *fake = plug(&host, USB_SUPER);
+    unsigned slot = host_address(&host, 5, 0);
+    uint64_t input = host_alloc(&host, 0x1000), array = host_alloc(&host, 0x1000), data = host_alloc(&host, 0x1000);
+    HostRing rings[2] = {host_ring_new(&host, 16), host_ring_new(&host, 16)};
+    uint32_t *words = host_at(&host, input);
+    XhciEndpointContext context = {
+        .type = EP_TYPE_BULK_IN, .packet_size = 1024, .max_streams = 1, .linear = true, .dequeue = array};
+
+    *(uint64_t *)host_at(&host, array + 1 * STREAM_CONTEXT_SIZE) = rings[0].base | 1 << 1 | 1;
+    *(uint64_t *)host_at(&host, array + 3 * STREAM_CONTEXT_SIZE) = rings[1].base | 1 << 1 | 1;
+    words[1] = 1 | 1 << 3;
+    xhci_endpoint_context_write(&context, words + 4 * CONTEXT_WORDS);
+    g_assert_cmpuint(host_command(&host, input, 0, HOST_TYPE(TRB_CONFIGURE_ENDPOINT) | slot << 24, NULL), ==,
+                     CC_SUCCESS);
+    g_assert_cmpuint(fake->n_streams, ==, 4);
+    uint64_t block = host_ring_add(&host, &rings[1], data, 64, HOST_TYPE(TRB_NORMAL) | TRB_IOC);
+    host_doorbell(&host, slot, 3 | 3 << 16);
+    g_assert_cmpuint(fake->last_stream, ==, 3);
+    assert_transfer_event(&host, block, CC_SUCCESS, 0);
+    block = host_ring_add(&host, &rings[0], data, 64, HOST_TYPE(TRB_NORMAL) | TRB_IOC);
+    host_doorbell(&host, slot, 3 | 1 << 16);
+    g_assert_cmpuint(fake->last_stream, ==, 1);
+    assert_transfer_event(&host, block, CC_SUCCESS, 0);
+    g_assert_cmpuint(host_command(&host, 0, 0, STOP(slot, 3u), NULL), ==, CC_SUCCESS);
+    g_assert_cmphex(*(uint64_t *)host_at(&host, array + 3 * STREAM_CONTEXT_SIZE), ==, rings[1].at | 1 << 1 | 1);
+    g_assert_cmpuint(host_command(&host, rings[0].base | 1, 1 << 16, SET_DEQUEUE(slot, 3u), NULL), ==,
+                     CC_INVALID_STREAM_TYPE);
+    g_assert_cmpuint(host_command(&host, rings[0].base | 3, 4 << 16, SET_DEQUEUE(slot, 3u), NULL), ==,
+                     CC_INVALID_STREAM_ID);
+    g_assert_cmpuint(host_command(&host, rings[0].at | 3, 1 << 16, SET_DEQUEUE(slot, 3u), NULL), ==, CC_SUCCESS);
+    host_finish(&host);
+}
+
+static void
+test_isochronous(void)
+{
+    Host host;
+    XhciTrb event;
+
+    host_init(&host, 4);
+    host_start(&host);
+    Fake *fake = plug(&host, USB_HIGH);
+    host_reset_port(&host, 1);
+    unsigned slot = host_address(&host, 1, 0);
+    uint64_t data = host_alloc(&host, 0x1000), blocks[4];
+    g_assert_cmpuint(host_configure(&host, slot, 3, EP_TYPE_ISOCH_IN, 1024, 3), ==, CC_SUCCESS); /* 1 ms */
+    for (unsigned i = 0; i < 4; i++)
+        blocks[i] = host_ring_add(&host, &host.rings[3], data, 192, HOST_TYPE(TRB_ISOCH) | TRB_IOC | TRB_SIA);
+    host_doorbell(&host, slot, 3);
+    g_assert_cmpuint(fake->submits, ==, 0); /* not before its time */
+    clock_advance(host.clock, 1000000);
+    assert_transfer_event(&host, blocks[0], CC_SUCCESS, 0);
+    assert_no_event(&host);
+    fake->status = USB_FAULT; /* an error is told, and the next interval comes all the same */
+    clock_advance(host.clock, 1000000);
+    assert_transfer_event(&host, blocks[1], CC_TRANSACTION_ERROR, 0);
+    fake->status = USB_OK;
+    fake->moves = 100;
+    clock_advance(host.clock, 5000000);
+    assert_transfer_event(&host, blocks[2], CC_SHORT_PACKET, 92);
+    assert_transfer_event(&host, blocks[3], CC_SHORT_PACKET, 92);
+    g_assert_true(host_event(&host, &event) && event_code(&event) == CC_RING_OVERRUN);
+    g_assert_cmpuint(fake->submits, ==, 4);
+    clock_advance(host.clock, CLOCK_SECOND); /* nothing ticks any more */
+    assert_no_event(&host);
+
+    /* at a frame of its own */
+    uint32_t frame = ((clock_now(host.clock) / 1000000) + 20) & 0x7ff;
+    uint64_t block = host_ring_add(&host, &host.rings[3], data, 64, HOST_TYPE(TRB_ISOCH) | TRB_IOC | frame << 20);
+    host_doorbell(&host, slot, 3);
+    clock_advance(host.clock, 18 * 1000000);
+    assert_no_event(&host);
+    clock_advance(host.clock, 3 * 1000000);
+    assert_transfer_event(&host, block, CC_SUCCESS, 0);
+    host_finish(&host);
+}
+
+/* --- event rings ----------------------------------------------------------------------------------------------------- */
+
+static void
+test_full_event_ring(void)
+{
+    Host host;
+    uint64_t *erst;
+    const unsigned n = 60;
+
+    host_init(&host, 4);
+    host_start(&host);
+    erst = host_at(&host, HOST_ERST);
+    erst[0] = HOST_EVENTS;
+    erst[1] = 16; /* the smallest */
+    memset(host_at(&host, HOST_EVENTS), 0, 0x1000);
+    host_put(&host, HOST_IR(0) + IR_ERDP, HOST_EVENTS);
+    host_put(&host, HOST_IR(0) + IR_ERSTBA, HOST_ERST);
+    for (unsigned i = 0; i < n; i++)
+        host_ring_add(&host, &host.commands, 0, 0, HOST_TYPE(TRB_NO_OP_COMMAND));
+    host_doorbell(&host, 0, 0);
+
+    /* the guest reads one after the other: none is lost, and those that say "full" are few */
+    uint64_t at = HOST_EVENTS;
+    bool cycle = true;
+    unsigned done = 0, full = 0;
+    uint64_t expected = HOST_COMMANDS;
+    while (done < n) {
+        const uint32_t *words = host_at(&host, at);
+        g_assert_cmpuint(words[3] & 1, ==, cycle);
+        if (TRB_TYPE(words[3]) == TRB_HOST_CONTROLLER_EVENT) {
+            g_assert_cmpuint(words[2] >> 24, ==, CC_EVENT_RING_FULL);
+            full++;
+        } else {
+            g_assert_cmphex(words[0], ==, expected);
+            expected += TRB_SIZE;
+            done++;
+        }
+        at += TRB_SIZE;
+        if (at == HOST_EVENTS + 16 * TRB_SIZE) {
+            at = HOST_EVENTS;
+            cycle = !cycle;
+        }
+        host_put(&host, HOST_IR(0) + IR_ERDP, at | ERDP_EHB);
+        host_pump(&host);
+    }
+    g_assert_cmpuint(full, >=, 1);
+    g_assert_cmpuint(full, <=, n);
+    host_finish(&host);
+}
+
+static void
+test_moderation(void)
+{
+    Host host;
+    XhciStats stats;
+
+    host_init(&host, 4);
+    host_start(&host);
+    /* MSI-X on: its message counts as the interrupt */
+    unsigned msix = find_capability(&host.pci, 4, PCI_CAP_ID_MSIX, 0);
+    config_put(&host.pci, 4, msix + PCI_MSIX_FLAGS, 2, PCI_MSIX_FLAGS_ENABLE);
+    host_put(&host, HOST_IR(0) + IR_IMOD, 4000); /* 1 ms */
+    clock_advance(host.clock, 2000000);
+    for (unsigned i = 0; i < 10; i++)
+        g_assert_cmpuint(host_command(&host, 0, 0, HOST_TYPE(TRB_NO_OP_COMMAND), NULL), ==, CC_SUCCESS);
+    xhci_stats(host.xhci, &stats);
+    g_assert_cmpuint(stats.interrupts, ==, 1);
+    clock_advance(host.clock, 2000000); /* all events were read meanwhile: nothing to tell */
+    xhci_stats(host.xhci, &stats);
+    g_assert_cmpuint(stats.interrupts, ==, 1);
+    host_ring_add(&host, &host.commands, 0, 0, HOST_TYPE(TRB_NO_OP_COMMAND));
+    host_doorbell(&host, 0, 0);
+    xhci_stats(host.xhci, &stats);
+    g_assert_cmpuint(stats.interrupts, ==, 2);
+    host_ring_add(&host, &host.commands, 0, 0, HOST_TYPE(TRB_NO_OP_COMMAND));
+    host_doorbell(&host, 0, 0);
+    clock_advance(host.clock, 5000000); /* the handler is at work still */
+    xhci_stats(host.xhci, &stats);
+    g_assert_cmpuint(stats.interrupts, ==, 2);
+    host_put(&host, HOST_IR(0) + IR_ERDP, host.event | ERDP_EHB); /* it gave up too early: told again */
+    xhci_stats(host.xhci, &stats);
+    g_assert_cmpuint(stats.interrupts, ==, 3);
+    host_finish(&host);
+}
+
+/* --- hostile guests -------------------------------------------------------------------------------------------------- */
+
+static void
+test_broken_rings(void)
+{
+    Host host;
+    unsigned slot;
+    uint64_t data;
+
+    host_init(&host, 4);
+    host_start(&host);
+    plug_configured(&host, &slot);
+    data = host_alloc(&host, 0x1000);
+    n_logged = 0;
+    uint64_t block = host_ring_add(&host, &host.rings[3], HOST_MEMORY - 1, 512, HOST_TYPE(TRB_NORMAL) | TRB_IOC);
+    host_doorbell(&host, slot, 3);
+    g_assert_cmpuint(n_logged, ==, 1);
+    assert_transfer_event(&host, block, CC_TRB_ERROR, 0);
+    g_assert_cmpuint(context_state(&host, slot, 3), ==, EP_ERROR);
+    /* it mends by Set TR Dequeue Pointer (4.6.10), and other endpoints never noticed */
+    block = host_normal(&host, slot, 2, data, 64);
+    assert_transfer_event(&host, block, CC_SUCCESS, 0);
+    g_assert_cmpuint(host_command(&host, host.rings[3].at | 1, 0, SET_DEQUEUE(slot, 3u), NULL), ==, CC_SUCCESS);
+    block = host_normal(&host, slot, 3, data, 64);
+    assert_transfer_event(&host, block, CC_SUCCESS, 0);
+
+    /* a ring of valid links only, and one without end of valid blocks: a turn's work, then others have theirs */
+    HostRing loop = host_ring_new(&host, 16);
+    for (unsigned i = 0; i < 15; i++)
+        host_ring_add(&host, &loop, data, 8, HOST_TYPE(TRB_NORMAL));
+    host_ring_add(&host, &loop, 0, 0, HOST_TYPE(TRB_NO_OP));
+    *(uint32_t *)host_at(&host, loop.base + 15 * TRB_SIZE + 12) = HOST_TYPE(TRB_LINK) | TRB_CYCLE;
+    g_assert_cmpuint(host_command(&host, 0, 0, STOP(slot, 3u), NULL), ==, CC_SUCCESS);
+    g_assert_cmpuint(host_command(&host, loop.base | 1, 0, SET_DEQUEUE(slot, 3u), NULL), ==, CC_SUCCESS);
+    host_put(&host, XHCI_DOORBELLS + 4 * slot, 3);
+    for (unsigned i = 0; i < 10; i++)
+        g_main_context_iteration(NULL, FALSE);
+    host_ring_add(&host, &host.commands, 0, 0, STOP(slot, 3u));
+    host_doorbell(&host, 0, 0); /* returns: the endpoint stops */
+    g_assert_cmpuint(context_state(&host, slot, 3), ==, EP_STOPPED);
+    host_finish(&host);
+}
+
+static void
+test_broken_commands(void)
+{
+    Host host;
+    unsigned slot, other;
+
+    host_init(&host, 4);
+    host_start(&host);
+    plug_configured(&host, &slot);
+    uint64_t input = host_alloc(&host, 0x1000);
+    uint32_t *words = host_at(&host, input);
+    const uint32_t configure = HOST_TYPE(TRB_CONFIGURE_ENDPOINT) | slot << 24;
+
+    g_assert_cmpuint(host_command(&host, HOST_MEMORY, 0, configure, NULL), ==, CC_PARAMETER);
+    g_assert_cmpuint(host_command(&host, HOST_MEMORY - 64, 0, configure, NULL), ==, CC_PARAMETER);
+    words[1] = 3; /* the first endpoint is no business of this command */
+    g_assert_cmpuint(host_command(&host, input, 0, configure, NULL), ==, CC_PARAMETER);
+    words[0] = 2, words[1] = 1;
+    g_assert_cmpuint(host_command(&host, input, 0, configure, NULL), ==, CC_PARAMETER);
+    words[0] = 0, words[1] = 1 | 1 << 7; /* an endpoint of no type */
+    g_assert_cmpuint(host_command(&host, input, 0, configure, NULL), ==, CC_PARAMETER);
+    g_assert_cmpuint(host_command(&host, 0, 0, HOST_TYPE(TRB_ADDRESS_DEVICE) | slot << 24, NULL), ==, CC_CONTEXT_STATE);
+    g_assert_cmpuint(host_command(&host, 0, 0, STOP(slot, 9u), NULL), ==, CC_ENDPOINT_NOT_ENABLED);
+    g_assert_cmpuint(host_command(&host, 0, 0, STOP(slot, 0u), NULL), ==, CC_TRB_ERROR);
+    g_assert_cmpuint(host_command(&host, 0, 0, STOP(77u, 1u), NULL), ==, CC_SLOT_NOT_ENABLED);
+    g_assert_cmpuint(host_command(&host, 0, 0, HOST_TYPE(63), NULL), ==, CC_TRB_ERROR);
+    g_assert_cmpuint(host_command(&host, 0x1000, 0, SET_DEQUEUE(slot, 3u), NULL), ==, CC_CONTEXT_STATE);
+
+    /* a device of its own for each slot; a context outside memory; a port nobody is in */
+    g_assert_cmpuint(host_command(&host, 0, 0, HOST_TYPE(TRB_ENABLE_SLOT), &other), ==, CC_SUCCESS);
+    XhciSlotContext context = {.root_port = 1};
+    XhciEndpointContext endpoint = {.type = EP_TYPE_CONTROL, .packet_size = 64, .dequeue = 0x5001};
+    const uint32_t address = HOST_TYPE(TRB_ADDRESS_DEVICE) | other << 24;
+    words[0] = 0, words[1] = 3;
+    xhci_slot_context_write(&context, words + CONTEXT_WORDS);
+    xhci_endpoint_context_write(&endpoint, words + 2 * CONTEXT_WORDS);
+    ((uint64_t *)host_at(&host, HOST_DCBAA))[other] = HOST_MEMORY - 64;
+    g_assert_cmpuint(host_command(&host, input, 0, address, NULL), ==, CC_PARAMETER);
+    ((uint64_t *)host_at(&host, HOST_DCBAA))[other] = host_alloc(&host, 0x1000);
+    g_assert_cmpuint(host_command(&host, input, 0, address, NULL), ==, CC_TRB_ERROR);
+    const unsigned nobody[] = {0, 2, 8, 9, 255};
+    for (size_t i = 0; i < G_N_ELEMENTS(nobody); i++) {
+        context.root_port = nobody[i];
+        xhci_slot_context_write(&context, words + CONTEXT_WORDS);
+        g_assert_cmpuint(host_command(&host, input, 0, address, NULL), ==, CC_TRANSACTION_ERROR);
+    }
+    context.root_port = 1;
+    context.route = 0xfffff; /* behind a device that is no hub */
+    xhci_slot_context_write(&context, words + CONTEXT_WORDS);
+    g_assert_cmpuint(host_command(&host, input, 0, address, NULL), ==, CC_TRANSACTION_ERROR);
+
+    /* slots run out, and come back */
+    for (unsigned i = 2; i < XHCI_SLOTS; i++)
+        g_assert_cmpuint(host_command(&host, 0, 0, HOST_TYPE(TRB_ENABLE_SLOT), NULL), ==, CC_SUCCESS);
+    g_assert_cmpuint(host_command(&host, 0, 0, HOST_TYPE(TRB_ENABLE_SLOT), NULL), ==, CC_NO_SLOTS);
+    host_finish(&host);
+}
+
+static void
+test_broken_controller(void)
+{
+    Host host;
+
+    host_init(&host, 4);
+    host_start(&host);
+    n_logged = 0;
+    host_put(&host, HOST_OP(OP_USBCMD), 0);
+    host_pump(&host);
+    g_assert_cmphex(host_get(&host, HOST_OP(OP_USBSTS)) & USBSTS_HCH, ==, USBSTS_HCH);
+    host_put(&host, HOST_OP(OP_CRCR), HOST_MEMORY | 1);
+    host_put(&host, HOST_OP(OP_USBCMD), USBCMD_RS);
+    host_doorbell(&host, 0, 0);
+    g_assert_cmpuint(n_logged, ==, 1);
+    g_assert_cmphex(host_get(&host, HOST_OP(OP_USBSTS)) & USBSTS_HCE, ==, USBSTS_HCE);
+    host_doorbell(&host, 0, 0);
+    host_put(&host, HOST_OP(OP_USBCMD), USBCMD_RS); /* only a reset mends it */
+    host_doorbell(&host, 0, 0);
+    host_put(&host, HOST_OP(OP_USBCMD), USBCMD_HCRST);
+    host_pump(&host);
+    host_start(&host);
+    g_assert_cmpuint(host_command(&host, 0, 0, HOST_TYPE(TRB_NO_OP_COMMAND), NULL), ==, CC_SUCCESS);
+
+    /* event rings that are not there: said no more, it was said a moment ago */
+    host_put(&host, HOST_IR(0) + IR_ERSTBA, HOST_MEMORY);
+    host_ring_add(&host, &host.commands, 0, 0, HOST_TYPE(TRB_NO_OP_COMMAND));
+    host_doorbell(&host, 0, 0);
+    g_assert_cmphex(host_get(&host, HOST_OP(OP_USBSTS)) & USBSTS_HCE, ==, USBSTS_HCE);
+    g_assert_cmpuint(n_logged, ==, 1);
+    host_finish(&host);
+}
+
+/* --- pausing, saving ------------------------------------------------------------------------------------------------- */
+
+static void
+test_pause(void)
+{
+    Host host;
+    unsigned slot;
+
+    host_init(&host, 4);
+    host_start(&host);
+    Fake *fake = plug_configured(&host, &slot);
+    uint64_t data = host_alloc(&host, 0x1000);
+
+    fake->keep = true;
+    fake->moves = 0;
+    uint64_t block = host_normal(&host, slot, 3, data, 512);
+    xhci_device_ops.quiesce(host.xhci);
+    g_assert_cmpuint(fake->kept->len, ==, 0);
+    /* plugged in meanwhile: the guest is told once it runs again */
+    Fake *second = g_new0(Fake, 1);
+    usb_device_init(&second->device, &fake_ops, USB_HIGH, "fake1", "fake");
+    second->kept = g_ptr_array_new();
+    g_assert_true(usb_bus_attach(host.bus, &second->device, NULL, USB_PORT_ANY, NULL, NULL));
+    host_pump(&host);
+    assert_no_event(&host);
+    xhci_device_ops.resume(host.xhci);
+    host_pump(&host);
+    XhciTrb event;
+    g_assert_true(host_event(&host, &event));
+    g_assert_cmpuint(xhci_trb_type(&event), ==, TRB_PORT_STATUS_CHANGE_EVENT);
+    g_assert_cmpuint(fake->kept->len, ==, 1);
+    give_back(fake, 0, 512, USB_OK);
+    assert_transfer_event(&host, block, CC_SUCCESS, 0);
+    host_finish(&host);
+}
+
+static void
+test_save(void)
+{
+    Host host, other;
+    unsigned slot;
+    g_autoptr(GByteArray) saved = g_byte_array_new();
+    g_autoptr(GError) error = NULL;
+    size_t n;
+
+    host_init(&host, 4);
+    host_start(&host);
+    Fake *fake = plug_configured(&host, &slot);
+    uint64_t data = host_alloc(&host, 0x1000);
+    fake->state = 42;
+    fake->keep = true;
+    fake->moves = 100;
+    uint64_t block = host_normal(&host, slot, 3, data, 512);
+    xhci_device_ops.quiesce(host.xhci);
+    state_save(&xhci_state, host.xhci, saved);
+
+    host_init(&other, 4);
+    memcpy(guest_memory_regions(other.memory, &n)->host, guest_memory_regions(host.memory, &n)->host, HOST_MEMORY);
+    Fake *again = plug(&other, USB_HIGH);
+    again->keep = true;
+    xhci_device_ops.quiesce(other.xhci);
+    g_assert_true(state_load(&xhci_state, other.xhci, 1, saved->data, saved->len, &error));
+    g_assert_no_error(error);
+    g_assert_cmpuint(again->state, ==, 42);
+    xhci_device_ops.resume(other.xhci);
+    host_pump(&other);
+    g_assert_cmpuint(again->kept->len, ==, 1);
+    g_assert_cmpuint(((UsbTransfer *)again->kept->pdata[0])->length, ==, 412);
+    give_back(again, 0, 412, USB_OK);
+    other.event = host.event;
+    other.event_cycle = host.event_cycle;
+    assert_transfer_event(&other, block, CC_SUCCESS, 0);
+    assert_no_event(&other);
+    host_finish(&other);
+
+    /* into a machine without the device: it was pulled out */
+    host_init(&other, 4);
+    memcpy(guest_memory_regions(other.memory, &n)->host, guest_memory_regions(host.memory, &n)->host, HOST_MEMORY);
+    xhci_device_ops.quiesce(other.xhci);
+    g_assert_true(state_load(&xhci_state, other.xhci, 1, saved->data, saved->len, &error));
+    xhci_device_ops.resume(other.xhci);
+    host_pump(&other);
+    other.event = host.event;
+    other.event_cycle = host.event_cycle;
+    XhciTrb event;
+    bool told = false;
+    while (host_event(&other, &event))
+        told |= xhci_trb_type(&event) == TRB_PORT_STATUS_CHANGE_EVENT && event.parameter >> 24 == 1;
+    g_assert_true(told);
+    g_assert_cmphex(host_get(&other, HOST_PORT(1)) & (PORTSC_CCS | PORTSC_CSC), ==, PORTSC_CSC);
+    host_finish(&other);
+
+    /* cut short anywhere, it is refused and nothing worse */
+    for (guint len = 0; len < saved->len; len += 61) {
+        host_init(&other, 4);
+        xhci_device_ops.quiesce(other.xhci);
+        g_autoptr(GError) why = NULL;
+        g_assert_false(state_load(&xhci_state, other.xhci, 1, saved->data, len, &why));
+        g_assert_nonnull(why);
+        host_finish(&other);
+    }
+    host_finish(&host);
+}
+
+int
+main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_log_set_writer_func(count_message, NULL, NULL);
+    g_test_add_func("/xhci/capabilities", test_capabilities);
+    g_test_add_func("/xhci/ports", test_ports);
+    g_test_add_func("/xhci/control", test_control);
+    g_test_add_func("/xhci/bulk", test_bulk);
+    g_test_add_func("/xhci/several-in-flight", test_several_in_flight);
+    g_test_add_func("/xhci/halt-and-go-on", test_halt_and_go_on);
+    g_test_add_func("/xhci/stop-endpoint", test_stop_endpoint);
+    g_test_add_func("/xhci/unplugged-in-flight", test_unplugged_in_flight);
+    g_test_add_func("/xhci/reconfigured-in-flight", test_reconfigured_in_flight);
+    g_test_add_func("/xhci/streams", test_streams);
+    g_test_add_func("/xhci/isochronous", test_isochronous);
+    g_test_add_func("/xhci/full-event-ring", test_full_event_ring);
+    g_test_add_func("/xhci/moderation", test_moderation);
+    g_test_add_func("/xhci/broken-rings", test_broken_rings);
+    g_test_add_func("/xhci/broken-commands", test_broken_commands);
+    g_test_add_func("/xhci/broken-controller", test_broken_controller);
+    g_test_add_func("/xhci/pause", test_pause);
+    g_test_add_func("/xhci/save", test_save);
+    return g_test_run();
+}
