@@ -15,6 +15,8 @@
 
 G_DEFINE_QUARK(carrel - config - error - quark, config_error)
 
+#define SPICE_AGENT_PORT "com.redhat.spice.0" /* what spice-vdagent looks for in the guest */
+
 static void
 source_clear(ConfigSource *source)
 {
@@ -230,6 +232,20 @@ check_nets(const DesktopConfig *config, GError **error)
 }
 
 static bool
+check_ports(const DesktopConfig *config, GError **error)
+{
+    for (guint i = 0; i < config->ports->len; i++) {
+        const ConfigPort *port = config->ports->pdata[i];
+        g_autofree char *group = g_strdup_printf("port %s", port->id);
+        if (!port->socket)
+            return fail(config, group, "socket", CONFIG_ERROR_MISSING, error, "must be given");
+        if (config->spice && !strcmp(port->id, SPICE_AGENT_PORT))
+            return fail(config, group, NULL, CONFIG_ERROR_VALUE, error, "with [spice] this port is SPICE's own");
+    }
+    return true;
+}
+
+static bool
 check_spice(const DesktopConfig *config, GError **error)
 {
     unsigned ways = !!config->spice_socket + !!config->spice_address + !!config->spice_fd_name;
@@ -270,7 +286,7 @@ check_whole(const DesktopConfig *config, GError **error)
         return fail(config, "control", "socket", CONFIG_ERROR_VALUE, error, "give a socket or an fd, not both");
     return check_source(config, "boot", "kernel", &config->kernel, true, error) &&
            check_source(config, "boot", "initrd", &config->initrd, false, error) && check_disks(config, error) &&
-           check_nets(config, error) && check_spice(config, error);
+           check_nets(config, error) && check_ports(config, error) && check_spice(config, error);
 }
 
 /* A desktop without a UUID of its own gets one that stays the same as long as its name does. */

@@ -162,6 +162,8 @@ test_values(void)
         {"[spice]\naddress=0.0.0.0\nport=5900\n", "[spice] address: ", "loopback"},
         {"[spice]\nsocket=/s\n[display]\nscanouts=0\n", "[display] scanouts: ", "nothing to show"},
         {"[spice]\nsocket=/s\nticket=a\nno-ticket=true\n", "[spice] ticket: ", "no-ticket"},
+        {"[port a]\n", "[port a] socket: ", "must be given"},
+        {"[port com.redhat.spice.0]\nsocket=/p\n[spice]\nsocket=/s\n", "[port com.redhat.spice.0]: ", "SPICE's own"},
         {"[serial]\noutput=tcp:1\n", "[serial] output: ", "socket:/PATH"},
         {"[control]\nsocket=/a\nfd=b\n", "[control] socket: ", "not both"},
         {"[sandbox]\nuid=0\n", "[sandbox] uid: ", "from 1"},
