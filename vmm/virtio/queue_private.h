@@ -78,8 +78,9 @@ struct VirtQueue {
     uint16_t used_index;
     bool avail_wrap;
     bool used_wrap;
-    uint16_t avail_seen; /* split: the driver's index when last read, so that a batch costs one read */
-    uint16_t in_flight;  /* split: chains, packed: slots, taken and not yet given back; never above size */
+    uint16_t
+        avail_seen; /* split: the driver's index when last read and found possible, so that a batch costs one read */
+    uint16_t in_flight; /* split: chains, packed: slots, taken and not yet given back; never above size */
 
     uint32_t
         unnotified; /* split: chains, packed: slots, pushed since the driver was last considered for an interrupt */

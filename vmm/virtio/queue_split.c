@@ -42,13 +42,16 @@ virtqueue_split_resolve(VirtQueue *queue)
     return true;
 }
 
-/* How many requests the driver has made available; negative where it cannot be. */
+/* How many requests the driver has made available; negative where it cannot be, and then none of them counts. */
 static int
 split_ahead(VirtQueue *queue)
 {
-    queue->avail_seen = ring_load_acquire(&queue->avail->idx);
-    uint16_t ahead = queue->avail_seen - queue->avail_index;
-    return ahead <= queue->setup.size ? ahead : -1;
+    uint16_t index = ring_load_acquire(&queue->avail->idx);
+    uint16_t ahead = index - queue->avail_index;
+    if (ahead > queue->setup.size)
+        return -1;
+    queue->avail_seen = index;
+    return ahead;
 }
 
 void
@@ -76,8 +79,8 @@ split_refill(VirtQueue *queue)
         ahead = split_ahead(queue);
     }
     if (ahead < 0)
-        return virtqueue_break(queue, "the driver's index is %u, %u was taken last, of %u slots", queue->avail_seen,
-                               queue->avail_index, queue->setup.size);
+        return virtqueue_break(queue, "the driver's index is more than its %u slots ahead of %u", queue->setup.size,
+                               queue->avail_index);
     return ahead > 0;
 }
 

@@ -150,6 +150,16 @@ test_index_too_far(Fixture *fixture, gconstpointer flags)
     expect_broken(fixture);
 }
 
+/* The same, found by a device that looks whether there is work before it takes any, as those on the I/O thread do. */
+static void
+test_index_too_far_for_work(Fixture *fixture, gconstpointer flags)
+{
+    struct vring_avail *avail = virtio_driver_at(fixture->driver, fixture->driver->queues[0].setup.driver, 6);
+    avail->idx = QUEUE_SIZE + 1;
+    g_assert_true(virtqueue_has_work(fixture->queue));
+    expect_broken(fixture);
+}
+
 static void
 test_index_backwards(Fixture *fixture, gconstpointer flags)
 {
@@ -381,6 +391,7 @@ main(int argc, char **argv)
         {"next-out-of-range", test_next_out_of_range, DIRECT | SPLIT},
         {"head-out-of-range", test_head_out_of_range, DIRECT | SPLIT},
         {"index-too-far", test_index_too_far, DIRECT | SPLIT},
+        {"index-too-far-for-work", test_index_too_far_for_work, DIRECT | SPLIT},
         {"index-backwards", test_index_backwards, DIRECT | SPLIT},
         {"endless-requests", test_endless_requests, DIRECT},
         {"address", test_address, DIRECT},
