@@ -21,7 +21,7 @@ typedef enum {
     NET_PAIR_VHOST,     /* served by the kernel */
 } NetPairState;
 
-/* The kernel's interrupts for a queue the guest has no message for: passed on by hand. */
+/* What the kernel tells by an eventfd of a queue it serves, to be passed on by hand. */
 typedef struct {
     IoWatch watch;
     VirtQueue *queue;
@@ -33,7 +33,8 @@ typedef struct {
     unsigned index;
     NetPairState state;
     VirtQueue *queues[2]; /* receive, transmit */
-    NetRelay relays[2];
+    NetRelay calls[2];    /* interrupts, where the guest has no message for them */
+    NetRelay faults[2];   /* the driver broke the rules */
 
     IoQueue rx;
     IoDefer rx_notify;

@@ -292,27 +292,37 @@ tx_notify(IoDefer *defer)
 
 /* --- the kernel's part ------------------------------------------------------------------------------------------- */
 
+static NetRelay *
+relay_of(IoWatch *watch)
+{
+    return (NetRelay *)((char *)watch - offsetof(NetRelay, watch));
+}
+
 static void
 relay_called(IoWatch *watch)
 {
-    NetRelay *relay = (NetRelay *)((char *)watch - offsetof(NetRelay, watch));
-    VirtioDevice *device = virtqueue_device(relay->queue);
-    device->transport_ops->notify_queue(device->transport, relay->queue);
+    VirtQueue *queue = relay_of(watch)->queue;
+    VirtioDevice *device = virtqueue_device(queue);
+    device->transport_ops->notify_queue(device->transport, queue);
 }
 
-/* The descriptor for the kernel to interrupt the guest with. -1 with none left. */
-static int
-relay_start(NetRelay *relay, IoThread *thread, VirtQueue *queue)
+/* vhost-net stops where it is and says no more than that; which rule it was stands in the host's log, if anywhere. */
+static void
+relay_faulted(IoWatch *watch)
 {
-    int call_fd = virtqueue_call_fd(queue);
+    VirtQueue *queue = relay_of(watch)->queue;
+    virtio_device_break(virtqueue_device(queue), "queue %u: vhost-net cannot serve it as it is",
+                        virtqueue_index(queue));
+}
 
+/* The descriptor for the kernel to tell it by. -1 with none left. */
+static int
+relay_start(NetRelay *relay, IoThread *thread, VirtQueue *queue, void (*ready)(IoWatch *watch))
+{
     relay->queue = queue;
-    relay->fd = -1;
-    if (call_fd >= 0)
-        return call_fd;
     relay->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (relay->fd >= 0) {
-        relay->watch.ready = relay_called;
+        relay->watch.ready = ready;
         io_thread_watch(thread, &relay->watch, relay->fd, POLLIN);
     }
     return relay->fd;
@@ -327,22 +337,39 @@ relay_stop(NetRelay *relay)
     relay->fd = -1;
 }
 
+/* The descriptor for the kernel to interrupt the guest with: the message's own, where there is one. */
+static int
+call_start(NetPair *pair, unsigned i)
+{
+    int call_fd = virtqueue_call_fd(pair->queues[i]);
+    return call_fd >= 0 ? call_fd : relay_start(&pair->calls[i], pair->net->thread, pair->queues[i], relay_called);
+}
+
+static void
+relays_stop(NetPair *pair)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        relay_stop(&pair->calls[i]);
+        relay_stop(&pair->faults[i]);
+    }
+}
+
 static bool
 start_in_kernel(NetPair *pair)
 {
     NetBackend *backend = pair->net->backend;
-    int call_fds[2];
+    int call_fds[2], fault_fds[2];
+    bool ready = backend->vhost_fds;
 
-    if (!backend->vhost_fds)
-        return false;
-    for (int i = 0; i < 2; i++)
-        call_fds[i] = relay_start(&pair->relays[i], pair->net->thread, pair->queues[i]);
-    if (call_fds[0] >= 0 && call_fds[1] >= 0 &&
-        vhost_net_start(backend->vhost_fds[pair->index], backend->ops->fd(backend, pair->index), pair->queues,
-                        call_fds) == 0)
+    for (unsigned i = 0; ready && i < 2; i++) {
+        call_fds[i] = call_start(pair, i);
+        fault_fds[i] = relay_start(&pair->faults[i], pair->net->thread, pair->queues[i], relay_faulted);
+        ready = call_fds[i] >= 0 && fault_fds[i] >= 0;
+    }
+    if (ready && vhost_net_start(backend->vhost_fds[pair->index], backend->ops->fd(backend, pair->index), pair->queues,
+                                 call_fds, fault_fds) == 0)
         return true;
-    for (int i = 0; i < 2; i++)
-        relay_stop(&pair->relays[i]);
+    relays_stop(pair);
     return false;
 }
 
@@ -350,8 +377,7 @@ static void
 stop_in_kernel(NetPair *pair)
 {
     vhost_net_stop(pair->net->backend->vhost_fds[pair->index], pair->queues);
-    for (int i = 0; i < 2; i++)
-        relay_stop(&pair->relays[i]);
+    relays_stop(pair);
 }
 
 /* --- start and stop ---------------------------------------------------------------------------------------------- */
@@ -431,7 +457,8 @@ net_pair_init(NetPair *pair, VirtioNet *net, unsigned index)
         .net = net,
         .index = index,
         .queues = {net->device.queues[2 * index], net->device.queues[2 * index + 1]},
-        .relays = {{.fd = -1}, {.fd = -1}},
+        .calls = {{.fd = -1}, {.fd = -1}},
+        .faults = {{.fd = -1}, {.fd = -1}},
         .rx.ops = &rx_ops,
         .rx_notify.run = rx_notify,
         .readable.ready = rx_readable,

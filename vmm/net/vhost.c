@@ -47,7 +47,7 @@ vhost_net_init(int fd, const GuestMemory *memory, uint64_t *features, GError **e
 
 /* Queue @index (0: receive, 1: transmit) of the descriptor. */
 static bool
-start_ring(int fd, unsigned index, VirtQueue *queue, int call_fd)
+start_ring(int fd, unsigned index, VirtQueue *queue, int call_fd, int fault_fd)
 {
     GuestMemory *memory = virtqueue_device(queue)->memory;
     VirtQueueRings rings;
@@ -66,10 +66,11 @@ start_ring(int fd, unsigned index, VirtQueue *queue, int call_fd)
     };
     struct vhost_vring_file kick = {.index = index, .fd = virtqueue_kick_fd(queue)};
     struct vhost_vring_file call = {.index = index, .fd = call_fd};
+    struct vhost_vring_file fault = {.index = index, .fd = fault_fd};
 
     return ioctl(fd, VHOST_SET_VRING_NUM, &size) == 0 && ioctl(fd, VHOST_SET_VRING_BASE, &base) == 0 &&
            ioctl(fd, VHOST_SET_VRING_ADDR, &address) == 0 && ioctl(fd, VHOST_SET_VRING_CALL, &call) == 0 &&
-           ioctl(fd, VHOST_SET_VRING_KICK, &kick) == 0;
+           ioctl(fd, VHOST_SET_VRING_ERR, &fault) == 0 && ioctl(fd, VHOST_SET_VRING_KICK, &kick) == 0;
 }
 
 static bool
@@ -80,13 +81,13 @@ set_backend(int fd, unsigned index, int tap_fd)
 }
 
 int
-vhost_net_start(int fd, int tap_fd, VirtQueue *const queues[2], const int call_fds[2])
+vhost_net_start(int fd, int tap_fd, VirtQueue *const queues[2], const int call_fds[2], const int fault_fds[2])
 {
     uint64_t features = virtqueue_device(queues[0])->negotiated & VHOST_FEATURES;
     bool started = ioctl(fd, VHOST_SET_FEATURES, &features) == 0;
 
     for (unsigned i = 0; started && i < 2; i++)
-        started = start_ring(fd, i, queues[i], call_fds[i]);
+        started = start_ring(fd, i, queues[i], call_fds[i], fault_fds[i]);
     for (unsigned i = 0; started && i < 2; i++)
         started = set_backend(fd, i, tap_fd);
     if (started)
@@ -118,6 +119,7 @@ stop_ring(int fd, unsigned index, VirtQueue *queue)
         virtqueue_set_indices(queue, base.num, rings.packed ? base.num >> 16 : used_index(queue, &rings));
     ioctl(fd, VHOST_SET_VRING_KICK, &none);
     ioctl(fd, VHOST_SET_VRING_CALL, &none);
+    ioctl(fd, VHOST_SET_VRING_ERR, &none);
 }
 
 void

@@ -17,9 +17,9 @@
 bool vhost_net_init(int fd, const GuestMemory *memory, uint64_t *features, GError **error);
 
 /*
- * Hands both queues (receive, transmit) over. @call_fds: signalled to interrupt the guest. 0, or a negative errno with
- * nothing handed over.
+ * Hands both queues (receive, transmit) over. @call_fds: signalled to interrupt the guest. @fault_fds: signalled once the
+ * driver broke the rules, and the kernel serves that queue no more. 0, or a negative errno with nothing handed over.
  */
-int vhost_net_start(int fd, int tap_fd, VirtQueue *const queues[2], const int call_fds[2]);
+int vhost_net_start(int fd, int tap_fd, VirtQueue *const queues[2], const int call_fds[2], const int fault_fds[2]);
 /* Takes them back: when it returns the kernel touches no ring, and the queues know where it came to. */
 void vhost_net_stop(int fd, VirtQueue *const queues[2]);

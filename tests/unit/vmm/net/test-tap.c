@@ -8,6 +8,7 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
+#include <linux/virtio_ring.h>
 #include <net/if.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -150,6 +151,38 @@ test_pairs(gconstpointer data)
     remove_tap("carrel1", true);
 }
 
+/* What the driver must not do is noticed whoever serves the ring; a reset makes all well again. */
+static void
+test_broken_ring(gconstpointer data)
+{
+    const Way *way = data;
+    g_autoptr(GError) error = NULL;
+    if (skip(way->vhost))
+        return;
+    close(persistent_tap("carrel7", false));
+    NetBackend *backend = net_backend_tap_open("carrel7", 1, way->vhost, &error);
+    g_assert_no_error(error);
+    NetDriver *net = on_backend(way->flags, backend);
+    net_driver_post(net, 0, 32, 4096);
+    expect_arp(net, 0);
+
+    const VirtQueueSetup *transmit = &net->driver->queues[1].setup;
+    struct vring_avail *avail = virtio_driver_at(net->driver, transmit->driver, 4);
+    avail->idx += 2 * transmit->size; /* more than the ring has */
+    virtio_device_schedule(net->device, net->device->queues[1]);
+    for (int i = 0; i < 100000 && !virtio_driver_needs_reset(net->driver); i++)
+        g_usleep(100);
+    g_assert_true(virtio_driver_needs_reset(net->driver));
+
+    virtio_driver_reset(net->driver);
+    net->driver->next = 0x10000;
+    net_driver_start(net, net_driver_features(net));
+    net_driver_post(net, 0, 32, 4096);
+    expect_arp(net, 0);
+    net_driver_free(net);
+    remove_tap("carrel7", false);
+}
+
 /* A descriptor somebody else opened. */
 static void
 test_inherited(void)
@@ -243,7 +276,11 @@ main(int argc, char **argv)
             g_strdup_printf("/net/tap/traffic/%s-%d", ways[i].vhost ? "vhost" : "here", ways[i].flags);
         g_autofree char *pairs =
             g_strdup_printf("/net/tap/pairs/%s-%d", ways[i].vhost ? "vhost" : "here", ways[i].flags);
+        g_autofree char *broken =
+            g_strdup_printf("/net/tap/broken-ring/%s-%d", ways[i].vhost ? "vhost" : "here", ways[i].flags);
         g_test_add_data_func(traffic, &ways[i], test_traffic);
+        if (!(ways[i].flags & VIRTIO_DRIVER_PACKED)) /* which has no index */
+            g_test_add_data_func(broken, &ways[i], test_broken_ring);
         g_test_add_data_func(pairs, &ways[i], test_pairs);
     }
     g_test_add_func("/net/tap/inherited", test_inherited);
