@@ -13,7 +13,7 @@ struct QxlCursor {
     GMutex lock;
     bool visible;
     CursorImage image; /* while visible */
-    int16_t x, y;
+    int32_t x, y;      /* of its top left corner */
     bool set_pending;  /* the picture, or that it is hidden */
     bool move_pending; /* the place */
 };
@@ -49,8 +49,11 @@ qxl_cursor_set(QxlCursor *cursor, const CursorImage *image)
     g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&cursor->lock);
 
     cursor->visible = image;
-    if (image)
+    if (image) {
         cursor->image = *image;
+        cursor->image.hot_x = MIN(image->hot_x, CURSOR_SIDE - 1);
+        cursor->image.hot_y = MIN(image->hot_y, CURSOR_SIDE - 1);
+    }
     cursor->set_pending = true;
     cursor->move_pending = image; /* setting a picture says nothing of its place to a client that just came */
 }
@@ -60,8 +63,8 @@ qxl_cursor_move(QxlCursor *cursor, int32_t x, int32_t y)
 {
     g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&cursor->lock);
 
-    cursor->x = (int16_t)CLAMP(x, INT16_MIN, INT16_MAX);
-    cursor->y = (int16_t)CLAMP(y, INT16_MIN, INT16_MAX);
+    cursor->x = CLAMP(x, INT16_MIN, INT16_MAX);
+    cursor->y = CLAMP(y, INT16_MIN, INT16_MAX);
     cursor->move_pending = cursor->visible; /* a move would show it */
 }
 
@@ -98,6 +101,14 @@ simple_command(uint8_t type)
     return command;
 }
 
+/* SPICE's place of a cursor is that of its hot spot: clients draw the picture so that it comes to lie there. */
+static QXLPoint16
+place_of(const QxlCursor *cursor)
+{
+    return (QXLPoint16){(int16_t)MIN(cursor->x + (int32_t)cursor->image.hot_x, INT16_MAX),
+                        (int16_t)MIN(cursor->y + (int32_t)cursor->image.hot_y, INT16_MAX)};
+}
+
 static Command *
 set_command(const QxlCursor *cursor)
 {
@@ -107,13 +118,13 @@ set_command(const QxlCursor *cursor)
     set->command.done = free_command;
     set->command.qxl.cursor.type = QXL_CURSOR_SET;
     set->command.qxl.cursor.u.set.visible = true;
-    set->command.qxl.cursor.u.set.position = (QXLPoint16){cursor->x, cursor->y};
+    set->command.qxl.cursor.u.set.position = place_of(cursor);
     set->command.qxl.cursor.u.set.shape = (uintptr_t)shape;
     shape->header.unique = tile_hash(cursor->image.pixels, CURSOR_SIDE * 4, CURSOR_SIDE, CURSOR_SIDE);
     shape->header.type = SPICE_CURSOR_TYPE_ALPHA;
     shape->header.width = shape->header.height = CURSOR_SIDE;
-    shape->header.hot_spot_x = (uint16_t)MIN(cursor->image.hot_x, CURSOR_SIDE - 1);
-    shape->header.hot_spot_y = (uint16_t)MIN(cursor->image.hot_y, CURSOR_SIDE - 1);
+    shape->header.hot_spot_x = (uint16_t)cursor->image.hot_x;
+    shape->header.hot_spot_y = (uint16_t)cursor->image.hot_y;
     shape->data_size = shape->chunk.data_size = IMAGE_BYTES;
     memcpy(set->pixels, cursor->image.pixels, IMAGE_BYTES);
     return &set->command;
@@ -131,7 +142,7 @@ take_pending(QxlCursor *cursor)
     if (cursor->move_pending) {
         Command *move = simple_command(QXL_CURSOR_MOVE);
         cursor->move_pending = false;
-        move->qxl.cursor.u.position = (QXLPoint16){cursor->x, cursor->y};
+        move->qxl.cursor.u.position = place_of(cursor);
         return move;
     }
     return NULL;

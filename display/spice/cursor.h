@@ -19,6 +19,7 @@ void qxl_cursor_free(QxlCursor *cursor);
 
 /* NULL: hidden. */
 void qxl_cursor_set(QxlCursor *cursor, const CursorImage *image);
+/* Its top left corner, as the Screen tells it. */
 void qxl_cursor_move(QxlCursor *cursor, int32_t x, int32_t y);
 /* spice-server has forgotten the picture. */
 void qxl_cursor_resend(QxlCursor *cursor);

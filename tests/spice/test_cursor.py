@@ -40,9 +40,9 @@ def test_moves_are_told_in_server_mouse_mode(session):
     client.until(lambda: client.main.get_property("mouse-mode") == 2, "client mouse mode")
     client.main.request_mouse_mode(1)
     client.until(lambda: client.main.get_property("mouse-mode") == 1, "server mouse mode")
-    producer.do("cursor 0 0 0 0000ff")
-    producer.do("move 0 100 200")
-    client.until(lambda: client.cursor.place == (100, 200), "the cursor to move")
+    producer.do("cursor 0 3 5 0000ff")
+    producer.do("move 0 100 200")  # its top left corner; clients hear of the hot spot
+    client.until(lambda: client.cursor.place == (103, 205), "the cursor to move")
 
 
 def test_a_client_that_comes_later_has_it_too(session, connect):

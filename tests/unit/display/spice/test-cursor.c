@@ -54,7 +54,8 @@ test_newest_only(void)
     done(&ext);
     const QXLCursorCmd *move = next(cursor, &ext);
     g_assert_cmpuint(move->type, ==, QXL_CURSOR_MOVE);
-    g_assert_cmpint(move->u.position.x, ==, 9);
+    g_assert_cmpint(move->u.position.x, ==, 9 + 9); /* the hot spot's place */
+    g_assert_cmpint(move->u.position.y, ==, 5);
     done(&ext);
     expect_none(cursor);
     qxl_cursor_free(cursor);
@@ -90,7 +91,35 @@ test_absurd_places(void)
     done(&ext);
     const QXLCursorCmd *move = next(cursor, &ext);
     g_assert_cmpint(move->u.position.x, ==, INT16_MAX);
-    g_assert_cmpint(move->u.position.y, ==, INT16_MIN);
+    g_assert_cmpint(move->u.position.y, ==, INT16_MIN + CURSOR_SIDE - 1);
+    done(&ext);
+    qxl_cursor_free(cursor);
+}
+
+/* At a screen's edge the picture begins before it, and the hot spot is on it. */
+static void
+test_hot_spot(void)
+{
+    QxlCursor *cursor = qxl_cursor_new();
+    g_autofree CursorImage *image = g_new0(CursorImage, 1);
+    QXLCommandExt ext;
+
+    image->hot_x = 10;
+    image->hot_y = 20;
+    qxl_cursor_move(cursor, -10, -20);
+    qxl_cursor_set(cursor, image);
+    const QXLCursorCmd *set = next(cursor, &ext);
+    g_assert_cmpint(set->u.set.position.x, ==, 0);
+    g_assert_cmpint(set->u.set.position.y, ==, 0);
+    done(&ext);
+    done((next(cursor, &ext), &ext));
+
+    image->hot_x = 1; /* another picture, in the same place */
+    qxl_cursor_set(cursor, image);
+    done((next(cursor, &ext), &ext));
+    const QXLCursorCmd *move = next(cursor, &ext);
+    g_assert_cmpint(move->u.position.x, ==, -9);
+    g_assert_cmpint(move->u.position.y, ==, 0);
     done(&ext);
     qxl_cursor_free(cursor);
 }
@@ -101,6 +130,7 @@ main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/cursor/newest-only", test_newest_only);
     g_test_add_func("/cursor/hidden", test_hidden_does_not_move);
+    g_test_add_func("/cursor/hot-spot", test_hot_spot);
     g_test_add_func("/cursor/absurd-places", test_absurd_places);
     return g_test_run();
 }
