@@ -100,7 +100,8 @@ def watch():
 
 def test_status(desktop):
     text = desktop.do("status")
-    assert re.fullmatch(r"name:    test\nuuid:    [0-9a-f-]{36}\nstate:   running\nclients: 0\nversion: [0-9.]+\n", text), text
+    assert re.fullmatch(r"name:    test\nuuid:    [0-9a-f-]{36}\nstate:   running\nclients: 0\nagent:   (none|there)\n"
+                        r"version: [0-9.]+\n", text), text
 
 
 def test_statistics(desktop, tmp_path):
@@ -197,7 +198,11 @@ def test_reset(desktop):
     wait_until(lambda: desktop.printed().count(b"load on 2") == 3, "a third start")
     for _ in range(10):
         desktop.do("reset")
-    before = desktop.printed().count(b"load on 2")
+    desktop.do("pause")
+    desktop.do("reset")
+    before = desktop.printed().count(b"load on 2")  # so that what is seen next is the last start's, and it takes the key
+    desktop.do("resume")
+    wait_until(lambda: desktop.printed().count(b"load on 2") == before + 1, "the last start")
     wait_until(lambda: b"alive 3 " in desktop.printed().rpartition(b"load on 2")[2], "life after many resets")
     desktop.type(b"q")
     assert desktop.wait() == 0 and b"wrong" not in desktop.printed()
@@ -464,3 +469,28 @@ def test_unused_descriptor_is_told(bench, groups, disk):
     assert desktop.said() == "carrel-vmm: the inherited descriptor “spare” is not used: no key names it\n"
     desktop.signal()
     assert desktop.wait() == 0
+
+
+def test_silent_agent(desktop):
+    """This guest opens every port there is and says nothing on it."""
+    wait_until(lambda: "agent:   there" in desktop.do("status"), "the port's being open")
+    refused(desktop, "addresses", says="does not answer")
+
+
+def test_no_agent_in_the_guest(bench):
+    """Each verb that asks it says so, and what it may not be asked."""
+    desktop = bench.start(bench.groups("load", "memory=1"))
+    desktop.wait_printed(b"alive 2 ")
+    for verb in ["addresses"], ["set-time"], ["freeze"], ["shut-down"], ["shut-down", "restart"]:
+        refused(desktop, *verb, says="no agent runs in the guest")
+    refused(desktop, "thaw", says="no file system of the guest is frozen")
+    refused(desktop, "freeze", "601", says="from 1 to 600 seconds")
+    refused(desktop, "shut-down", "now", says="“now” is not restart")
+    assert "agent:   none" in desktop.do("status")
+
+
+def test_no_port_for_an_agent(bench, groups):
+    groups["desktop"]["guest-agent"] = False
+    desktop = bench.start(groups)
+    desktop.wait_printed(b"alive 2 ")
+    refused(desktop, "addresses", says="guest-agent=false")

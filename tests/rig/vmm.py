@@ -57,28 +57,29 @@ class Carrel:
             return f"/usr/local/bin/carrel-vmm run --restore {restore} {config}"
         return f"/usr/local/bin/carrel-vmm run {config}"
 
-    def _ctl(self, desktop, *words):
+    def ctl(self, desktop, *words):
+        """A verb of carrel-vmm ctl that must succeed; returns what it prints."""
         return desktop.host.run(shlex.join(["carrel-vmm", "ctl", f"{desktop.folder}/control", *words]), timeout=120)
 
     def state(self, desktop):
         """"running", "paused", … and a sentence why."""
-        fields = dict(line.split(":", 1) for line in self._ctl(desktop, "status").splitlines() if ":" in line)
+        fields = dict(line.split(":", 1) for line in self.ctl(desktop, "status").splitlines() if ":" in line)
         return fields["state"].split()[0], fields.get("reason", "").strip()
 
     def power_button(self, desktop):
-        self._ctl(desktop, "power-button")
+        self.ctl(desktop, "power-button")
 
     def resume(self, desktop):
-        self._ctl(desktop, "resume")
+        self.ctl(desktop, "resume")
 
     def stop(self, desktop):
-        self._ctl(desktop, "stop")
+        self.ctl(desktop, "stop")
 
     def save(self, desktop, path):
-        self._ctl(desktop, "save", path)
+        self.ctl(desktop, "save", path)
 
     def screenshot(self, desktop, path):
-        self._ctl(desktop, "screenshot", path)
+        self.ctl(desktop, "screenshot", path)
 
 
 class Qemu:

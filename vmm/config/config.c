@@ -16,6 +16,7 @@
 G_DEFINE_QUARK(carrel - config - error - quark, config_error)
 
 #define SPICE_AGENT_PORT "com.redhat.spice.0" /* what spice-vdagent looks for in the guest */
+#define GUEST_AGENT_PORT "org.qemu.guest_agent.0"
 
 static void
 source_clear(ConfigSource *source)
@@ -241,6 +242,9 @@ check_ports(const DesktopConfig *config, GError **error)
             return fail(config, group, "socket", CONFIG_ERROR_MISSING, error, "must be given");
         if (config->spice && !strcmp(port->id, SPICE_AGENT_PORT))
             return fail(config, group, NULL, CONFIG_ERROR_VALUE, error, "with [spice] this port is SPICE's own");
+        if (config->guest_agent && !strcmp(port->id, GUEST_AGENT_PORT))
+            return fail(config, group, NULL, CONFIG_ERROR_VALUE, error,
+                        "the desktop talks to the guest's agent itself: set guest-agent=false to have its port");
     }
     return true;
 }

@@ -83,6 +83,7 @@ typedef struct {
     bool pmu;
     bool mce;
     bool balloon;
+    bool guest_agent;
     bool paused; /* start paused */
 
     ConfigSource kernel, initrd;

@@ -37,6 +37,7 @@ static const Key desktop_keys[] = {
     {"pmu",       KEY_BOOL,  D(pmu)},
     {"mce",       KEY_BOOL,  D(mce)},
     {"balloon",   KEY_BOOL,  D(balloon), .fallback = "true"},
+    {"guest-agent", KEY_BOOL, D(guest_agent), .fallback = "true"},
     {"paused",    KEY_BOOL,  D(paused)},
     {NULL},
 };

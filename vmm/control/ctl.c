@@ -57,6 +57,9 @@ do_status(CarrelVmm1 *desktop, char **arguments, GError **error)
     if (*detail)
         printf("reason:  %s\n", detail);
     printf("clients: %u\n", carrel_vmm1_get_clients(desktop));
+    printf("agent:   %s\n", !carrel_vmm1_get_guest_agent(desktop) ? "none"
+                            : carrel_vmm1_get_frozen(desktop)     ? "there (file systems frozen)"
+                                                                  : "there");
     printf("version: %s\n", carrel_vmm1_get_version(desktop));
     return true;
 }
@@ -215,6 +218,75 @@ do_balloon(CarrelVmm1 *desktop, char **arguments, GError **error)
            carrel_vmm1_call_set_balloon_sync(desktop, mib << 20, NULL, error);
 }
 
+/* The agent may take its time: longer than D-Bus waits by itself. */
+#define AGENT_TIMEOUT_MS (90 * 1000)
+#define FREEZE_DEFAULT 30
+
+static bool
+do_set_time(CarrelVmm1 *desktop, char **arguments, GError **error)
+{
+    return carrel_vmm1_call_set_guest_time_sync(desktop, NULL, error);
+}
+
+static bool
+do_freeze(CarrelVmm1 *desktop, char **arguments, GError **error)
+{
+    uint64_t seconds = FREEZE_DEFAULT;
+    guint count;
+
+    g_dbus_proxy_set_default_timeout(G_DBUS_PROXY(desktop), AGENT_TIMEOUT_MS);
+    if ((arguments[0] && !parse_number(arguments[0], G_MAXUINT32, &seconds, "seconds", error)) ||
+        !carrel_vmm1_call_freeze_filesystems_sync(desktop, seconds, &count, NULL, error))
+        return false;
+    printf("%u file systems are frozen for %" G_GUINT64_FORMAT " seconds\n", count, seconds);
+    return true;
+}
+
+static bool
+do_thaw(CarrelVmm1 *desktop, char **arguments, GError **error)
+{
+    guint count;
+
+    g_dbus_proxy_set_default_timeout(G_DBUS_PROXY(desktop), AGENT_TIMEOUT_MS);
+    if (!carrel_vmm1_call_thaw_filesystems_sync(desktop, &count, NULL, error))
+        return false;
+    printf("%u file systems were frozen\n", count);
+    return true;
+}
+
+static bool
+do_shut_down(CarrelVmm1 *desktop, char **arguments, GError **error)
+{
+    bool restart = arguments[0] && !strcmp(arguments[0], "restart");
+
+    if (arguments[0] && !restart) {
+        g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "“%s” is not restart", arguments[0]);
+        return false;
+    }
+    g_dbus_proxy_set_default_timeout(G_DBUS_PROXY(desktop), AGENT_TIMEOUT_MS);
+    return carrel_vmm1_call_shut_down_guest_sync(desktop, restart, NULL, error);
+}
+
+static bool
+do_addresses(CarrelVmm1 *desktop, char **arguments, GError **error)
+{
+    g_autoptr(GVariant) interfaces = NULL;
+    g_autoptr(GVariantIter) addresses = NULL;
+    GVariantIter iter;
+    const char *name, *hardware, *address;
+    guint prefix;
+
+    if (!carrel_vmm1_call_get_guest_addresses_sync(desktop, &interfaces, NULL, error))
+        return false;
+    g_variant_iter_init(&iter, interfaces);
+    while (g_variant_iter_loop(&iter, "(&s&sa(su))", &name, &hardware, &addresses)) {
+        printf("%s%s%s\n", name, *hardware ? " " : "", hardware);
+        while (g_variant_iter_next(addresses, "(&su)", &address, &prefix))
+            printf("  %s/%u\n", address, prefix);
+    }
+    return true;
+}
+
 static void
 print_state(CarrelVmm1 *desktop, const char *state, const char *const *reasons, const char *detail, gpointer user)
 {
@@ -274,6 +346,11 @@ static const struct {
     {"screenshot", 1, 2, do_screenshot, "FILE [N]", "write monitor N (0) to FILE as PNG"},
     {"ticket", 0, 1, do_ticket, "[SECONDS]", "set the SPICE password read from standard input"},
     {"resize", 1, 1, do_resize, "DISK", "tell the guest the image's new size"},
+    {"addresses", 0, 0, do_addresses, "", "the guest's network addresses *"},
+    {"set-time", 0, 0, do_set_time, "", "set the guest's clock to the host's *"},
+    {"freeze", 0, 1, do_freeze, "[SECONDS]", "freeze the guest's file systems for so long (30) *"},
+    {"thaw", 0, 0, do_thaw, "", "thaw them *"},
+    {"shut-down", 0, 1, do_shut_down, "[restart]", "have the guest shut down, or restart *"},
     {"balloon", 1, 1, do_balloon, "MIB", "ask the guest to make do with so much memory"},
 };
 
@@ -284,6 +361,7 @@ control_ctl_print_verbs(FILE *to)
         g_autofree char *left = g_strdup_printf("%s %s", verbs[i].name, verbs[i].arguments);
         fprintf(to, "  %-22s %s\n", left, verbs[i].help);
     }
+    fprintf(to, "* with an agent in the guest (the package qemu-guest-agent)\n");
 }
 
 static CarrelVmm1 *

@@ -150,6 +150,50 @@ on_set_balloon(CarrelVmm1 *object, GDBusMethodInvocation *call, guint64 bytes, C
     return TRUE;
 }
 
+static void
+answer_call(void *call, GVariant *result, const GError *error)
+{
+    if (result)
+        g_dbus_method_invocation_return_value(call, result);
+    else
+        return_error(call, error);
+}
+
+static gboolean
+on_set_guest_time(CarrelVmm1 *object, GDBusMethodInvocation *call, ControlServer *server)
+{
+    server->ops->set_guest_time(server->desktop, answer_call, call);
+    return TRUE;
+}
+
+static gboolean
+on_freeze_filesystems(CarrelVmm1 *object, GDBusMethodInvocation *call, guint seconds, ControlServer *server)
+{
+    server->ops->freeze(server->desktop, seconds, answer_call, call);
+    return TRUE;
+}
+
+static gboolean
+on_thaw_filesystems(CarrelVmm1 *object, GDBusMethodInvocation *call, ControlServer *server)
+{
+    server->ops->thaw(server->desktop, answer_call, call);
+    return TRUE;
+}
+
+static gboolean
+on_shut_down_guest(CarrelVmm1 *object, GDBusMethodInvocation *call, gboolean restart, ControlServer *server)
+{
+    server->ops->shut_down_guest(server->desktop, restart, answer_call, call);
+    return TRUE;
+}
+
+static gboolean
+on_get_guest_addresses(CarrelVmm1 *object, GDBusMethodInvocation *call, ControlServer *server)
+{
+    server->ops->guest_addresses(server->desktop, answer_call, call);
+    return TRUE;
+}
+
 static gboolean
 on_get_statistics(CarrelVmm1 *object, GDBusMethodInvocation *call, ControlServer *server)
 {
@@ -176,6 +220,11 @@ static const struct {
     {"handle-cancel-save", G_CALLBACK(on_cancel_save)},
     {"handle-resize-disk", G_CALLBACK(on_resize_disk)},
     {"handle-set-balloon", G_CALLBACK(on_set_balloon)},
+    {"handle-set-guest-time", G_CALLBACK(on_set_guest_time)},
+    {"handle-freeze-filesystems", G_CALLBACK(on_freeze_filesystems)},
+    {"handle-thaw-filesystems", G_CALLBACK(on_thaw_filesystems)},
+    {"handle-shut-down-guest", G_CALLBACK(on_shut_down_guest)},
+    {"handle-get-guest-addresses", G_CALLBACK(on_get_guest_addresses)},
     {"handle-get-statistics", G_CALLBACK(on_get_statistics)},
 };
 
@@ -353,6 +402,13 @@ control_server_client(ControlServer *server, bool connected, uint64_t client, co
         carrel_vmm1_emit_client_connected(server->object, client, peer);
     else
         carrel_vmm1_emit_client_disconnected(server->object, client, peer);
+}
+
+void
+control_server_set_agent(ControlServer *server, bool connected, bool frozen)
+{
+    carrel_vmm1_set_guest_agent(server->object, connected);
+    carrel_vmm1_set_frozen(server->object, frozen);
 }
 
 void

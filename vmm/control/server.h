@@ -16,6 +16,9 @@ typedef struct ControlServer ControlServer;
 /* Told once the desktop is saved (@error NULL) or could not be, main thread. */
 typedef void (*ControlSaved)(void *user, const GError *error);
 
+/* The answer to what takes a while: the tuple of out arguments, borrowed, or NULL with an error. Main thread. */
+typedef void (*ControlAnswer)(void *user, GVariant *result, const GError *error);
+
 /* What a desktop does when asked. All mandatory, all on the main thread, none blocks for long. */
 typedef struct {
     void (*pause)(void *desktop);
@@ -31,6 +34,12 @@ typedef struct {
     void (*cancel_save)(void *desktop);
     bool (*resize_disk)(void *desktop, const char *disk, uint64_t *bytes, GError **error);
     bool (*set_balloon)(void *desktop, uint64_t bytes, GError **error);
+    /* Of the guest's agent. @answer is called later or at once, exactly once. */
+    void (*set_guest_time)(void *desktop, ControlAnswer answer, void *user);
+    void (*freeze)(void *desktop, unsigned seconds, ControlAnswer answer, void *user);
+    void (*thaw)(void *desktop, ControlAnswer answer, void *user);
+    void (*shut_down_guest)(void *desktop, bool restart, ControlAnswer answer, void *user);
+    void (*guest_addresses)(void *desktop, ControlAnswer answer, void *user);
     /* Adds ("name", value) pairs with g_variant_builder_add(…, "{st}", …). */
     void (*statistics)(void *desktop, GVariantBuilder *counters);
 } ControlOps;
@@ -45,5 +54,6 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(ControlServer, control_server_free)
 void control_server_set_state(ControlServer *server, const char *state, const char *const *reasons, const char *detail);
 void control_server_client(ControlServer *server, bool connected, uint64_t client, const char *peer,
                            unsigned n_clients);
+void control_server_set_agent(ControlServer *server, bool connected, bool frozen);
 /* Sends what is queued to every peer, so that the last signals arrive before the process ends. */
 void control_server_flush(ControlServer *server);

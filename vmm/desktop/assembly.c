@@ -172,7 +172,7 @@ static void
 make_board_devices(Desktop *desktop, Resources *resources)
 {
     Machine *machine = desktop->machine;
-    Clock *clock = clock_new(NULL);
+    Clock *clock = desktop->clock = clock_new(NULL);
 
     machine_add(machine, "clock", &clock_device_ops, clock);
     vcpus_add_to_machine(desktop->vcpus);
@@ -356,10 +356,9 @@ make_console(Desktop *desktop, Resources *resources)
 {
     const DesktopConfig *config = desktop->config;
 
-    if (!config->spice && !config->ports->len)
+    unsigned n_ports = config->ports->len + config->spice + config->guest_agent;
+    if (!n_ports)
         return;
-    /* the ports of the configuration, and the agent's */
-    unsigned n_ports = config->ports->len + config->spice;
     desktop->console = virtio_console_new("console0", desktop->memory, n_ports);
     for (guint i = 0; i < config->ports->len; i++) {
         const ConfigPort *port = config->ports->pdata[i];
@@ -441,8 +440,12 @@ desktop_make_devices(Desktop *desktop, Resources *resources, GError **error)
     make_console(desktop, resources);
     if (!make_spice(desktop, resources, error))
         return false;
+    if (desktop->config->guest_agent)
+        desktop->agent = guest_agent_new(desktop->console, desktop->clock, desktop_agent_changed, desktop);
     /* only now, when all its ports are there */
     if (desktop->console && !plug_in(desktop, desktop->console, error))
         return false;
+    if (desktop->agent)
+        machine_add(desktop->machine, "guest-agent", &guest_agent_device_ops, desktop->agent);
     return make_helpers(desktop, error) && pci_bus_assign(desktop->pci, &low, &high, error);
 }

@@ -95,6 +95,66 @@ do_set_balloon(void *object, uint64_t bytes, GError **error)
     return true;
 }
 
+/* Whether there is somebody to ask; else the answer is given. */
+static bool
+agent_can_answer(Desktop *desktop, ControlAnswer answer, void *user)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (!desktop->agent)
+        fail(&error, "the desktop has no port for a guest's agent: its configuration says guest-agent=false");
+    else if (machine_state(desktop->machine) != MACHINE_RUNNING)
+        fail(&error, "the desktop does not run");
+    if (error)
+        answer(user, NULL, error);
+    return !error;
+}
+
+static void
+do_set_guest_time(void *object, ControlAnswer answer, void *user)
+{
+    Desktop *desktop = object;
+
+    if (agent_can_answer(desktop, answer, user))
+        guest_agent_set_time(desktop->agent, answer, user);
+}
+
+static void
+do_freeze(void *object, unsigned seconds, ControlAnswer answer, void *user)
+{
+    Desktop *desktop = object;
+
+    if (agent_can_answer(desktop, answer, user))
+        guest_agent_freeze(desktop->agent, seconds, answer, user);
+}
+
+static void
+do_thaw(void *object, ControlAnswer answer, void *user)
+{
+    Desktop *desktop = object;
+
+    if (agent_can_answer(desktop, answer, user))
+        guest_agent_thaw(desktop->agent, answer, user);
+}
+
+static void
+do_shut_down_guest(void *object, bool restart, ControlAnswer answer, void *user)
+{
+    Desktop *desktop = object;
+
+    if (agent_can_answer(desktop, answer, user))
+        guest_agent_shut_down(desktop->agent, restart, answer, user);
+}
+
+static void
+do_guest_addresses(void *object, ControlAnswer answer, void *user)
+{
+    Desktop *desktop = object;
+
+    if (agent_can_answer(desktop, answer, user))
+        guest_agent_addresses(desktop->agent, answer, user);
+}
+
 static void
 add(GVariantBuilder *counters, const char *id, const char *name, uint64_t value)
 {
@@ -214,5 +274,10 @@ const ControlOps desktop_control_ops = {
     .cancel_save = desktop_cancel_save,
     .resize_disk = do_resize_disk,
     .set_balloon = do_set_balloon,
+    .set_guest_time = do_set_guest_time,
+    .freeze = do_freeze,
+    .thaw = do_thaw,
+    .shut_down_guest = do_shut_down_guest,
+    .guest_addresses = do_guest_addresses,
     .statistics = do_statistics,
 };

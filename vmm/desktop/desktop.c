@@ -71,6 +71,15 @@ const SpiceDisplayEvents desktop_spice_events = {
     .client_disconnected = on_client_disconnected,
 };
 
+void
+desktop_agent_changed(void *user, bool connected, bool frozen)
+{
+    Desktop *desktop = user;
+
+    if (desktop->control)
+        control_server_set_agent(desktop->control, connected, frozen);
+}
+
 static gboolean
 on_end_signal(gpointer user)
 {
@@ -140,6 +149,7 @@ desktop_free(Desktop *desktop)
         return;
     if (desktop->machine)
         machine_stop(desktop->machine);
+    guest_agent_free(desktop->agent); /* answers whoever waits */
     spice_display_free(desktop->spice);
     control_server_free(desktop->control); /* the two above tell it of the end and of every client that goes */
     g_ptr_array_unref(desktop->ports_of_guest);

@@ -5,6 +5,7 @@
 #include "display/gpu/gpu.h"
 #include "display/spice/server.h"
 #include "vmm/board/loop_thread.h"
+#include "vmm/agent/agent.h"
 #include "vmm/block/blk.h"
 #include "vmm/board/acpi.h"
 #include "vmm/board/clock.h"
@@ -31,6 +32,7 @@ struct Desktop {
     Bus *addresses;
     IrqController irq;
     Machine *machine; /* owns the devices of its table */
+    Clock *clock;
     Vcpus *vcpus;
     AcpiTables *acpi;
     Kernel *kernel;
@@ -47,6 +49,8 @@ struct Desktop {
     GPtrArray *nets;
     GPtrArray *ports_of_guest; /* SocketPort *: named console ports with a socket */
 
+    GuestAgent *agent; /* NULL: not wanted */
+
     /* What people see of it. */
     Screen *screen;
     SpiceDisplay *spice;
@@ -62,6 +66,7 @@ bool desktop_make_devices(Desktop *desktop, Resources *resources, GError **error
 
 /* desktop.c */
 extern const SpiceDisplayEvents desktop_spice_events;
+void desktop_agent_changed(void *desktop, bool connected, bool frozen);
 
 /* control.c */
 extern const ControlOps desktop_control_ops;

@@ -75,6 +75,18 @@ test_guest_os(void)
 }
 
 static void
+test_guest_agent(void)
+{
+    g_autoptr(DesktopConfig) config = accept(MINIMAL);
+    g_assert_true(config->guest_agent);
+    refuse(MINIMAL "[port org.qemu.guest_agent.0]\nsocket=/p\n", CONFIG_ERROR_VALUE,
+           "d.conf: [port org.qemu.guest_agent.0]:", "guest-agent=false");
+    g_autoptr(DesktopConfig) without = accept("[desktop]\nname=one\nguest-agent=false\n[boot]\nkernel=/k\n"
+                                              "[port org.qemu.guest_agent.0]\nsocket=/p\n");
+    g_assert_false(without->guest_agent);
+}
+
+static void
 test_everything(void)
 {
     g_autoptr(DesktopConfig) config = accept(
@@ -221,6 +233,7 @@ int
 main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/config/guest-agent", test_guest_agent);
     g_test_add_func("/config/guest-os", test_guest_os);
     g_test_add_func("/config/defaults", test_defaults);
     g_test_add_func("/config/everything", test_everything);

@@ -75,6 +75,33 @@ do_statistics(void *desktop, GVariantBuilder *counters)
     g_variant_builder_add(counters, "{st}", "disk0.reads", (guint64)7);
 }
 
+static void
+do_agent(void *desktop, ControlAnswer answer, void *user)
+{
+    g_autoptr(GVariant) result = g_variant_ref_sink(g_variant_new("()"));
+    answer(user, result, NULL);
+}
+
+static void
+do_agent_flag(void *desktop, bool flag, ControlAnswer answer, void *user)
+{
+    do_agent(desktop, answer, user);
+}
+
+static void
+do_freeze(void *desktop, unsigned seconds, ControlAnswer answer, void *user)
+{
+    g_autoptr(GVariant) result = g_variant_ref_sink(g_variant_new("(u)", seconds / 10));
+    answer(user, result, NULL);
+}
+
+static void
+do_refuse(void *desktop, ControlAnswer answer, void *user)
+{
+    g_autoptr(GError) error = g_error_new(G_IO_ERROR, G_IO_ERROR_FAILED, "nothing is frozen");
+    answer(user, NULL, error);
+}
+
 static const ControlOps ops = {
     .pause = do_pause,
     .resume = do_nothing,
@@ -87,6 +114,11 @@ static const ControlOps ops = {
     .cancel_save = do_nothing,
     .resize_disk = do_resize,
     .set_balloon = do_balloon,
+    .set_guest_time = do_agent,
+    .freeze = do_freeze,
+    .thaw = do_refuse,
+    .shut_down_guest = do_agent_flag,
+    .guest_addresses = do_refuse,
     .statistics = do_statistics,
 };
 
@@ -211,6 +243,30 @@ test_descriptors_and_errors(Fixture *fixture, gconstpointer data)
 }
 
 static void
+test_guest_agent(Fixture *fixture, gconstpointer data)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GAsyncResult) frozen = NULL, thawed = NULL;
+    guint count;
+
+    g_assert_false(carrel_vmm1_get_guest_agent(fixture->proxy));
+    control_server_set_agent(fixture->server, true, true);
+    while (!carrel_vmm1_get_frozen(fixture->proxy))
+        g_main_context_iteration(NULL, TRUE);
+    g_assert_true(carrel_vmm1_get_guest_agent(fixture->proxy));
+
+    carrel_vmm1_call_freeze_filesystems(fixture->proxy, 70, NULL, keep_result, &frozen);
+    wait_for(&frozen);
+    g_assert_true(carrel_vmm1_call_freeze_filesystems_finish(fixture->proxy, &count, frozen, &error));
+    g_assert_cmpuint(count, ==, 7);
+    carrel_vmm1_call_thaw_filesystems(fixture->proxy, NULL, keep_result, &thawed);
+    wait_for(&thawed);
+    g_assert_false(carrel_vmm1_call_thaw_filesystems_finish(fixture->proxy, &count, thawed, &error));
+    g_dbus_error_strip_remote_error(error);
+    g_assert_cmpstr(error->message, ==, "nothing is frozen");
+}
+
+static void
 on_state(CarrelVmm1 *proxy, const char *state, const char *const *reasons, const char *detail, gpointer place)
 {
     g_autofree char *list = g_strjoinv("+", (char **)reasons);
@@ -275,6 +331,7 @@ main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add("/control/calls", Fixture, NULL, set_up, test_calls, tear_down);
     g_test_add("/control/descriptors-and-errors", Fixture, NULL, set_up, test_descriptors_and_errors, tear_down);
+    g_test_add("/control/guest-agent", Fixture, NULL, set_up, test_guest_agent, tear_down);
     g_test_add("/control/signals", Fixture, NULL, set_up, test_signals, tear_down);
     g_test_add_func("/control/wrong-descriptor", test_wrong_descriptor);
     g_test_add_func("/control/bad-peers", test_bad_peers);
