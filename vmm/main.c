@@ -124,7 +124,7 @@ enter_sandbox(const DesktopConfig *config, GError **error)
         return false;
     if (left_out)
         g_message("sandbox: this host does not allow: %s", left_out);
-    sandbox_filter_thread(SANDBOX_ROLE_MAIN);
+    sandbox_filter_thread(SANDBOX_ROLE_SET_UP);
     return true;
 }
 

@@ -437,6 +437,8 @@ desktop_make_devices(Desktop *desktop, Resources *resources, GError **error)
     if (!make_io_thread(desktop, error) || !make_display(desktop, error) || !make_inputs(desktop, error) ||
         !make_disks(desktop, resources, error) || !make_nets(desktop, resources, error))
         return false;
+    /* Nothing that follows asks the kernel for anything new, and the threads that libraries start inherit this. */
+    sandbox_filter_thread(SANDBOX_ROLE_MAIN);
     make_console(desktop, resources);
     if (!make_spice(desktop, resources, error))
         return false;

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char *const role_names[SANDBOX_N_ROLES] = {"main", "vcpu", "io", "display"};
+static const char *const role_names[SANDBOX_N_ROLES] = {"set_up", "main", "vcpu", "io", "display"};
 
 static void
 fail(const char *what, int status)
@@ -22,21 +22,27 @@ fail(const char *what, int status)
     exit(1);
 }
 
+static struct scmp_arg_cmp
+comparison(unsigned argument, uint64_t mask, uint64_t value)
+{
+    return SCMP_CMP(argument - 1, SCMP_CMP_MASKED_EQ, mask, value);
+}
+
 static void
 add_call(scmp_filter_ctx filter, const FilterCall *call)
 {
     int number = seccomp_syscall_resolve_name(call->name);
-    int status;
+    uint32_t action = call->error ? SCMP_ACT_ERRNO(call->error) : SCMP_ACT_ALLOW;
+    struct scmp_arg_cmp tests[2];
+    unsigned n_tests = 0;
 
     if (number == __NR_SCMP_ERROR)
         fail(call->name, -EINVAL);
-    if (call->error)
-        status = seccomp_rule_add(filter, SCMP_ACT_ERRNO(call->error), number, 0);
-    else if (call->argument)
-        status = seccomp_rule_add(filter, SCMP_ACT_ALLOW, number, 1,
-                                  SCMP_CMP(call->argument - 1, SCMP_CMP_MASKED_EQ, call->mask, call->value));
-    else
-        status = seccomp_rule_add(filter, SCMP_ACT_ALLOW, number, 0);
+    if (call->argument)
+        tests[n_tests++] = comparison(call->argument, call->mask, call->value);
+    if (call->also.argument)
+        tests[n_tests++] = comparison(call->also.argument, call->also.mask, call->also.value);
+    int status = seccomp_rule_add_array(filter, action, number, n_tests, tests);
     if (status < 0 && status != -EEXIST)
         fail(call->name, status);
 }

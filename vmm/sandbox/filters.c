@@ -1,25 +1,36 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Every system call that carrel-vmm makes once a guest may run, by thread role. All others end the process.
+ * Every system call that carrel-vmm makes once it is in its sandbox, by thread role. All others end the process.
  *
  * The root is empty, the network namespace has no interface, and there is one user without capabilities; the filters keep
- * the kernel's own attack surface small. To add a call: put it into the narrowest list, and say who makes it.
+ * the kernel's own attack surface small, and stand alone where the host allows no namespaces. Filters add up: the main thread
+ * makes the desktop under SET_UP, then takes MAIN for good, before libraries start threads and long before the guest runs.
+ * So what only SET_UP may do (a ring without restrictions, a virtual machine) nobody can do any more once a guest runs.
+ * To add a call: put it into the narrowest list, and say who makes it.
  */
 #include "vmm/sandbox/filters.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/fs.h>
+#include <linux/if_tun.h>
 #include <linux/kvm.h>
 #include <linux/prctl.h>
+#include <linux/sockios.h>
+#include <linux/vhost.h>
 #include <sched.h>
 #include <stddef.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 
+#define SOCKET_TYPE_MASK 0xfu /* of socket(2)'s second argument, less its flags */
 #define IOCTL_TYPE_MASK 0xff00u
-#define IOCTL_KVM 0xae00u   /* linux/kvm.h, KVMIO */
-#define IOCTL_VHOST 0xaf00u /* linux/vhost.h, VHOST_VIRTIO */
-#define IOCTL_TUN 0x5400u   /* linux/if_tun.h, and FIONREAD and friends of asm-generic/ioctls.h */
+#define IOCTL_KVM 0xae00u /* linux/kvm.h, KVMIO */
+
+/* A request number is an unsigned int, whatever else is in the register. */
+#define IOCTL(request) {"ioctl", 2, ~0u, request}
+#define FCNTL(command) {"fcntl", 2, ~0u, command}
 
 /* What any thread needs to run at all: memory, locks, time, signals' return, its end. */
 static const FilterCall basic[] = {
@@ -49,37 +60,48 @@ static const FilterCall basic[] = {
     {"sched_yield"},
     {"set_robust_list"},
     {"sigaltstack"},
-    {"tgkill"}, /* abort(), and kicking a vCPU; the PID namespace holds nobody else */
+    {"tgkill", 1, ~0u, FILTER_OWN_PID}, /* abort(), and kicking a vCPU; never another process */
     {NULL},
 };
 
 /* Event descriptors, and the data of descriptors that are open already. */
 static const FilterCall events[] = {
-    {"epoll_ctl"}, {"epoll_pwait"}, {"epoll_pwait2"}, {"epoll_wait"}, {"eventfd2"}, {"fcntl"},
-    {"poll"},      {"ppoll"},       {"read"},         {"readv"},      {"write"},    {"writev"},
-    {"fstat"},     {"newfstatat"},  {"statx"},        {"lseek"},      {NULL},
+    {"epoll_ctl"}, {"epoll_pwait"}, {"epoll_pwait2"}, {"epoll_wait"}, {"eventfd2"}, {"fstat"},  {"lseek"},
+    {"poll"},      {"ppoll"},       {"read"},         {"readv"},      {"write"},    {"writev"}, {NULL},
 };
 
 /* Interrupts where no eventfd stands for them: lines, and configuration changes. */
 static const FilterCall interrupts[] = {
-    {"ioctl", 2, ~0u, KVM_IRQ_LINE},
-    {"ioctl", 2, ~0u, KVM_SIGNAL_MSI},
+    IOCTL(KVM_IRQ_LINE),
+    IOCTL(KVM_SIGNAL_MSI),
     {NULL},
 };
 
-/* A vCPU: KVM, kicking I/O threads, discarding ballooned pages. */
+/* A vCPU: the guest itself, doorbells and message routes that it moves, ballooned pages. */
 static const FilterCall vcpu[] = {
-    {"ioctl", 2, IOCTL_TYPE_MASK, IOCTL_KVM}, {"fallocate"}, {"rt_sigaction"}, {"rt_sigtimedwait"}, {NULL},
+    IOCTL(KVM_RUN),   IOCTL(KVM_GET_REGS), /* where it was, for the line about a guest that cannot go on */
+    IOCTL(KVM_IRQFD), IOCTL(KVM_SET_GSI_ROUTING), IOCTL(KVM_IOEVENTFD),
+    {"fallocate"},    {"rt_sigaction"},           {"rt_sigtimedwait"},
+    {NULL},
 };
 
-/* Disks and network cards; a vCPU that resets a card has this thread stop its vhost queues. */
+/* Disks and network cards; a vCPU that resets a card has the I/O thread stop its vhost queues. */
 static const FilterCall io[] = {
     {"fallocate"},
     {"fdatasync"},
-    {"io_uring_enter"},
-    {"io_uring_register"},
-    {"ioctl", 2, IOCTL_TYPE_MASK, IOCTL_VHOST},
-    {"ioctl", 2, IOCTL_TYPE_MASK, IOCTL_TUN},
+    IOCTL(TUNSETOFFLOAD),
+    IOCTL(TUNSETQUEUE),
+    IOCTL(VHOST_GET_FEATURES),
+    IOCTL(VHOST_GET_VRING_BASE),
+    IOCTL(VHOST_NET_SET_BACKEND),
+    IOCTL(VHOST_SET_FEATURES),
+    IOCTL(VHOST_SET_MEM_TABLE),
+    IOCTL(VHOST_SET_OWNER),
+    IOCTL(VHOST_SET_VRING_ADDR),
+    IOCTL(VHOST_SET_VRING_BASE),
+    IOCTL(VHOST_SET_VRING_CALL),
+    IOCTL(VHOST_SET_VRING_KICK),
+    IOCTL(VHOST_SET_VRING_NUM),
     {"pread64"},
     {"preadv"},
     {"pwrite64"},
@@ -89,17 +111,82 @@ static const FilterCall io[] = {
     {NULL},
 };
 
+/* The I/O thread's ring, which is restricted to the operations of block/ and net/ (vmm/block/io_thread.h). */
+static const FilterCall ring[] = {
+    {"io_uring_enter"},
+    {"io_uring_register"},
+    {NULL},
+};
+
+/* What a machine is, read and written back: saving, loading, resets. */
+static const FilterCall machine[] = {
+    IOCTL(KVM_GET_CLOCK),
+    IOCTL(KVM_SET_CLOCK),
+    IOCTL(KVM_GET_DEBUGREGS),
+    IOCTL(KVM_SET_DEBUGREGS),
+    IOCTL(KVM_GET_IRQCHIP),
+    IOCTL(KVM_SET_IRQCHIP),
+    IOCTL(KVM_GET_LAPIC),
+    IOCTL(KVM_SET_LAPIC),
+    IOCTL(KVM_GET_MP_STATE),
+    IOCTL(KVM_SET_MP_STATE),
+    IOCTL(KVM_GET_MSRS),
+    IOCTL(KVM_SET_MSRS),
+    IOCTL(KVM_GET_PIT2),
+    IOCTL(KVM_SET_PIT2),
+    IOCTL(KVM_SET_REGS),
+    IOCTL(KVM_GET_SREGS),
+    IOCTL(KVM_SET_SREGS),
+    IOCTL(KVM_GET_SREGS2),
+    IOCTL(KVM_SET_SREGS2),
+    IOCTL(KVM_GET_TSC_KHZ),
+    IOCTL(KVM_SET_TSC_KHZ),
+    IOCTL(KVM_GET_VCPU_EVENTS),
+    IOCTL(KVM_GET_XCRS),
+    IOCTL(KVM_SET_XCRS),
+    IOCTL(KVM_SET_VCPU_EVENTS),
+    IOCTL(KVM_GET_XSAVE),
+    IOCTL(KVM_GET_XSAVE2),
+    IOCTL(KVM_SET_XSAVE),
+    IOCTL(KVM_KVMCLOCK_CTRL),
+    IOCTL(KVM_SET_CPUID2),
+    {NULL},
+};
+
+/*
+ * Libraries look for files (configuration, character sets, time zones) and log to syslog. The empty root has none of it;
+ * where the host does not allow one, this is the same answer.
+ */
+static const FilterCall outside[] = {
+    {"access", .error = ENOENT},
+    {"connect", .error = EACCES},
+    {"faccessat", .error = ENOENT},
+    {"faccessat2", .error = ENOENT},
+    {"lstat", .error = ENOENT},
+    {"newfstatat", .error = ENOENT},
+    {"open", .error = ENOENT},
+    {"openat", .error = ENOENT},
+    {"readlink", .error = ENOENT},
+    {"socket", .error = EACCES},
+    {"stat", .error = ENOENT},
+    {"statx", .error = ENOENT},
+    {NULL},
+};
+
 /* The main loop and what libraries start from it: control and SPICE connections, saving, starting the other threads. */
 static const FilterCall main_loop[] = {
     {"accept"},
     {"accept4"},
     {"clone", 1, CLONE_THREAD, CLONE_THREAD}, /* threads, never a process */
-    {"clone3", .error = ENOSYS},  /* its flags lie in memory, where no filter can look; glibc then takes clone */
-    {"connect", .error = EACCES}, /* syslog() in libsasl2, which lives without */
+    {"clone3", .error = ENOSYS}, /* its flags lie in memory, where no filter can look; glibc then takes clone */
     {"dup"},
     {"dup3"},
     {"epoll_create1"},
-    {"fchmod"},
+    FCNTL(F_DUPFD_CLOEXEC), /* and no F_SETOWN: a descriptor can send any signal to its owner */
+    FCNTL(F_GETFD),
+    FCNTL(F_GETFL),
+    FCNTL(F_SETFD),
+    FCNTL(F_SETFL),
     {"fstatfs"},
     {"fsync"},
     {"ftruncate"},
@@ -112,52 +199,47 @@ static const FilterCall main_loop[] = {
     {"getsockname"},
     {"getsockopt"},
     {"getuid"},
-    {"io_uring_setup"},
-    {"ioctl", 2, ~0u, BLKGETSIZE64}, /* a disk that is a block device, at start and when it grows */
-    {"ioctl", 2, ~0u, BLKPBSZGET},
-    {"ioctl", 2, ~0u, BLKSSZGET},
-    {"ioctl", 2, IOCTL_TYPE_MASK, IOCTL_KVM},
-    {"ioctl", 2, IOCTL_TYPE_MASK, IOCTL_VHOST},
-    {"ioctl", 2, IOCTL_TYPE_MASK, IOCTL_TUN},
-    {"listen"},
-    {"memfd_create"},
-    {"openat"}, /* libraries look for files; the empty root has none */
+    IOCTL(BLKGETSIZE64), /* a disk that is a block device, when it grows */
+    IOCTL(FIONREAD),
+    IOCTL(SIOCOUTQ), /* a SPICE client that does not read */
+    IOCTL(TCGETS),
+    IOCTL(TCSETSW), /* the terminal, put back at the end; nothing that types into it */
     {"pipe2"},
     {"prctl", 1, ~0ull, PR_SET_NAME},
-    {"prctl", 1, ~0ull, PR_SET_SECCOMP},
-    {"prctl", 1, ~0ull, PR_SET_TIMERSLACK},
-    {"prlimit64"},
-    {"readlink"},
+    {"prctl", 1, ~0ull, PR_SET_SECCOMP},             /* other threads take their roles */
+    {"prlimit64", 1, ~0u, 0, .also = {3, ~0ull, 0}}, /* our own, and only to look */
     {"recvmmsg"},
     {"recvmsg"},
-    {"rt_sigaction"},
-    {"rt_sigtimedwait"},
-    {"sched_get_priority_max"},
-    {"sched_get_priority_min"},
-    {"sched_getparam"},
-    {"sched_getscheduler"},
-    {"sched_setscheduler"},
-    {"seccomp"},
     {"sendmmsg"},
     {"sendto"},
-    {"set_tid_address"},
     {"setsockopt"},
     {"shutdown"},
     {"signalfd4"},
-    {"socket", 1, ~0ull, AF_UNIX},
-    {"socketpair"},
+    {"socketpair", 1, ~0u, AF_UNIX, .also = {2, SOCKET_TYPE_MASK, SOCK_STREAM}}, /* one end stands in for a client */
     {"sysinfo"},
     {"timerfd_create"},
     {"timerfd_settime"},
     {"uname"},
-    {"wait4"},
-    {"waitid"},
     {NULL},
 };
 
-const FilterCall *const sandbox_filter_calls[SANDBOX_N_ROLES][7] = {
-    [SANDBOX_ROLE_MAIN] = {basic, events, vcpu, io, main_loop},
-    [SANDBOX_ROLE_VCPU] = {basic, events, vcpu},
-    [SANDBOX_ROLE_IO] = {basic, events, interrupts, io},
+/* While the desktop is made, and never again. */
+static const FilterCall set_up[] = {
+    FCNTL(F_ADD_SEALS),
+    FCNTL(F_OFD_SETLK), /* a disk's lock */
+    IOCTL(BLKPBSZGET),
+    IOCTL(BLKSSZGET),
+    {"ioctl", 2, IOCTL_TYPE_MASK, IOCTL_KVM},
+    {"io_uring_setup"},
+    {"listen"},
+    {"memfd_create"},
+    {NULL},
+};
+
+const FilterCall *const sandbox_filter_calls[SANDBOX_N_ROLES][FILTER_LISTS_MAX + 1] = {
+    [SANDBOX_ROLE_SET_UP] = {basic, events, interrupts, vcpu, io, ring, machine, outside, main_loop, set_up},
+    [SANDBOX_ROLE_MAIN] = {basic, events, interrupts, vcpu, io, machine, outside, main_loop},
+    [SANDBOX_ROLE_VCPU] = {basic, events, interrupts, vcpu},
+    [SANDBOX_ROLE_IO] = {basic, events, interrupts, io, ring},
     [SANDBOX_ROLE_DISPLAY] = {basic, events, interrupts},
 };

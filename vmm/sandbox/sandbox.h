@@ -15,7 +15,8 @@
 #include <sys/types.h>
 
 typedef enum {
-    SANDBOX_ROLE_MAIN, /* main loop, and the threads that libraries start from it (spice-server, GDBus) */
+    SANDBOX_ROLE_SET_UP, /* main thread, while it makes the desktop */
+    SANDBOX_ROLE_MAIN,   /* then; and the threads that libraries start from it (spice-server, GDBus) */
     SANDBOX_ROLE_VCPU,
     SANDBOX_ROLE_IO,      /* disks and network cards */
     SANDBOX_ROLE_DISPLAY, /* virtio-gpu commands */

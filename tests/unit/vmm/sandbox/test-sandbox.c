@@ -5,11 +5,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
+#include <linux/kvm.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -75,21 +80,7 @@ test_given_up(void)
     g_assert_cmpint(run(check_given_up), ==, 0);
 }
 
-static int
-allowed_then_forbidden(SandboxRole role, void (*forbidden)(void))
-{
-    sandbox_filter_thread(role);
-    if (getpid() != 1)
-        return 1;
-    forbidden();
-    return 0;
-}
-
-static void
-make_inet_socket(void)
-{
-    socket(AF_INET, SOCK_STREAM, 0);
-}
+/* ---- what a role may not do ---- */
 
 static void
 fork_it(void)
@@ -109,48 +100,178 @@ open_file(void)
     open("/etc/passwd", O_RDONLY);
 }
 
-static int
-main_socket(void)
+static void
+make_ring(void)
 {
-    return allowed_then_forbidden(SANDBOX_ROLE_MAIN, make_inet_socket);
+    syscall(SYS_io_uring_setup, 1, NULL);
 }
 
-static int
-main_fork(void)
+static void
+make_vm(void)
 {
-    return allowed_then_forbidden(SANDBOX_ROLE_MAIN, fork_it);
+    ioctl(-1, KVM_CREATE_VM, 0);
 }
 
-static int
-main_exec(void)
+static void
+make_memory(void)
 {
-    return allowed_then_forbidden(SANDBOX_ROLE_MAIN, exec_it);
+    memfd_create("more", 0);
 }
 
-static int
-vcpu_open(void)
+static void
+map_code(void)
 {
-    return allowed_then_forbidden(SANDBOX_ROLE_VCPU, open_file);
+    mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 }
 
-static int
-io_open(void)
+static void
+signal_another_process(void)
 {
-    return allowed_then_forbidden(SANDBOX_ROLE_IO, open_file);
+    syscall(SYS_tgkill, getpid() + 1, getpid() + 1, 0);
 }
 
-static int
-display_open(void)
+static void
+signal_by_kill(void)
 {
-    return allowed_then_forbidden(SANDBOX_ROLE_DISPLAY, open_file);
+    kill(-1, SIGTERM);
+}
+
+/* A descriptor sends its owner whatever signal it is told to. */
+static void
+signal_by_descriptor(void)
+{
+    fcntl(STDERR_FILENO, F_SETOWN, 1);
+}
+
+static void
+type_into_terminal(void)
+{
+    ioctl(-1, TIOCSTI, "x");
+}
+
+static void
+limit_another_process(void)
+{
+    prlimit(getpid() + 1, RLIMIT_CPU, NULL, NULL);
+}
+
+static void
+raise_limit(void)
+{
+    struct rlimit limit = {0, 0};
+    prlimit(0, RLIMIT_CPU, &limit, NULL);
+}
+
+/* Its end can send to any address, whatever it is connected to. */
+static void
+make_datagram_pair(void)
+{
+    int pair[2];
+    (void)!socketpair(AF_UNIX, SOCK_DGRAM, 0, pair);
+}
+
+static void
+make_namespace(void)
+{
+    unshare(CLONE_NEWUSER);
+}
+
+typedef void (*Attempt)(void);
+
+static const struct {
+    SandboxRole role;
+    Attempt attempts[20];
+} forbidden[] = {
+    {SANDBOX_ROLE_SET_UP,
+     {fork_it, exec_it, map_code, signal_another_process, signal_by_kill, signal_by_descriptor, type_into_terminal,
+      limit_another_process, make_datagram_pair, make_namespace}},
+    {SANDBOX_ROLE_MAIN,
+     {fork_it, exec_it, map_code, signal_another_process, signal_by_kill, signal_by_descriptor, type_into_terminal,
+      limit_another_process, raise_limit, make_datagram_pair, make_namespace, make_ring, make_vm, make_memory}},
+    {SANDBOX_ROLE_VCPU,
+     {open_file, make_ring, make_vm, make_memory, signal_another_process, signal_by_descriptor, type_into_terminal}},
+    {SANDBOX_ROLE_IO,
+     {open_file, make_ring, make_vm, make_memory, signal_another_process, signal_by_descriptor, type_into_terminal}},
+    {SANDBOX_ROLE_DISPLAY,
+     {open_file, make_ring, make_vm, make_memory, signal_another_process, signal_by_descriptor, type_into_terminal}},
+};
+
+static SandboxRole role_now;
+static Attempt attempt_now;
+
+static int
+attempt_inside(void)
+{
+    if (role_now != SANDBOX_ROLE_SET_UP)
+        sandbox_filter_thread(SANDBOX_ROLE_SET_UP);
+    sandbox_filter_thread(role_now);
+    if (getpid() != 1)
+        return 1;
+    attempt_now();
+    return 0;
 }
 
 static void
 test_filters(void)
 {
-    static const Inside broken[] = {main_socket, main_fork, main_exec, vcpu_open, io_open, display_open};
-    for (size_t i = 0; i < G_N_ELEMENTS(broken); i++)
-        g_assert_cmpint(run(broken[i]), ==, 128 + SIGSYS);
+    for (size_t i = 0; i < G_N_ELEMENTS(forbidden); i++)
+        for (const Attempt *attempt = forbidden[i].attempts; *attempt; attempt++) {
+            role_now = forbidden[i].role;
+            attempt_now = *attempt;
+            g_test_message("role %u, attempt %zu", role_now, attempt - forbidden[i].attempts);
+            g_assert_cmpint(run(attempt_inside), ==, 128 + SIGSYS);
+        }
+}
+
+/*
+ * An ordinary user gets no PID namespace, and other processes of the user are in reach of a signal: only the filter is in
+ * the way.
+ */
+static int
+signals_own_threads_only(void)
+{
+    if (getpid() == 1)
+        return 1;
+    sandbox_filter_thread(SANDBOX_ROLE_MAIN);
+    if (syscall(SYS_tgkill, getpid(), syscall(SYS_gettid), 0) != 0)
+        return 2;
+    syscall(SYS_tgkill, getppid(), getppid(), 0);
+    return 3;
+}
+
+static void
+test_signals_without_namespace(void)
+{
+    pid_t pid = fork();
+
+    g_assert_cmpint(pid, >=, 0);
+    if (!pid) {
+        if (setgid(UID) < 0 || setuid(UID) < 0)
+            _exit(4);
+        _exit(run(signals_own_threads_only));
+    }
+    g_assert_cmpint(end_of(pid), ==, 128 + SIGSYS);
+}
+
+/* Libraries look for files and write to the log; they are told that there is nothing. */
+static int
+looks_in_vain(void)
+{
+    struct stat st;
+
+    sandbox_filter_thread(SANDBOX_ROLE_SET_UP);
+    sandbox_filter_thread(SANDBOX_ROLE_MAIN);
+    if (open("/", O_RDONLY) >= 0 || errno != ENOENT || stat("/", &st) == 0 || access("/", F_OK) == 0)
+        return 1; /* not even the empty root */
+    if (socket(AF_UNIX, SOCK_DGRAM, 0) >= 0 || errno != EACCES || socket(AF_INET, SOCK_STREAM, 0) >= 0)
+        return 2;
+    return fstat(STDERR_FILENO, &st) == 0 ? 0 : 3;
+}
+
+static void
+test_nothing_to_find(void)
+{
+    g_assert_cmpint(run(looks_in_vain), ==, 0);
 }
 
 static void *
@@ -283,6 +404,8 @@ main(int argc, char **argv)
     }
     g_test_add_func("/sandbox/given-up", test_given_up);
     g_test_add_func("/sandbox/filters", test_filters);
+    g_test_add_func("/sandbox/signals-without-namespace", test_signals_without_namespace);
+    g_test_add_func("/sandbox/nothing-to-find", test_nothing_to_find);
     g_test_add_func("/sandbox/threads", test_threads);
     g_test_add_func("/sandbox/keeper-cleans-up", test_keeper_cleans_up);
     g_test_add_func("/sandbox/abort-is-told", test_abort_is_told);

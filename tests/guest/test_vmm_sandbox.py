@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a running desktop's process is left with: looked at from outside, as /proc tells it."""
+
+import os
+import pathlib
+import re
+
+import pytest
+
+
+@pytest.fixture
+def inner(kind, bench, tmp_path):
+    """The process of a desktop with one of everything, its guest running."""
+    if "--no-sandbox" in bench.options:
+        pytest.skip("there is no sandbox")
+    (tmp_path / "disk").write_bytes(bytes(4 << 20))
+    desktop = bench.start(bench.groups(
+        "load", "slots=1024 gpu=1 port=test", disk_a={"path": tmp_path / "disk"}, spice={"socket": tmp_path / "spice", "no-ticket": True},
+        port_test={"socket": tmp_path / "port"}, display={"scanouts": 1}, input={"keyboard": True}, desktop={"vcpus": 2, "balloon": True}))
+    desktop.wait_printed(b"alive 2 ")
+    desktop.do("status")  # and with the threads that serve control
+    return pathlib.Path("/proc") / str(desktop.inner())
+
+
+def status(folder):
+    return dict(line.split(":\t", 1) for line in (folder / "status").read_text().splitlines())
+
+
+def test_every_thread_is_filtered(inner):
+    """Those of libraries by what is left to the main thread, the others by their own list besides."""
+    seen = {}
+    for task in inner.glob("task/*"):
+        of_task = status(task)
+        assert of_task["Seccomp"] == "2" and of_task["NoNewPrivs"] == "1", of_task
+        seen[of_task["Name"]] = int(of_task["Seccomp_filters"])
+    assert seen["vcpu0"] == seen["vcpu1"] == 3, seen
+    assert all(count >= 2 for count in seen.values()), seen
+
+
+def test_nobody_without_anything(inner):
+    if os.geteuid():
+        pytest.skip("an ordinary user stays who it was")
+    of_process = status(inner)
+    assert of_process["Uid"].split() == of_process["Gid"].split() == ["65534"] * 4
+    assert of_process["Groups"].strip() == ""
+    assert all(int(of_process[name], 16) == 0 for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"))
+    assert list((inner / "root").iterdir()) == []
+    for space in "pid", "net", "ipc", "uts", "mnt":
+        assert os.readlink(inner / "ns" / space) != os.readlink(f"/proc/self/ns/{space}"), space
+    limits = (inner / "limits").read_text()
+    assert re.search(r"^Max core file size +0 +0 ", limits, re.M), limits
