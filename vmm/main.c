@@ -18,7 +18,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #define MALLOC_ARENAS 4
 
@@ -90,6 +92,23 @@ parse_run(int argc, char **argv, RunOptions *options)
     return options->config_path || options->saved_path;
 }
 
+/*
+ * A configuration that comes with the saved desktop names files, and they are opened with our rights: so it may come only
+ * from those who have these rights anyway.
+ */
+static bool
+trust_saved(int fd, const char *path, GError **error)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) == 0 && (st.st_uid == 0 || st.st_uid == geteuid()) && !(st.st_mode & (S_IWGRP | S_IWOTH)))
+        return true;
+    g_set_error(error, CONFIG_ERROR, CONFIG_ERROR_VALUE,
+                "%s: %s, who could have had any file of this host opened: name the desktop's configuration as well",
+                path, st.st_uid == 0 || st.st_uid == geteuid() ? "others may write to it" : "belongs to another user");
+    return false;
+}
+
 /* The saved desktop and its descriptor, or -1 where there is none to restore. */
 static bool
 open_saved(const RunOptions *options, int *fd, SavedFile **saved, GError **error)
@@ -98,11 +117,11 @@ open_saved(const RunOptions *options, int *fd, SavedFile **saved, GError **error
     *saved = NULL;
     if (!options->saved_path)
         return true;
-    *fd = open(options->saved_path, O_RDONLY | O_CLOEXEC);
+    *fd = open(options->saved_path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO must not hang the start */
     if (*fd < 0)
         g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(errno), "%s: %s", options->saved_path,
                     g_strerror(errno));
-    else
+    else if (options->config_path || trust_saved(*fd, options->saved_path, error))
         *saved = saved_file_open(*fd, options->saved_path, error);
     return *saved != NULL;
 }
@@ -154,10 +173,11 @@ run_with_sockets(const RunOptions *options, const DesktopConfig *config, Inherit
     const char *const *paths = (const char *const *)resources->socket_paths->pdata;
     int status = EXIT_ERROR;
 
-    /* With a sandbox, whoever returns from here is the inner process; the keeper removes the sockets. */
-    if (!options->sandbox || sandbox_fork(paths, error))
+    /* With a sandbox, run_desktop() is the inner process's, and the keeper removes the sockets. */
+    bool forked = options->sandbox && sandbox_fork(paths, error);
+    if (forked || !options->sandbox)
         status = run_desktop(options, config, resources, fds, saved, error);
-    if (!options->sandbox)
+    if (!forked)
         resources_remove_sockets(resources);
     return status;
 }
@@ -190,11 +210,14 @@ run(int argc, char **argv)
     allow_descriptors();
     tzset(); /* reads the zone while there are files: whoever converts a time later finds it done */
     sandbox_hold_signals();
+    g_autoptr(InheritedFds) fds = inherited_fds_new(&error);
+    if (!fds)
+        return complain(error);
+    inherited_fds_close_others(fds);
     if (!open_saved(&options, &saved_fd, &saved, &error))
         return complain(error);
     g_autoptr(DesktopConfig) config = find_config(&options, saved, &error);
-    g_autoptr(InheritedFds) fds = config ? inherited_fds_new(&error) : NULL;
-    if (!fds)
+    if (!config)
         return complain(error);
     int status = run_with_sockets(&options, config, fds, saved_fd, saved, &error);
     return error ? complain(error) : status;

@@ -307,6 +307,7 @@ def test_stale_socket_is_replaced(bench, tmp_path):
     ({"boot": {"kernel": None}}, r"\[boot\] kernel: must be given"),
     ({"boot": {"kernel": "relative"}}, r"\[boot\] kernel: .*absolute"),
     ({"spice": {"address": "0.0.0.0", "port": 5900}}, r"\[spice\] address: only loopback"),
+    ({"desktop": {"name[de]": "x"}}, r"\[desktop\] name\[de\]: there is no such key"),
 ])
 @pytest.mark.parametrize("command", ["run", "check"])
 def test_configuration(bench, command, change, says):
@@ -319,9 +320,18 @@ def test_configuration(bench, command, change, says):
         assert done.stdout == ""
 
 
-@pytest.mark.parametrize("text, says", [("", "empty"), ("hello\n", "desktop.conf: .*line"), ("\0\1\2", "desktop.conf: ")])
+@pytest.mark.parametrize("text, says", [
+    ("", "empty"), ("hello\n", "desktop.conf: .*line"), ("\0\1\2", "desktop.conf: .*no zero bytes"),
+    ("[desktop]\nname=x\n\n[disk a]\npath=/x\n[disk a]\npath=/y\n", r"\[disk a\]: is there twice, the second time in line 6"),
+    ("[desktop]\nname=x\n name = y\n", r"\[desktop\] name: is there twice, the second time in line 3"),
+])
 def test_not_a_configuration(bench, text, says):
     bench.refused(bench.write(text), says=says)
+
+
+def test_configuration_is_huge(bench):
+    bench.refused(bench.write("[desktop]\nname=x\n#" + "x" * (1 << 20)), says="desktop.conf: longer than 1 MiB")
+    bench.refused("/dev/zero", says="/dev/zero: longer than 1 MiB")
 
 
 def test_no_configuration(bench, tmp_path):

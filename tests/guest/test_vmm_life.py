@@ -9,6 +9,7 @@ import signal
 import socket
 import struct
 import subprocess
+import tempfile
 import time
 
 import pytest
@@ -126,6 +127,35 @@ def test_keeper_killed(bench, groups, disk):
     desktop.wait_printed(b"alive")
     desktop.signal()
     assert desktop.wait() == 0 and desktop.said() == ""
+
+
+def test_ignored_signals_stay_ignored(bench, groups, disk):
+    """Started by nohup, or in a script's background: what it was told to ignore does not end it."""
+    before = bench.files()
+    for number in "HUP", "INT":
+        desktop = bench.start(groups, before=f"trap '' {number} CHLD")
+        desktop.wait_printed(b"alive 2 ")
+        for pid in desktop.process.pid, desktop.inner() or desktop.process.pid:
+            os.kill(pid, getattr(signal, f"SIG{number}"))
+        count = desktop.printed().count(b"alive")
+        wait_until(lambda: desktop.printed().count(b"alive") > count + 2, "life after the signal")
+        desktop.signal()
+        assert desktop.wait() == 0 and desktop.said() == ""
+        os.unlink(bench.folder / "desktop.conf")
+        assert_nothing_left(bench, disk, before)
+
+
+def test_no_second_process(bench, tmp_path):
+    """The host has no room for another process: told, and the sockets are gone."""
+    if bench.options:
+        pytest.skip("there is no second process")
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o777)
+        bench.folder = pathlib.Path(folder)
+        bench.program, real = bench.folder / "alone", bench.program
+        bench.program.write_text(f'#!/bin/sh\nexec setpriv --reuid 65531 --regid 65531 --clear-groups prlimit --nproc=1 {real} "$@"\n')
+        bench.program.chmod(0o755)
+        bench.refused(bench.groups(), says="cannot start the desktop process: Resource temporarily unavailable")
 
 
 @pytest.mark.parametrize("number, name", [(signal.SIGKILL, "Killed"), (signal.SIGABRT, "Aborted")])

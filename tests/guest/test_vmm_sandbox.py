@@ -6,6 +6,7 @@ import pathlib
 import re
 
 import pytest
+from behaviour import wait_until
 
 
 @pytest.fixture
@@ -49,3 +50,18 @@ def test_nobody_without_anything(inner):
         assert os.readlink(inner / "ns" / space) != os.readlink(f"/proc/self/ns/{space}"), space
     limits = (inner / "limits").read_text()
     assert re.search(r"^Max core file size +0 +0 ", limits, re.M), limits
+
+
+def test_nothing_leaks_in(bench, tmp_path):
+    """Descriptors that whoever started it forgot to close are not the desktop's, and no file takes a standard one's place."""
+    (tmp_path / "secret").write_text("secret")
+    (tmp_path / "disk").write_bytes(bytes(4 << 20))
+    groups = bench.groups("load", "slots=1024", disk_a={"path": tmp_path / "disk"}, serial={"output": f"file:{tmp_path}/serial"})
+    desktop = bench.start(groups, before=f"exec 9<{tmp_path}/secret 77<{tmp_path}/secret 0<&- 1<&- 2<&-")
+    wait_until(lambda: b"alive 2 " in (tmp_path / "serial").read_bytes() if (tmp_path / "serial").exists() else False, "life")
+    for pid in desktop.process.pid, desktop.inner() or desktop.process.pid:
+        links = {number: os.readlink(f"/proc/{pid}/fd/{number}") for number in os.listdir(f"/proc/{pid}/fd")}
+        assert not any(link.endswith("/secret") for link in links.values()), links
+        assert [links[number] for number in "012"] == ["/dev/null"] * 3
+    desktop.do("stop")
+    assert desktop.wait() == 0

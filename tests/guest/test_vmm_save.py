@@ -314,6 +314,25 @@ def test_names_are_free(bench, groups, tmp_path):
     assert desktop.wait() == 0
     desktop = bench.start("--restore", tmp_path / "saved")
     wait_alive(desktop)
+    finish(desktop)
+
+
+@pytest.mark.parametrize("owner, mode, says", [
+    (12345, 0o600, "belongs to another user"), (0, 0o620, "others may write to it"), (0, 0o602, "others may write to it"),
+])
+def test_saved_by_somebody_else(bench, groups, saved, owner, mode, says):
+    """The configuration within is not for us to obey: it could name any file. With one of our own it may go on."""
+    os.chown(saved, owner, 0)
+    os.chmod(saved, mode)
+    bench.refused("--restore", saved, says=f"/saved: {says}.*name the desktop's configuration")
+    desktop = bench.start("--restore", saved, groups())
+    wait_alive(desktop)
+    finish(desktop)
+
+
+def test_saved_is_a_fifo(bench, tmp_path):
+    os.mkfifo(tmp_path / "fifo", 0o600)
+    bench.refused("--restore", tmp_path / "fifo", says="/fifo: this is not a saved desktop")
 
 
 @pytest.mark.parametrize("change, says", [

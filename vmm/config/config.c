@@ -121,15 +121,6 @@ add_instance(DesktopConfig *config, const KeyGroup *group, const char *id)
     return instance;
 }
 
-static bool
-instance_exists(GPtrArray *list, const char *id)
-{
-    for (guint i = 0; i < list->len; i++)
-        if (!strcmp(*(char **)list->pdata[i], id))
-            return true;
-    return false;
-}
-
 /* The object a group's keys fill, or NULL with an error. */
 static void *
 object_for_group(DesktopConfig *config, const char *name, const KeyGroup **found, GError **error)
@@ -152,8 +143,6 @@ object_for_group(DesktopConfig *config, const char *name, const KeyGroup **found
     g_autofree char *why = NULL;
     if (!id_is_valid(id))
         why = g_strdup("a name is 1 to 63 letters, digits, dots, dashes and underscores");
-    else if (instance_exists(list, id))
-        why = g_strdup("this name is used twice");
     else if (list->len >= group->max)
         why = g_strdup_printf("there can be at most %u of these", group->max);
     if (!why)
@@ -305,6 +294,54 @@ fill_uuid(DesktopConfig *config)
         g_strdup_printf("%.8s-%.4s-8%.3s-a%.3s-%.12s", digest, digest + 8, digest + 12, digest + 15, digest + 18);
 }
 
+/*
+ * What GKeyFile would pass over: of two keys the later would silently count, and two disks of one name would be one. A
+ * group without a name of its own may go on elsewhere in the file.
+ */
+static bool
+check_twice(const DesktopConfig *config, GError **error)
+{
+    g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    g_auto(GStrv) lines = g_strsplit(config->text, "\n", -1);
+    const char *group = "";
+
+    for (unsigned i = 0; lines[i]; i++) {
+        char *line = g_strstrip(lines[i]);
+        bool is_group = *line == '[';
+        char *end = strchr(line, is_group ? ']' : '=');
+        if (!*line || *line == '#' || !end)
+            continue; /* nothing, or a mistake that GKeyFile tells of */
+        *end = '\0';
+        if (is_group)
+            group = line + 1;
+        if (is_group && !strchr(group, ' '))
+            continue;
+        char *what = is_group ? g_strdup_printf("[%s]", group) : g_strdup_printf("[%s] %s", group, g_strchomp(line));
+        if (g_hash_table_add(seen, what))
+            continue;
+        g_autofree char *why = g_strdup_printf("is there twice, the second time in line %u", i + 1);
+        return fail(config, group, is_group ? NULL : line, CONFIG_ERROR_VALUE, error, why);
+    }
+    return true;
+}
+
+static bool
+check_text(const DesktopConfig *config, const char *text, gsize len, GError **error)
+{
+    const char *why = NULL;
+
+    if (!len)
+        why = "the file is empty";
+    else if (len > CONFIG_TEXT_MAX)
+        why = "longer than 1 MiB: no configuration of a desktop";
+    else if (memchr(text, '\0', len))
+        why = "a text file holds no zero bytes";
+    if (!why)
+        return check_twice(config, error);
+    g_set_error(error, CONFIG_ERROR, CONFIG_ERROR_SYNTAX, "%s: %s", config->path, why);
+    return false;
+}
+
 DesktopConfig *
 config_parse(const char *path, const char *text, gssize len, GError **error)
 {
@@ -313,9 +350,10 @@ config_parse(const char *path, const char *text, gssize len, GError **error)
     gsize n = len < 0 ? strlen(text) : (gsize)len;
     g_autoptr(DesktopConfig) config = config_new(path, text, n);
 
-    const char *why = !n ? "the file is empty" : memchr(text, 0, n) ? "a text file holds no zero bytes" : NULL;
-    if (why || !g_key_file_load_from_data(file, text, n, G_KEY_FILE_NONE, &inner)) {
-        g_set_error(error, CONFIG_ERROR, CONFIG_ERROR_SYNTAX, "%s: %s", path, why ? why : inner->message);
+    if (!check_text(config, text, n, error))
+        return NULL;
+    if (!g_key_file_load_from_data(file, text, n, G_KEY_FILE_KEEP_TRANSLATIONS, &inner)) {
+        g_set_error(error, CONFIG_ERROR, CONFIG_ERROR_SYNTAX, "%s: %s", path, inner->message);
         return NULL;
     }
     config_keys_set_all_defaults(config);
@@ -329,18 +367,34 @@ config_parse(const char *path, const char *text, gssize len, GError **error)
     return g_steal_pointer(&config);
 }
 
+/* A file or a pipe, up to @max bytes of it. Returns how many, or -1 with errno. */
+static ssize_t
+read_whole(int fd, char *text, size_t max)
+{
+    size_t len = 0;
+
+    while (len < max) {
+        ssize_t n = read(fd, text + len, max - len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return n < 0 ? -1 : (ssize_t)len;
+        len += n;
+    }
+    return len;
+}
+
 DesktopConfig *
 config_read(const char *path, GError **error)
 {
-    g_autofree char *text = NULL;
-    gsize len;
-    g_autoptr(GError) inner = NULL;
+    g_autofd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    g_autofree char *text = g_malloc(CONFIG_TEXT_MAX + 1);
+    ssize_t len = fd < 0 ? -1 : read_whole(fd, text, CONFIG_TEXT_MAX + 1);
 
-    if (!g_file_get_contents(path, &text, &len, &inner)) {
-        g_set_error(error, CONFIG_ERROR, CONFIG_ERROR_MISSING, "%s: %s", path, inner->message);
-        return NULL;
-    }
-    return config_parse(path, text, len, error);
+    if (len >= 0)
+        return config_parse(path, text, len, error);
+    g_set_error(error, CONFIG_ERROR, CONFIG_ERROR_MISSING, "%s: %s", path, g_strerror(errno));
+    return NULL;
 }
 
 bool

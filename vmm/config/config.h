@@ -117,6 +117,9 @@ typedef struct {
     GPtrArray *ports;
 } DesktopConfig;
 
+/* Bytes of a configuration's text; what a saved desktop can hold (vmm/state/saved_file.c). */
+#define CONFIG_TEXT_MAX (1u << 20)
+
 /* NULL with one error on the first thing wrong. */
 DesktopConfig *config_read(const char *path, GError **error);
 /* The same from text; @path is for messages. */

@@ -88,6 +88,15 @@ inherited_fds_new(GError **error)
 }
 
 void
+inherited_fds_close_others(const InheritedFds *fds)
+{
+    close_range(FIRST_FD + fds->list->len, ~0u, 0);
+    for (int fd = 0; fd < FIRST_FD; fd++)
+        if (fcntl(fd, F_GETFD) < 0)
+            (void)!open("/dev/null", O_RDWR); /* takes the lowest number, which is this one */
+}
+
+void
 inherited_fds_free(InheritedFds *fds)
 {
     if (!fds)

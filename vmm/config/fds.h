@@ -11,6 +11,11 @@ typedef struct InheritedFds InheritedFds;
 
 /* Takes what the environment offers (nothing is fine) and removes the variables. NULL and an error where they are malformed. */
 InheritedFds *inherited_fds_new(GError **error);
+/*
+ * Before anything is opened: closes all descriptors but the standard three and those offered, so that a desktop has what was
+ * meant for it and nothing else, and puts /dev/null where one of the three is closed, lest a disk become standard error.
+ */
+void inherited_fds_close_others(const InheritedFds *fds);
 /* Closes those nobody took. */
 void inherited_fds_free(InheritedFds *fds);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(InheritedFds, inherited_fds_free)

@@ -124,11 +124,14 @@ desktop_new(const DesktopConfig *config, Resources *resources, const SavedFile *
 int
 desktop_run(Desktop *desktop)
 {
-    guint on_term = g_unix_signal_add(SIGTERM, on_end_signal, desktop);
-    guint on_int = g_unix_signal_add(SIGINT, on_end_signal, desktop);
-    guint on_hup = g_unix_signal_add(SIGHUP, on_end_signal, desktop);
+    static const int end_signals[] = {SIGTERM, SIGINT, SIGHUP};
+    guint sources[G_N_ELEMENTS(end_signals)] = {0};
 
+    for (size_t i = 0; i < G_N_ELEMENTS(end_signals); i++)
+        if (!sandbox_signal_is_ignored(end_signals[i]))
+            sources[i] = g_unix_signal_add(end_signals[i], on_end_signal, desktop);
     sandbox_release_signals();
+    sandbox_watch_keeper();
     machine_listen(desktop->machine, on_state, desktop);
     machine_start(desktop->machine, desktop->start_paused);
     g_main_loop_run(desktop->loop);
@@ -136,9 +139,9 @@ desktop_run(Desktop *desktop)
         g_main_context_iteration(NULL, TRUE);
     if (desktop->control)
         control_server_flush(desktop->control);
-    g_source_remove(on_term);
-    g_source_remove(on_int);
-    g_source_remove(on_hup);
+    for (size_t i = 0; i < G_N_ELEMENTS(end_signals); i++)
+        if (sources[i])
+            g_source_remove(sources[i]);
     return 0;
 }
 

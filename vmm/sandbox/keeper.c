@@ -6,6 +6,7 @@
 #include "vmm/sandbox/sandbox.h"
 
 #include <errno.h>
+#include <glib-unix.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -20,6 +21,13 @@
 
 static const int forwarded[] = {SIGTERM, SIGINT, SIGHUP};
 
+bool
+sandbox_signal_is_ignored(int number)
+{
+    struct sigaction action;
+    return sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
 static sigset_t
 signal_set(void)
 {
@@ -27,7 +35,8 @@ signal_set(void)
 
     sigemptyset(&set);
     for (size_t i = 0; i < G_N_ELEMENTS(forwarded); i++)
-        sigaddset(&set, forwarded[i]);
+        if (!sandbox_signal_is_ignored(forwarded[i]))
+            sigaddset(&set, forwarded[i]);
     return set;
 }
 
@@ -93,16 +102,17 @@ keep(pid_t child, const char *const *paths, const struct termios *terminal)
     close_range(STDERR_FILENO + 1, ~0u, 0);
     prctl(PR_SET_NAME, "carrel-keeper");
     int status = exit_status(wait_for_child(child, &set));
-    if (terminal && status > 128)
-        tcsetattr(STDIN_FILENO, TCSANOW, terminal);
     for (; *paths; paths++)
         unlink(*paths);
+    signal(SIGTTOU, SIG_IGN); /* in the background by now, perhaps: the terminal would stop us for changing it */
+    if (terminal && status > 128)
+        tcsetattr(STDIN_FILENO, TCSANOW, terminal);
     _exit(status);
 }
 
 /* ---- in the desktop process ---- */
 
-static int keeper_fd; /* a pidfd, which works across PID namespaces */
+static int keeper_fd = -1; /* a pidfd, which works across PID namespaces */
 
 void
 keeper_follow(void)
@@ -112,6 +122,23 @@ keeper_follow(void)
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (poll(&gone, 1, 0) > 0)
         _exit(1); /* it died before the line above */
+}
+
+static gboolean
+on_keeper_gone(int fd, GIOCondition condition, gpointer user)
+{
+    _exit(1);
+}
+
+/*
+ * The kernel looks for whom to signal a moment before it calls the keeper dead: a death at that very moment is seen neither
+ * by the signal nor by keeper_follow().
+ */
+void
+sandbox_watch_keeper(void)
+{
+    if (keeper_fd >= 0)
+        g_unix_fd_add(keeper_fd, G_IO_IN, on_keeper_gone, NULL);
 }
 
 /*
@@ -130,9 +157,9 @@ sandbox_fork(const char *const *paths, GError **error)
     struct termios terminal;
     bool have_terminal = remember_terminal(&terminal);
 
+    signal(SIGCHLD, SIG_DFL); /* inherited ignored, it would neither come nor leave a status */
+    unshare(CLONE_NEWPID);    /* an ordinary user may not; the desktop is an ordinary child then */
     keeper_fd = pidfd_open(getpid(), 0);
-    /* Without the right to a PID namespace the desktop is an ordinary child; sandbox_enter() tries again with a user's. */
-    unshare(CLONE_NEWPID);
     pid_t child = keeper_fd >= 0 ? fork() : -1;
     if (child < 0) {
         g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(errno), "cannot start the desktop process: %s",

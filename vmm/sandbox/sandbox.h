@@ -29,6 +29,8 @@ typedef enum {
  */
 void sandbox_hold_signals(void);
 void sandbox_release_signals(void);
+/* Whoever started us ignored the signal (nohup(1)): it stays ignored, here and in the desktop process. */
+bool sandbox_signal_is_ignored(int number);
 
 /*
  * Forks. The child returns true and is the desktop process, with one thread; it ends when the keeper does. The keeper never
@@ -37,6 +39,8 @@ void sandbox_release_signals(void);
  * false, in the first process, where forking failed.
  */
 bool sandbox_fork(const char *const *paths, GError **error);
+/* In the desktop process, on its main loop: leaves no moment at which the keeper's end is not seen. */
+void sandbox_watch_keeper(void);
 
 /*
  * Gives up files, network and privileges. Once, in the desktop process, while it has one thread. @uid is taken when started

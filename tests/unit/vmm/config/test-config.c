@@ -129,8 +129,21 @@ test_unknown(void)
     refuse(MINIMAL "[disk]\npath=/d\n", CONFIG_ERROR_UNKNOWN, "d.conf: [disk]: ", "no such group");
     refuse(MINIMAL "[boot x]\n", CONFIG_ERROR_UNKNOWN, "d.conf: [boot x]: ", "no such group");
     refuse(MINIMAL "initd=/i\n", CONFIG_ERROR_UNKNOWN, "d.conf: [boot] initd: ", "no such key");
+    refuse("[desktop]\nname=\n", CONFIG_ERROR_VALUE, "d.conf: [desktop] name: ", "not empty");
+    refuse(MINIMAL "kernel[de]=/k\n", CONFIG_ERROR_UNKNOWN, "d.conf: [boot] kernel[de]: ", "no such key");
     refuse("not a key file", CONFIG_ERROR_SYNTAX, "d.conf: ", "");
     refuse("", CONFIG_ERROR_SYNTAX, "d.conf: ", "empty");
+}
+
+static void
+test_twice(void)
+{
+    g_autoptr(DesktopConfig) in_parts = accept(MINIMAL "# kernel=/other\n[desktop]\nvcpus=3\n");
+    g_assert_cmpuint(in_parts->vcpus, ==, 3);
+    refuse(MINIMAL " kernel = /other\n", CONFIG_ERROR_VALUE, "d.conf: [boot] kernel: ", "second time in line 5");
+    refuse(MINIMAL "[desktop]\nname=two\n", CONFIG_ERROR_VALUE, "d.conf: [desktop] name: ", "second time in line 6");
+    refuse(MINIMAL "[disk a]\npath=/a\n[disk a]\nserial=b\n", CONFIG_ERROR_VALUE,
+           "d.conf: [disk a]: ", "second time in line 7");
 }
 
 static void
@@ -152,8 +165,7 @@ test_values(void)
         {"[desktop]\ncpu=pentium\n", "[desktop] cpu: ", "x86-64-v2"},
         {"[desktop]\npmu=yes\n", "[desktop] pmu: ", "neither true nor false"},
         {"[desktop]\nuuid=123\n", "[desktop] uuid: ", "not a UUID"},
-        {"[desktop]\nname=\n", "[desktop] name: ", "not empty"},
-        {"[boot]\nkernel=vmlinuz\n", "[boot] kernel: ", "absolute"},
+        {"[boot]\ninitrd=initrd\n", "[boot] initrd: ", "absolute"},
         {"[boot]\nkernel-fd=k\n", "[boot] kernel: ", "not both"},
         {"[disk a b]\npath=/d\n", "[disk a b]: ", "letters"},
         {"[disk a]\n", "[disk a] path: ", "must be given"},
@@ -238,6 +250,7 @@ main(int argc, char **argv)
     g_test_add_func("/config/defaults", test_defaults);
     g_test_add_func("/config/everything", test_everything);
     g_test_add_func("/config/unknown", test_unknown);
+    g_test_add_func("/config/twice", test_twice);
     g_test_add_func("/config/values", test_values);
     g_test_add_func("/config/missing-and-many", test_missing_and_many);
     g_test_add_func("/config/zero-bytes", test_zero_bytes);

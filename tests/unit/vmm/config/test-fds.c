@@ -76,11 +76,35 @@ test_refused(void)
     g_assert_cmpint(inherited_fds_take(none, "a"), ==, -1);
 }
 
+/* What nobody offered is closed; what is missing of the standard three is there, and not a file of the desktop's. */
+static void
+test_others(void)
+{
+    if (!g_test_subprocess()) {
+        g_test_trap_subprocess(NULL, 0, G_TEST_SUBPROCESS_DEFAULT);
+        g_test_trap_assert_passed();
+        return;
+    }
+    open_fds(2);
+    int leaked = fcntl(0, F_DUPFD, 70);
+    offer("1", "a", true);
+    g_autoptr(InheritedFds) fds = inherited_fds_new(NULL);
+    g_assert_nonnull(fds);
+    close(0);
+    inherited_fds_close_others(fds);
+    g_assert_cmpint(fcntl(leaked, F_GETFD), <, 0);
+    g_assert_cmpint(fcntl(4, F_GETFD), <, 0);
+    g_assert_cmpint(inherited_fds_take(fds, "a"), ==, 3);
+    g_assert_cmpint(fcntl(0, F_GETFL) & O_ACCMODE, ==, O_RDWR);
+    g_assert_cmpint(open("/dev/null", O_RDONLY), >, 2);
+}
+
 int
 main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/fds/by-name", test_by_name);
     g_test_add_func("/fds/refused", test_refused);
+    g_test_add_func("/fds/others", test_others);
     return g_test_run();
 }

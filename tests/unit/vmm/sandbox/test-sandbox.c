@@ -341,6 +341,73 @@ test_abort_is_told(void)
     g_assert_cmpint(run(abort_confined), ==, 128 + SIGABRT);
 }
 
+static void *
+forbidden_while_blocked(void *user)
+{
+    sigset_t all;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, NULL); /* as GLib does on its worker thread */
+    sandbox_filter_thread(SANDBOX_ROLE_DISPLAY);
+    kill(1, SIGTERM);
+    return NULL;
+}
+
+static int
+break_filter_on_thread(void)
+{
+    pthread_t thread;
+
+    pthread_create(&thread, NULL, forbidden_while_blocked, NULL);
+    pthread_join(thread, NULL);
+    return 0;
+}
+
+/* What @inside's end has the keeper say on standard error; status is its exit status. */
+static char *
+words_of(Inside inside, int *status)
+{
+    char words[256] = "";
+    int ends[2], saved = dup(STDERR_FILENO);
+
+    g_assert_cmpint(pipe(ends), ==, 0);
+    dup2(ends[1], STDERR_FILENO);
+    close(ends[1]);
+    *status = run(inside);
+    dup2(saved, STDERR_FILENO);
+    close(saved);
+    ssize_t len = read(ends[0], words, sizeof(words) - 1);
+    close(ends[0]);
+    return g_strndup(words, MAX(len, 0));
+}
+
+/* Who met the filter says so; a thread that could not has the keeper say it. */
+static void
+test_forbidden_is_told(void)
+{
+    int status;
+    g_autofree char *words = words_of(break_filter_on_thread, &status);
+
+    g_assert_cmpint(status, ==, 128 + SIGSYS);
+    g_assert_cmpstr(words, ==, "carrel-vmm: the desktop process was ended by signal 31 (Bad system call)\n");
+}
+
+static int
+do_nothing(void)
+{
+    return 7;
+}
+
+/* Ignored by whoever started us, the child's end would never be told. */
+static void
+test_child_signal_ignored(void)
+{
+    signal(SIGCHLD, SIG_IGN);
+    pid_t pid = start(do_nothing, false, NULL);
+    signal(SIGCHLD, SIG_DFL);
+    g_assert_cmpint(end_of(pid), ==, 7);
+}
+
 static volatile sig_atomic_t told;
 
 static void
@@ -409,6 +476,8 @@ main(int argc, char **argv)
     g_test_add_func("/sandbox/threads", test_threads);
     g_test_add_func("/sandbox/keeper-cleans-up", test_keeper_cleans_up);
     g_test_add_func("/sandbox/abort-is-told", test_abort_is_told);
+    g_test_add_func("/sandbox/forbidden-is-told", test_forbidden_is_told);
+    g_test_add_func("/sandbox/child-signal-ignored", test_child_signal_ignored);
     g_test_add_func("/sandbox/signals-are-forwarded", test_signals_are_forwarded);
     g_test_add_func("/sandbox/dies-with-keeper", test_dies_with_keeper);
     return g_test_run();
