@@ -58,6 +58,7 @@ def lint(options, report):
     tool(report, "clang-format", "clang-format", "--dry-run", "-Werror", *files)
     tool(report, "layers", sys.executable, "tests/runner/layers.py")
     tool(report, "manual has every key", sys.executable, "tests/runner/man_keys.py")
+    tool(report, "filters have every request", sys.executable, "tests/runner/filter_requests.py")
     for page in glob.glob("*/*.[1-8]"):
         tool(report, f"man page {page}", "mandoc", "-T", "lint", "-W", "warning", page)
 
