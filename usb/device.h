@@ -145,7 +145,7 @@ struct UsbDeviceOps {
     void (*submit)(UsbDevice *device, UsbTransfer *transfer);
     /*
      * Give @transfer back soon, inside this call or as soon as whoever has it lets go of its data. A peer that may keep
-     * silent is not waited for: its answer is dropped when it comes. What was moved counts in .actual.
+     * silent is not waited for long: its answer is dropped when it comes. What was moved counts in .actual.
      */
     void (*cancel)(UsbDevice *device, UsbTransfer *transfer);
     /*

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Endpoints whose data come unasked: the client is told once to receive, and sends what its device sends until it is told to
+ * stop. Interrupt IN packets wait here for the guest's transfers, or they for them. Isochronous ones pass through a buffer
+ * that is filled before the first is handed on, so that a network's unevenness is not the guest's: a transfer takes the next
+ * packet, at once, or an empty one.
+ */
+#include "usb/redirect/private.h"
+
+#include <string.h>
+
+/* Clients are asked for about a hundred URBs a second: fewer are late, more are work. Their libusb allows no more of each. */
+#define URBS_PER_SECOND 100
+#define PACKETS_PER_URB_MAX 32
+#define URBS_MAX 16
+/* Isochronous OUT data that may wait for the client; a stream that is late is worth nothing. */
+#define ISO_OUT_WAITING_MAX (1u << 20)
+
+typedef struct {
+    UsbStatus status;
+    int len;
+    uint8_t *data; /* the parser's */
+} RedirectPacket;
+
+static RedirectEndpoint *
+endpoint_of(RedirectDevice *device, uint8_t address)
+{
+    return &device->endpoints[redirect_index(address)];
+}
+
+/* --- packets ---------------------------------------------------------------------------------------------------- */
+
+static void
+packet_free(RedirectDevice *device, RedirectPacket *packet)
+{
+    usbredirparser_free_packet_data(device->peer->parser, packet->data);
+    g_free(packet);
+}
+
+static void
+forget_packets(RedirectDevice *device, RedirectEndpoint *endpoint, unsigned keep)
+{
+    while (endpoint->packets.length > keep)
+        packet_free(device, g_queue_pop_head(&endpoint->packets));
+}
+
+static void
+keep_packet(RedirectDevice *device, RedirectEndpoint *endpoint, uint8_t status, uint8_t *data, int len, unsigned max)
+{
+    RedirectPacket *packet = g_new(RedirectPacket, 1);
+
+    *packet = (RedirectPacket){redirect_status(status), len, data};
+    g_queue_push_tail(&endpoint->packets, packet);
+    forget_packets(device, endpoint, max);
+}
+
+static void
+complete_with(RedirectDevice *device, UsbTransfer *transfer, RedirectPacket *packet)
+{
+    uint32_t len = (uint32_t)MAX(packet->len, 0);
+    UsbStatus status = len > transfer->length ? USB_BABBLE : packet->status;
+
+    usb_transfer_write(transfer, packet->data, MIN(len, transfer->length));
+    packet_free(device, packet);
+    usb_transfer_complete(transfer, status);
+}
+
+/* What the endpoint had to say for itself, once. */
+static UsbStatus
+take_failure(RedirectEndpoint *endpoint)
+{
+    UsbStatus failed = endpoint->failed;
+
+    endpoint->failed = USB_OK;
+    return failed;
+}
+
+/* --- interrupt IN ----------------------------------------------------------------------------------------------- */
+
+static void
+wait_for_packet(RedirectEndpoint *endpoint, UsbTransfer *transfer)
+{
+    transfer->next = NULL;
+    if (endpoint->waiting)
+        endpoint->last_waiting->next = transfer;
+    else
+        endpoint->waiting = transfer;
+    endpoint->last_waiting = transfer;
+}
+
+static UsbTransfer *
+take_waiting(RedirectEndpoint *endpoint)
+{
+    UsbTransfer *transfer = endpoint->waiting;
+
+    if (transfer)
+        endpoint->waiting = transfer->next;
+    return transfer;
+}
+
+bool
+redirect_receive_forget(RedirectDevice *device, UsbTransfer *transfer)
+{
+    RedirectEndpoint *endpoint = endpoint_of(device, transfer->endpoint);
+    UsbTransfer *before = NULL;
+
+    for (UsbTransfer *other = endpoint->waiting; other; before = other, other = other->next) {
+        if (other != transfer)
+            continue;
+        if (before)
+            before->next = other->next;
+        else
+            endpoint->waiting = other->next;
+        if (endpoint->last_waiting == other)
+            endpoint->last_waiting = before;
+        return true;
+    }
+    return false;
+}
+
+void
+redirect_receive_interrupt(RedirectDevice *device, UsbTransfer *transfer)
+{
+    RedirectEndpoint *endpoint = endpoint_of(device, transfer->endpoint);
+    UsbStatus failed = take_failure(endpoint);
+    RedirectPacket *packet;
+
+    if (failed != USB_OK) {
+        usb_transfer_complete(transfer, failed);
+        return;
+    }
+    if ((packet = g_queue_pop_head(&endpoint->packets))) {
+        complete_with(device, transfer, packet);
+        return;
+    }
+    wait_for_packet(endpoint, transfer);
+    if (endpoint->started)
+        return;
+    endpoint->started = true;
+    usbredirparser_send_start_interrupt_receiving(
+        device->peer->parser, 0, &(struct usb_redir_start_interrupt_receiving_header){.endpoint = transfer->endpoint});
+    redirect_peer_flush(device->peer);
+}
+
+static void
+on_interrupt(void *user, uint64_t id, struct usb_redir_interrupt_packet_header *header, uint8_t *data, int len)
+{
+    RedirectPeer *peer = user;
+    RedirectDevice *device = peer->device;
+    RedirectEndpoint *endpoint = device ? endpoint_of(device, header->endpoint) : NULL;
+    UsbTransfer *transfer;
+
+    if (device && !(header->endpoint & USB_DIR_IN)) {
+        redirect_interrupt_answered(peer, id, header);
+    } else if (device && endpoint->started && endpoint->type == usb_redir_type_interrupt) {
+        keep_packet(device, endpoint, header->status, data, len, REDIRECT_INTERRUPT_PACKETS_MAX);
+        if ((transfer = take_waiting(endpoint)))
+            complete_with(device, transfer, g_queue_pop_head(&endpoint->packets));
+        return;
+    } else if (device && endpoint->type != usb_redir_type_interrupt) {
+        redirect_peer_complain(peer, "interrupt data of an endpoint that has none, thrown away");
+    }
+    usbredirparser_free_packet_data(peer->parser, data);
+}
+
+static void
+on_interrupt_status(void *user, uint64_t id, struct usb_redir_interrupt_receiving_status_header *header)
+{
+    RedirectDevice *device = ((RedirectPeer *)user)->device;
+    UsbTransfer *transfer;
+
+    if (!device || header->status == usb_redir_success)
+        return;
+    RedirectEndpoint *endpoint = endpoint_of(device, header->endpoint);
+    if (!endpoint->started)
+        return;
+    endpoint->started = false; /* the next transfer tries again: a stall may have been cleared by then */
+    if ((transfer = take_waiting(endpoint)))
+        usb_transfer_complete(transfer, redirect_status(header->status));
+    else
+        endpoint->failed = redirect_status(header->status);
+}
+
+/* --- isochronous ------------------------------------------------------------------------------------------------ */
+
+static void
+start_stream(RedirectDevice *device, RedirectEndpoint *endpoint, const UsbTransfer *transfer)
+{
+    unsigned per_second = 1000000 / CLAMP(transfer->period_us, 125, 1000000);
+    unsigned per_urb = CLAMP(per_second / URBS_PER_SECOND, 1, PACKETS_PER_URB_MAX);
+
+    endpoint->target = CLAMP(per_second * REDIRECT_ISO_BUFFER_MS / 1000, 1, REDIRECT_ISO_PACKETS_MAX / 2);
+    endpoint->started = endpoint->filling = true;
+    usbredirparser_send_start_iso_stream(
+        device->peer->parser, 0,
+        &(struct usb_redir_start_iso_stream_header){
+            .endpoint = transfer->endpoint,
+            .pkts_per_urb = (uint8_t)per_urb,
+            .no_urbs = (uint8_t)CLAMP((endpoint->target + per_urb - 1) / per_urb, 2, URBS_MAX)});
+    redirect_peer_flush(device->peer);
+}
+
+void
+redirect_receive_iso(RedirectDevice *device, UsbTransfer *transfer)
+{
+    RedirectEndpoint *endpoint = endpoint_of(device, transfer->endpoint);
+    UsbStatus failed = take_failure(endpoint);
+    RedirectPacket *packet = NULL;
+
+    if (!endpoint->started)
+        start_stream(device, endpoint, transfer);
+    endpoint->filling = endpoint->filling && endpoint->packets.length < endpoint->target;
+    if (!endpoint->filling)
+        packet = g_queue_pop_head(&endpoint->packets);
+    if (packet) {
+        complete_with(device, transfer, packet);
+        return;
+    }
+    endpoint->filling = true; /* ran dry, or not full yet */
+    usb_transfer_complete(transfer, failed);
+}
+
+void
+redirect_send_iso(RedirectDevice *device, UsbTransfer *transfer)
+{
+    RedirectEndpoint *endpoint = endpoint_of(device, transfer->endpoint);
+    struct usbredirparser *parser = device->peer->parser;
+    UsbStatus failed = take_failure(endpoint);
+    struct usb_redir_iso_packet_header header = {.endpoint = transfer->endpoint, .length = (uint16_t)transfer->length};
+    g_autofree uint8_t *data = NULL;
+
+    if (!endpoint->started)
+        start_stream(device, endpoint, transfer);
+    if (failed == USB_OK && transfer->length <= UINT16_MAX &&
+        usbredirparser_get_bufferered_output_size(parser) < ISO_OUT_WAITING_MAX) {
+        data = g_malloc(MAX(transfer->length, 1));
+        usb_transfer_read(transfer, data, transfer->length);
+        usbredirparser_send_iso_packet(parser, transfer->interval, &header, data, (int)transfer->length);
+        redirect_peer_flush(device->peer);
+    }
+    transfer->actual = transfer->length; /* a packet that was dropped is sent, as on a wire */
+    usb_transfer_complete(transfer, failed);
+}
+
+static void
+on_iso(void *user, uint64_t id, struct usb_redir_iso_packet_header *header, uint8_t *data, int len)
+{
+    RedirectPeer *peer = user;
+    RedirectDevice *device = peer->device;
+    RedirectEndpoint *endpoint = device ? endpoint_of(device, header->endpoint) : NULL;
+    bool in = header->endpoint & USB_DIR_IN;
+
+    if (in && endpoint && endpoint->started && endpoint->type == usb_redir_type_iso) {
+        keep_packet(device, endpoint, header->status, data, len, endpoint->target * 2);
+        return;
+    }
+    if (endpoint && endpoint->type != usb_redir_type_iso)
+        redirect_peer_complain(peer, "isochronous data of an endpoint that has none, thrown away");
+    usbredirparser_free_packet_data(peer->parser, data);
+}
+
+static void
+on_iso_status(void *user, uint64_t id, struct usb_redir_iso_stream_status_header *header)
+{
+    RedirectDevice *device = ((RedirectPeer *)user)->device;
+
+    if (!device || header->status == usb_redir_success)
+        return;
+    RedirectEndpoint *endpoint = endpoint_of(device, header->endpoint);
+    if (!endpoint->started || endpoint->type != usb_redir_type_iso)
+        return;
+    endpoint->started = false;
+    endpoint->failed = redirect_status(header->status);
+    forget_packets(device, endpoint, 0);
+}
+
+/* --- stopping --------------------------------------------------------------------------------------------------- */
+
+static void
+forget(RedirectDevice *device, RedirectEndpoint *endpoint)
+{
+    endpoint->started = false;
+    endpoint->failed = USB_OK;
+    forget_packets(device, endpoint, 0);
+}
+
+void
+redirect_receive_stop(RedirectDevice *device, uint8_t address)
+{
+    RedirectEndpoint *endpoint = endpoint_of(device, address);
+    struct usbredirparser *parser = device->peer->parser;
+
+    if (endpoint->started && endpoint->type == usb_redir_type_iso)
+        usbredirparser_send_stop_iso_stream(parser, 0, &(struct usb_redir_stop_iso_stream_header){.endpoint = address});
+    else if (endpoint->started)
+        usbredirparser_send_stop_interrupt_receiving(
+            parser, 0, &(struct usb_redir_stop_interrupt_receiving_header){.endpoint = address});
+    forget(device, endpoint);
+}
+
+void
+redirect_receive_reset(RedirectDevice *device, int interface)
+{
+    for (unsigned i = 0; i < REDIRECT_ENDPOINTS; i++)
+        if (interface < 0 || device->endpoints[i].interface == interface)
+            forget(device, &device->endpoints[i]);
+}
+
+void
+redirect_receive_set_callbacks(struct usbredirparser *parser)
+{
+    parser->interrupt_packet_func = on_interrupt;
+    parser->interrupt_receiving_status_func = on_interrupt_status;
+    parser->iso_packet_func = on_iso;
+    parser->iso_stream_status_func = on_iso_status;
+}
