@@ -358,6 +358,76 @@ def test_bad_peers(desktop):
     wait_until(lambda: alive(desktop) > before, "life")
 
 
+def raw_peer(desktop, descriptors=False):
+    """A connection that has shaken hands, without a library."""
+    peer = socket.socket(socket.AF_UNIX)
+    peer.settimeout(SOON)
+    peer.connect(str(desktop.control))
+    peer.sendall(b"\0AUTH ANONYMOUS\r\n")
+    assert peer.recv(4096).startswith(b"OK ")
+    if descriptors:
+        peer.sendall(b"NEGOTIATE_UNIX_FD\r\n")
+        assert peer.recv(4096).startswith(b"AGREE_UNIX_FD")
+    peer.sendall(b"BEGIN\r\n")
+    return peer
+
+
+def test_peer_that_does_not_read(desktop):
+    """It keeps nobody from ending the desktop."""
+    peer = raw_peer(desktop)
+    for _ in range(3000):
+        peer.sendall(call("GetStatistics"))
+    wait_until(lambda: desktop.state() == "running", "an answer for somebody else")
+    desktop.signal()
+    assert desktop.wait() == 0 and desktop.said() == ""
+    peer.close()
+
+
+def test_silent_peers(desktop):
+    """As many as there may be, who connect and say nothing: others are kept waiting for a moment only."""
+    silent = []
+    for _ in range(16):
+        silent.append(socket.socket(socket.AF_UNIX))
+        silent[-1].connect(str(desktop.control))
+    wait_until(lambda: desktop.ctl("status").returncode == 0, "a place for somebody who speaks")
+    for peer in silent:
+        peer.close()
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Descriptors that neither a picture nor a desktop can be written to, by name."""
+    reader, writer = os.pipe()
+    (tmp_path / "empty").touch()
+    (tmp_path / "full").write_text("precious")
+    opened = {"pipe": writer, "pipe-end": reader, "null": os.open("/dev/null", os.O_RDWR), "folder": os.open(tmp_path, os.O_RDONLY),
+              "reading": os.open(tmp_path / "empty", os.O_RDONLY), "appending": os.open(tmp_path / "empty", os.O_RDWR | os.O_APPEND),
+              "full": os.open(tmp_path / "full", os.O_RDWR)}
+    yield opened
+    for fd in opened.values():
+        os.close(fd)
+    assert (tmp_path / "full").read_text() == "precious" and (tmp_path / "empty").read_bytes() == b""
+
+
+@pytest.mark.parametrize("method, kinds", [
+    ("Save", ["pipe", "pipe-end", "null", "folder", "reading", "appending", "full"]),
+    ("Screenshot", ["pipe", "pipe-end", "null", "folder", "reading"]),
+])
+def test_descriptors_of_the_wrong_kind(desktop, files, method, kinds):
+    peer = raw_peer(desktop, descriptors=True)
+    number = struct.pack("<I", 0)
+    signature, body = (b"h", number) if method == "Save" else (b"uh", number * 2)
+    peer.sendall(call(method, signature, body))  # a handle of none
+    assert not wait_for_reply(peer)
+    for kind in kinds:
+        socket.send_fds(peer, [call(method, signature, body, 1)], [files[kind]])
+        assert not wait_for_reply(peer), kind
+        assert desktop.state() == "running"
+    before = alive(desktop)
+    wait_until(lambda: alive(desktop) > before + 2, "life")
+    peer.close()
+
+
 # ---- inherited descriptors ----
 
 def test_everything_inherited(bench, groups, disk, tmp_path):
@@ -419,17 +489,26 @@ def test_connected_control_socket(bench, groups, tmp_path):
     assert desktop.wait() == 0, desktop.said()
 
 
-def field(code, signature, value):
-    body = struct.pack("<BBcB", code, 1, signature, 0) + struct.pack("<I", len(value)) + value + b"\0"
+def field(code, kind, value):
+    """A header field: text, a signature or a number, padded for the next."""
+    body = struct.pack("<BBcB", code, 1, kind, 0)
+    if kind == b"u":
+        body += struct.pack("<I", value)
+    else:
+        body += (bytes([len(value)]) if kind == b"g" else struct.pack("<I", len(value))) + value + b"\0"
     return body + bytes(-len(body) % 8)
 
 
-def call(method):
-    """A D-Bus method call of the desktop's interface without arguments (D-Bus specification, message protocol)."""
+def call(method, signature=b"", body=b"", descriptors=0):
+    """A D-Bus method call of the desktop's interface (D-Bus specification, message protocol)."""
+    fields = field(1, b"o", b"/org/carrel/Vmm1") + field(2, b"s", b"org.carrel.Vmm1")
+    if signature:
+        fields += field(8, b"g", signature)
+    if descriptors:
+        fields += field(9, b"u", descriptors)
     name = method.encode()
-    last = struct.pack("<BBcBI", 3, 1, b"s", 0, len(name)) + name + b"\0"
-    fields = field(1, b"o", b"/org/carrel/Vmm1") + field(2, b"s", b"org.carrel.Vmm1") + last
-    return struct.pack("<cBBBIII", b"l", 1, 0, 1, 0, 7, len(fields)) + fields + bytes(-len(fields) % 8)
+    fields += struct.pack("<BBcBI", 3, 1, b"s", 0, len(name)) + name + b"\0"
+    return struct.pack("<cBBBIII", b"l", 1, 0, 1, len(body), 7, len(fields)) + fields + bytes(-len(fields) % 8) + body
 
 
 def wait_for_reply(connection):

@@ -14,11 +14,22 @@
 #define OBJECT_PATH "/org/carrel/Vmm1"
 /* A supervisor, a person and a monitoring tool; more than this is a leak somewhere. */
 #define PEERS_MAX 16
+/* A peer that has connected and says nothing keeps a place from others no longer than this. */
+#define HANDSHAKE_SECONDS 5
+/* At the end, for peers that do not read what they are told. */
+#define FLUSH_SECONDS 1
 
 typedef struct {
     ControlServer *server;
     GDBusMethodInvocation *call;
 } SaveCall;
+
+/* A stream that is still shaking hands. */
+typedef struct {
+    ControlServer *server; /* NULL once that is gone */
+    GCancellable *cancel;
+    guint timer; /* 0: may take its time */
+} Arrival;
 
 struct ControlServer {
     const ControlOps *ops;
@@ -27,10 +38,9 @@ struct ControlServer {
     GSocket *listener; /* NULL where the socket came connected */
     GSource *accept_source;
     GDBusAuthObserver *observer;
-    GCancellable *cancel;
-    GPtrArray *peers; /* GDBusConnection * */
-    SaveCall *saving; /* the one that waits for its answer, NULL: none */
-    unsigned pending; /* streams still shaking hands */
+    GPtrArray *peers;    /* GDBusConnection * */
+    GPtrArray *arrivals; /* Arrival *, each its own until its hands are shaken */
+    SaveCall *saving;    /* the one that waits for its answer, NULL: none */
     char *guid;
 };
 
@@ -240,15 +250,29 @@ on_peer_closed(GDBusConnection *peer, gboolean vanished, GError *error, ControlS
 }
 
 static void
+arrival_leave(Arrival *arrival)
+{
+    if (arrival->timer)
+        g_source_remove(arrival->timer);
+    arrival->timer = 0;
+    arrival->server = NULL;
+}
+
+static void
 on_peer_ready(GObject *source, GAsyncResult *result, gpointer user)
 {
+    Arrival *arrival = user;
+    ControlServer *server = arrival->server;
     g_autoptr(GError) error = NULL;
     g_autoptr(GDBusConnection) peer = g_dbus_connection_new_finish(result, &error);
 
-    if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
-        return; /* the server is gone */
-    ControlServer *server = user;
-    server->pending--;
+    if (server)
+        g_ptr_array_remove_fast(server->arrivals, arrival);
+    arrival_leave(arrival);
+    g_object_unref(arrival->cancel);
+    g_free(arrival);
+    if (!server)
+        return;
     if (!peer ||
         !g_dbus_interface_skeleton_export(G_DBUS_INTERFACE_SKELETON(server->object), peer, OBJECT_PATH, &error)) {
         g_debug("control: a peer was refused: %s", error->message);
@@ -259,18 +283,33 @@ on_peer_ready(GObject *source, GAsyncResult *result, gpointer user)
     g_dbus_connection_start_message_processing(peer);
 }
 
+static gboolean
+on_handshake_late(gpointer user)
+{
+    Arrival *arrival = user;
+
+    arrival->timer = 0;
+    g_cancellable_cancel(arrival->cancel);
+    return G_SOURCE_REMOVE;
+}
+
+/* @seconds: for shaking hands; 0: as many as it likes. */
 static void
-adopt(ControlServer *server, GSocket *socket)
+adopt(ControlServer *server, GSocket *socket, unsigned seconds)
 {
     g_autoptr(GSocketConnection) stream = g_socket_connection_factory_create_connection(socket);
+    Arrival *arrival = g_new(Arrival, 1);
 
-    server->pending++;
+    *arrival = (Arrival){.server = server, .cancel = g_cancellable_new()};
+    if (seconds)
+        arrival->timer = g_timeout_add_seconds(seconds, on_handshake_late, arrival);
+    g_ptr_array_add(server->arrivals, arrival);
     /* Message processing starts once the object is there, so that an early call does not meet an empty connection. */
     g_dbus_connection_new(G_IO_STREAM(stream), server->guid,
                           G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_SERVER |
                               G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_ALLOW_ANONYMOUS |
                               G_DBUS_CONNECTION_FLAGS_DELAY_MESSAGE_PROCESSING,
-                          server->observer, server->cancel, on_peer_ready, server);
+                          server->observer, arrival->cancel, on_peer_ready, arrival);
 }
 
 static gboolean
@@ -279,8 +318,8 @@ on_accept(GSocket *listener, GIOCondition condition, gpointer user)
     ControlServer *server = user;
     g_autoptr(GSocket) socket = g_socket_accept(listener, NULL, NULL);
 
-    if (socket && server->peers->len + server->pending < PEERS_MAX)
-        adopt(server, socket);
+    if (socket && server->peers->len + server->arrivals->len < PEERS_MAX)
+        adopt(server, socket, HANDSHAKE_SECONDS);
     return G_SOURCE_CONTINUE;
 }
 
@@ -342,7 +381,7 @@ control_server_new(int fd, const char *name, const char *uuid, const ControlOps 
     server->ops = ops;
     server->desktop = desktop;
     server->peers = g_ptr_array_new_with_free_func(g_object_unref);
-    server->cancel = g_cancellable_new();
+    server->arrivals = g_ptr_array_new();
     server->guid = g_dbus_generate_guid();
     server->observer = g_dbus_auth_observer_new();
     g_signal_connect(server->observer, "allow-mechanism", G_CALLBACK(allow_mechanism), NULL);
@@ -350,7 +389,7 @@ control_server_new(int fd, const char *name, const char *uuid, const ControlOps 
     if (listening)
         listen_on(server, socket);
     else
-        adopt(server, socket);
+        adopt(server, socket, 0); /* keeps nobody else waiting */
     return server;
 }
 
@@ -359,7 +398,12 @@ control_server_free(ControlServer *server)
 {
     if (!server)
         return;
-    g_cancellable_cancel(server->cancel);
+    for (guint i = 0; i < server->arrivals->len; i++) {
+        Arrival *arrival = server->arrivals->pdata[i];
+        arrival_leave(arrival);
+        g_cancellable_cancel(arrival->cancel); /* on_peer_ready() frees it */
+    }
+    g_ptr_array_unref(server->arrivals);
     if (server->accept_source) {
         g_source_destroy(server->accept_source);
         g_source_unref(server->accept_source);
@@ -374,7 +418,6 @@ control_server_free(ControlServer *server)
     g_clear_object(&server->listener);
     g_object_unref(server->object);
     g_object_unref(server->observer);
-    g_object_unref(server->cancel);
     g_free(server->guid);
     g_free(server);
 }
@@ -411,10 +454,43 @@ control_server_set_agent(ControlServer *server, bool connected, bool frozen)
     carrel_vmm1_set_frozen(server->object, frozen);
 }
 
+/* Shared by the flushes under way, which may outlast whoever waits for them. */
+typedef struct {
+    unsigned left;
+} Flush;
+
+static void
+on_flushed(GObject *peer, GAsyncResult *result, gpointer user)
+{
+    Flush *flush = user;
+
+    g_dbus_connection_flush_finish(G_DBUS_CONNECTION(peer), result, NULL);
+    flush->left--;
+    g_rc_box_release(flush);
+}
+
+static gboolean
+on_flush_late(gpointer user)
+{
+    *(bool *)user = true;
+    return G_SOURCE_REMOVE;
+}
+
 void
 control_server_flush(ControlServer *server)
 {
+    Flush *flush = g_rc_box_new0(Flush);
+    bool late = false;
+    guint timer = g_timeout_add_seconds(FLUSH_SECONDS, on_flush_late, &late);
+
     g_dbus_interface_skeleton_flush(G_DBUS_INTERFACE_SKELETON(server->object));
-    for (guint i = 0; i < server->peers->len; i++)
-        g_dbus_connection_flush_sync(server->peers->pdata[i], NULL, NULL);
+    for (guint i = 0; i < server->peers->len; i++) {
+        flush->left++;
+        g_dbus_connection_flush(server->peers->pdata[i], NULL, on_flushed, g_rc_box_acquire(flush));
+    }
+    while (flush->left && !late)
+        g_main_context_iteration(NULL, TRUE);
+    if (!late)
+        g_source_remove(timer);
+    g_rc_box_release(flush);
 }

@@ -55,5 +55,8 @@ void control_server_set_state(ControlServer *server, const char *state, const ch
 void control_server_client(ControlServer *server, bool connected, uint64_t client, const char *peer,
                            unsigned n_clients);
 void control_server_set_agent(ControlServer *server, bool connected, bool frozen);
-/* Sends what is queued to every peer, so that the last signals arrive before the process ends. */
+/*
+ * Sends what is queued to every peer, so that the last signals arrive before the process ends; a peer that does not read
+ * holds it up for a moment only. Runs the main loop meanwhile.
+ */
 void control_server_flush(ControlServer *server);

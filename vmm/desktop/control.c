@@ -6,6 +6,7 @@
 #include "vmm/desktop/desktop_private.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 static bool
 fail(GError **error, const char *why)
@@ -53,8 +54,12 @@ do_screenshot(void *object, unsigned scanout, int fd, GError **error)
 {
     Desktop *desktop = object;
 
+    struct stat st;
+
     if (!desktop->screen || scanout >= screen_n_scanouts(desktop->screen))
         return fail(error, "the desktop has no such monitor");
+    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) /* a pipe that nobody reads would hold up the desktop */
+        return fail(error, "a screenshot is written to a regular file only");
     return screenshot_write_scanout(desktop->screen, scanout, true, fd, error);
 }
 

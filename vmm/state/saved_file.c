@@ -6,6 +6,7 @@
 #include "vmm/state/saved_file.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -176,9 +177,11 @@ check_target(int fd, GError **error)
 
     if (fstat(fd, &st) < 0)
         return io_error(error, "write");
-    if (S_ISREG(st.st_mode) && st.st_size == 0)
+    int flags = fcntl(fd, F_GETFL);
+    if (flags >= 0 && S_ISREG(st.st_mode) && st.st_size == 0 && (flags & O_ACCMODE) != O_RDONLY && !(flags & O_APPEND))
         return true;
-    g_set_error(error, STATE_ERROR, STATE_ERROR_IO, "a desktop is saved to an empty regular file only");
+    g_set_error(error, STATE_ERROR, STATE_ERROR_IO,
+                "a desktop is saved to an empty regular file only, open for writing and not for appending");
     return false;
 }
 
