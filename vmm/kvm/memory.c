@@ -147,7 +147,7 @@ map(GuestMemory *memory, const GuestMemoryOptions *options, GError **error)
     if (options->hugetlb && errno == ENOMEM)
         g_set_error(error, GUEST_MEMORY_ERROR, GUEST_MEMORY_ERROR_HOST,
                     "guest memory needs %" G_GUINT64_FORMAT " free huge pages of 2 MiB: raise vm.nr_hugepages, or set "
-                    "hugetlb to false",
+                    "hugepages=false",
                     memory->size / HUGE_PAGE);
     else
         set_error_errno(error, errno, "cannot map it");
