@@ -18,6 +18,7 @@ def pytest_addoption(parser):
     parser.addoption("--vmm", choices=["carrel", "qemu"], default="carrel",
                      help="which VMM runs the guests; qemu cross-checks the guests themselves")
     parser.addoption("--no-sandbox", action="store_true", help="run carrel-vmm without its sandbox, to tell faults apart")
+    parser.addoption("--program", help="another carrel-vmm than the build's: one with the sanitizers, without its sandbox")
     parser.addoption("--build", default=os.environ.get("CARREL_BUILD", str(HERE.parents[1] / "build")),
                      help="the Meson build folder with carrel-vmm and the guests")
 
@@ -33,6 +34,8 @@ def kind(request):
     adapter = vmm.ADAPTERS[name](build)
     if request.config.getoption("--no-sandbox"):
         adapter.options = ["--no-sandbox"]
+    if request.config.getoption("--program"):
+        adapter.program = pathlib.Path(request.config.getoption("--program")).resolve()
     reason = adapter.missing()
     if reason:
         pytest.skip(reason)

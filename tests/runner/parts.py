@@ -29,7 +29,7 @@ def tool(report, name, *command):
     return done.returncode == 0
 
 
-def build(report, folder):
+def build(report, folder, *targets):
     environment = dict(os.environ)
     if folder in CLANG:
         environment["CC"] = "clang"
@@ -40,7 +40,7 @@ def build(report, folder):
         if done.returncode:
             report.one(f"setup {folder}", False, done.stdout[-4000:])
             return False
-    return tool(report, f"build {folder}", "meson", "compile", "-C", folder)
+    return tool(report, f"build {folder}", "meson", "compile", "-C", folder, *targets)
 
 
 def pytest(options, report, part, folder, *more):
@@ -48,7 +48,8 @@ def pytest(options, report, part, folder, *more):
     only = ["-k", options.only] if options.only else []
     status = run(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={results}",
                  *only, *more, folder, env={**os.environ, "CARREL_BUILD": os.path.abspath("build"),
-                                            "CARREL_OUT": options.out})
+                                            "CARREL_OUT": options.out,
+                                            "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1"})
     report.junit(part, results, status)
 
 
@@ -90,9 +91,13 @@ def unit(options, report):
 
 
 def guest(options, report):
-    """Bare-metal guests on the real /dev/kvm."""
-    if build(report, "build"):
-        pytest(options, report, "guest", "tests/guest")
+    """Bare-metal guests on the real /dev/kvm; the hostile ones once more against a VMM with the sanitizers in it."""
+    if not build(report, "build"):
+        return
+    pytest(options, report, "guest", "tests/guest")
+    if (not options.only or "hostile" in options.only) and build(report, "build-asan", "carrel-vmm"):
+        pytest(options, report, "guest-sanitized", "tests/guest/test_hostile.py", "--program=build-asan/carrel-vmm",
+               "--no-sandbox")
 
 
 def spice(options, report):
