@@ -42,26 +42,34 @@ append(AgentLines *lines, const uint8_t *bytes, size_t len)
     g_string_append_len(lines->text, (const char *)bytes, len);
 }
 
+/* How many bytes there are before a line's end or beginning. Each is looked at once, however many of those there are. */
+static size_t
+plain_run(const uint8_t *bytes, size_t len)
+{
+    size_t run = 0;
+    while (run < len && bytes[run] != '\n' && bytes[run] != DELIMITER)
+        run++;
+    return run;
+}
+
 bool
 agent_lines_next(AgentLines *lines, const uint8_t **bytes, size_t *len)
 {
     if (lines->whole)
         agent_lines_clear(lines);
     while (*len) {
-        const uint8_t *end = memchr(*bytes, '\n', *len), *delimiter = memchr(*bytes, DELIMITER, *len);
-        size_t run = (end ? end : *bytes + *len) - *bytes;
+        size_t run = plain_run(*bytes, *len);
+        bool ends = run < *len, begins_anew = ends && (*bytes)[run] == DELIMITER;
 
-        if (delimiter && delimiter < *bytes + run) {
+        if (begins_anew) {
             agent_lines_clear(lines);
             lines->delimited = true;
-            run = delimiter - *bytes + 1;
         } else {
             append(lines, *bytes, run);
-            run += end != NULL;
         }
-        *bytes += run;
-        *len -= run;
-        lines->whole = end && end < *bytes;
+        lines->whole = ends && !begins_anew;
+        *bytes += run + ends;
+        *len -= run + ends;
         if (lines->whole)
             return true;
     }

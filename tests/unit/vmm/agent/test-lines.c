@@ -64,11 +64,25 @@ test_too_long(void)
     }
 }
 
+/* Megabytes of nothing but beginnings: were each of them to look at all that follows, this would not end today. */
+static void
+test_only_beginnings(void)
+{
+    size_t len = 8 << 20;
+    g_autofree char *text = g_malloc(len);
+
+    memset(text, 0xff, len);
+    text[len - 1] = '\n';
+    g_autofree char *got = feed(text, len, len);
+    g_assert_cmpstr(got, ==, "d:;");
+}
+
 int
 main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/agent-lines/lines", test_lines);
     g_test_add_func("/agent-lines/too-long", test_too_long);
+    g_test_add_func("/agent-lines/only-beginnings", test_only_beginnings);
     return g_test_run();
 }
