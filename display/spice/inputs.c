@@ -20,7 +20,7 @@ static const struct {
 
 /* One device: its keys, held and told. */
 typedef struct {
-    VirtioDevice *device; /* NULL: none */
+    InputSink sink; /* without ops: none */
     uint64_t held[(KEY_MAX + 1) / 64];
     uint64_t told[(KEY_MAX + 1) / 64];
 } Keys;
@@ -55,7 +55,7 @@ put(uint64_t *set, unsigned key, bool in)
 
 /* Room for a position, a wheel and all buttons. */
 typedef struct {
-    VirtioInputEvent events[4 + G_N_ELEMENTS(buttons)];
+    InputEvent events[4 + G_N_ELEMENTS(buttons)];
     size_t n;
 } Report;
 
@@ -63,7 +63,7 @@ static void
 add_event(Report *report, uint16_t type, uint16_t code, int32_t value)
 {
     g_assert(report->n < G_N_ELEMENTS(report->events));
-    report->events[report->n++] = (VirtioInputEvent){type, code, value};
+    report->events[report->n++] = (InputEvent){type, code, value};
 }
 
 /* Notes that a key is held or not, and adds what the guest does not know yet. A key that goes down in a pause does not. */
@@ -83,7 +83,7 @@ static void
 send_report(const Inputs *inputs, const Keys *keys, const Report *report)
 {
     if (report->n && inputs->running)
-        virtio_input_report(keys->device, report->events, report->n);
+        keys->sink.ops->report(keys->sink.sink, report->events, report->n);
 }
 
 static void
@@ -97,7 +97,7 @@ hold_buttons(Inputs *inputs, Keys *keys, uint32_t state, Report *report)
 static void
 catch_up(Inputs *inputs, Keys *keys)
 {
-    if (!keys->device || !inputs->running)
+    if (!keys->sink.ops || !inputs->running)
         return;
     for (unsigned key = 0; key <= KEY_MAX; key++) {
         Report report = {.n = 0};
@@ -187,7 +187,7 @@ tablet_set_size(SpiceTabletInstance *instance, int width, int height)
 static int32_t
 scaled(int place, int size)
 {
-    return size > 1 ? (int32_t)((int64_t)CLAMP(place, 0, size - 1) * VIRTIO_INPUT_ABS_MAX / (size - 1)) : 0;
+    return size > 1 ? (int32_t)((int64_t)CLAMP(place, 0, size - 1) * INPUT_ABS_MAX / (size - 1)) : 0;
 }
 
 static void
@@ -274,12 +274,21 @@ static const SpiceMouseInterface mouse_interface = {
 /* ---- all of them ---- */
 
 static void
-add_interface(SpiceServer *server, VirtioDevice *device, SpiceBaseInstance *instance,
+add_interface(SpiceServer *server, const InputSink *sink, SpiceBaseInstance *instance,
               const SpiceBaseInterface *interface)
 {
     instance->sif = interface;
-    if (device)
+    if (sink->ops)
         spice_server_add_interface(server, instance);
+}
+
+static void
+set_leds_listener(Inputs *inputs, InputLeds listener)
+{
+    const InputSink *sink = &inputs->keyboard.sink;
+
+    if (sink->ops && sink->ops->on_leds)
+        sink->ops->on_leds(sink->sink, listener, inputs);
 }
 
 Inputs *
@@ -288,14 +297,13 @@ inputs_new(SpiceServer *server, const SpiceDisplayInputs *devices)
     Inputs *inputs = g_new0(Inputs, 1);
 
     inputs->running = true;
-    inputs->keyboard.device = devices->keyboard;
-    inputs->tablet.device = devices->tablet;
-    inputs->mouse.device = devices->mouse;
-    add_interface(server, devices->keyboard, &inputs->keyboard_instance.base, &keyboard_interface.base);
-    add_interface(server, devices->mouse, &inputs->mouse_instance.base, &mouse_interface.base);
-    add_interface(server, devices->tablet, &inputs->tablet_instance.base, &tablet_interface.base);
-    if (devices->keyboard)
-        virtio_input_on_leds(devices->keyboard, on_leds, inputs);
+    inputs->keyboard.sink = devices->keyboard;
+    inputs->tablet.sink = devices->tablet;
+    inputs->mouse.sink = devices->mouse;
+    add_interface(server, &devices->keyboard, &inputs->keyboard_instance.base, &keyboard_interface.base);
+    add_interface(server, &devices->mouse, &inputs->mouse_instance.base, &mouse_interface.base);
+    add_interface(server, &devices->tablet, &inputs->tablet_instance.base, &tablet_interface.base);
+    set_leds_listener(inputs, on_leds);
     return inputs;
 }
 
@@ -304,8 +312,7 @@ inputs_free(Inputs *inputs)
 {
     if (!inputs)
         return;
-    if (inputs->keyboard.device)
-        virtio_input_on_leds(inputs->keyboard.device, NULL, NULL);
+    set_leds_listener(inputs, NULL);
     g_free(inputs);
 }
 

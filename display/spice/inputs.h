@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Keyboard, tablet and mouse: what clients do with them, as reports of the virtio input devices.
+ * Keyboard, tablet and mouse: what clients do with them, as reports to the guest's input devices.
  *
  * The guest is told of each key and button going down once, and up once: a client that vanishes or a desktop that is
  * paused leaves nothing stuck. Owner: the main thread.

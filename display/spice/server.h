@@ -9,7 +9,7 @@
 
 #include "display/scanout.h"
 #include "vmm/virtio/console.h"
-#include "vmm/virtio/input.h"
+#include "vmm/board/input.h"
 
 typedef struct SpiceDisplay SpiceDisplay;
 
@@ -40,7 +40,7 @@ typedef struct {
 } SpiceDisplayEvents;
 
 typedef struct {
-    VirtioDevice *keyboard, *tablet, *mouse; /* NULL: none */
+    InputSink keyboard, tablet, mouse; /* without ops: none */
 } SpiceDisplayInputs;
 
 /*

@@ -17,38 +17,45 @@ struct VirtioConsolePort {
 };
 
 static const char *const names[] = {"keyboard", "tablet", "mouse"};
-static VirtioInputLeds leds_changed;
+static InputLeds leds_changed;
 static void *leds_user;
 static struct VirtioConsolePort port;
 
-/* A device is known by its name alone. */
-static VirtioDevice *
-device(unsigned i)
+static bool
+sink_ready(void *sink)
 {
-    return (VirtioDevice *)(uintptr_t)names[i];
+    return true;
 }
 
-SpiceDisplayInputs
-virtual_inputs(void)
+static void
+sink_report(void *sink, const InputEvent *events, size_t n)
 {
-    return (SpiceDisplayInputs){.keyboard = device(0), .tablet = device(1), .mouse = device(2)};
-}
-
-void
-virtio_input_report(VirtioDevice *to, const VirtioInputEvent *events, size_t n)
-{
-    printf("%s", (const char *)to);
+    printf("%s", (const char *)sink);
     for (size_t i = 0; i < n; i++)
         printf(" %u:%u:%d", events[i].type, events[i].code, events[i].value);
     putchar('\n');
     fflush(stdout);
 }
 
-void
-virtio_input_on_leds(VirtioDevice *keyboard, VirtioInputLeds changed, void *user)
+static void
+sink_on_leds(void *sink, InputLeds changed, void *user)
 {
     leds_changed = changed;
     leds_user = user;
+}
+
+/* A sink is known by its name alone. */
+static InputSink
+sink(unsigned i)
+{
+    static const InputSinkOps ops = {.ready = sink_ready, .report = sink_report, .on_leds = sink_on_leds};
+    return (InputSink){&ops, (void *)(uintptr_t)names[i]};
+}
+
+SpiceDisplayInputs
+virtual_inputs(void)
+{
+    return (SpiceDisplayInputs){.keyboard = sink(0), .tablet = sink(1), .mouse = sink(2)};
 }
 
 void

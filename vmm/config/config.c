@@ -177,6 +177,8 @@ read_group(DesktopConfig *config, GKeyFile *file, const char *name, GError **err
     }
     if (!strcmp(group->name, "spice"))
         config->spice = true;
+    if (!strcmp(group->name, "usb"))
+        config->usb = true;
     return true;
 }
 

@@ -91,6 +91,10 @@ typedef struct {
 
     bool keyboard, tablet, mouse;
 
+    bool usb; /* the group is there */
+    uint64_t usb_ports;
+    bool usb_keyboard, usb_tablet;
+
     uint64_t scanouts;
     uint32_t width, height;  /* pixels */
     uint64_t display_memory; /* bytes of host pixels the guest may hold */

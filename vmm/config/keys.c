@@ -55,6 +55,12 @@ static const Key input_keys[] = {
     {"mouse",    KEY_BOOL, D(mouse), .fallback = "true"},
     {NULL},
 };
+static const Key usb_keys[] = {
+    {"ports",    KEY_COUNT, D(usb_ports), 1, 31, "16"},
+    {"keyboard", KEY_BOOL,  D(usb_keyboard), .fallback = "true"},
+    {"tablet",   KEY_BOOL,  D(usb_tablet), .fallback = "true"},
+    {NULL},
+};
 static const Key display_keys[] = {
     {"scanouts", KEY_COUNT,  D(scanouts), 0, 4, "1"},
     {"size",     KEY_PIXELS, D(width), 320, 8192, "1280x800"},
@@ -115,6 +121,7 @@ static const KeyGroup groups[] = {
     {"desktop", desktop_keys},
     {"boot",    boot_keys},
     {"input",   input_keys},
+    {"usb",     usb_keys},
     {"display", display_keys},
     {"spice",   spice_keys},
     {"serial",  serial_keys},

@@ -10,6 +10,7 @@
 #include "vmm/board/uart.h"
 #include "vmm/kvm/memory_fault.h"
 #include "vmm/sandbox/sandbox.h"
+#include "vmm/virtio/input.h"
 #include "vmm/virtio/pci.h"
 #include "vmm/virtio/rng.h"
 
@@ -32,6 +33,12 @@ static void
 confine_display(void *user)
 {
     sandbox_filter_thread(SANDBOX_ROLE_DISPLAY);
+}
+
+static void
+confine_usb(void *user)
+{
+    sandbox_filter_thread(SANDBOX_ROLE_USB);
 }
 
 /* ---- the board ---- */
@@ -377,6 +384,27 @@ uuid_bytes(const char *text, uint8_t bytes[16])
     }
 }
 
+/* A person's keys and pointer go to virtio's devices while the guest drives them, else to those on USB. */
+static void
+make_routes(Desktop *desktop)
+{
+    const InputSink keyboards[] = {virtio_input_sink(desktop->keyboard), desktop_usb_keyboard(desktop->usb)};
+    const InputSink pointers[] = {virtio_input_sink(desktop->tablet), desktop_usb_tablet(desktop->usb)};
+
+    desktop->keyboard_route = input_route_new(keyboards, G_N_ELEMENTS(keyboards));
+    desktop->pointer_route = input_route_new(pointers, G_N_ELEMENTS(pointers));
+}
+
+static bool
+make_usb(Desktop *desktop, GError **error)
+{
+    if (!desktop->config->usb)
+        return true;
+    desktop->usb =
+        desktop_usb_new(desktop->config, desktop->pci, desktop->memory, desktop->machine, confine_usb, error);
+    return desktop->usb && desktop_usb_plug_in(desktop->usb, desktop->config, error);
+}
+
 static bool
 make_spice(Desktop *desktop, Resources *resources, GError **error)
 {
@@ -389,7 +417,12 @@ make_spice(Desktop *desktop, Resources *resources, GError **error)
     if (desktop->gpu)
         gpu = g_strdup_printf("pci/0000/%02x.0", virtio_pci_slot(desktop->gpu->transport));
     uuid_bytes(config->uuid, uuid);
-    const SpiceDisplayInputs inputs = {desktop->keyboard, desktop->tablet, desktop->mouse};
+    make_routes(desktop);
+    const SpiceDisplayInputs inputs = {
+        .keyboard = input_route_sink(desktop->keyboard_route),
+        .tablet = input_route_sink(desktop->pointer_route),
+        .mouse = virtio_input_sink(desktop->mouse),
+    };
     SpiceDisplayOptions options = {
         .listen_fd = g_steal_fd(&resources->spice),
         .ticket = config->spice_ticket,
@@ -440,7 +473,7 @@ desktop_make_devices(Desktop *desktop, Resources *resources, GError **error)
     /* Nothing that follows asks the kernel for anything new, and the threads that libraries start inherit this. */
     sandbox_filter_thread(SANDBOX_ROLE_MAIN);
     make_console(desktop, resources);
-    if (!make_spice(desktop, resources, error))
+    if (!make_usb(desktop, error) || !make_spice(desktop, resources, error))
         return false;
     if (desktop->config->guest_agent)
         desktop->agent = guest_agent_new(desktop->console, desktop->clock, desktop_agent_changed, desktop);

@@ -252,6 +252,18 @@ add_guest_memory(VirtioDevice *balloon, GVariantBuilder *counters)
 }
 
 static void
+add_usb(const DesktopUsb *usb, GVariantBuilder *counters)
+{
+    XhciStats stats;
+
+    desktop_usb_stats(usb, &stats);
+    add(counters, "usb", "transfers", stats.transfers);
+    add(counters, "usb", "bytes", stats.bytes);
+    add(counters, "usb", "errors", stats.errors);
+    add(counters, "usb", "interrupts", stats.interrupts);
+}
+
+static void
 do_statistics(void *object, GVariantBuilder *counters)
 {
     Desktop *desktop = object;
@@ -260,6 +272,8 @@ do_statistics(void *object, GVariantBuilder *counters)
     add_disks(desktop, counters);
     add_nets(desktop, counters);
     add_display(desktop, counters);
+    if (desktop->usb)
+        add_usb(desktop->usb, counters);
     if (desktop->balloon) {
         add(counters, "memory", "balloon-bytes", virtio_balloon_actual(desktop->balloon));
         add_guest_memory(desktop->balloon, counters);

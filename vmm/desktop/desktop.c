@@ -157,7 +157,11 @@ desktop_free(Desktop *desktop)
     control_server_free(desktop->control); /* the two above tell it of the end and of every client that goes */
     g_ptr_array_unref(desktop->ports_of_guest);
     loop_thread_free(desktop->display_thread); /* before the graphics card that runs on it */
+    desktop_usb_stop(desktop->usb);            /* before its controller */
     machine_free(desktop->machine);            /* and the devices of its table */
+    desktop_usb_free(desktop->usb);
+    input_route_free(desktop->keyboard_route);
+    input_route_free(desktop->pointer_route);
     io_thread_free(desktop->io_thread);
     screen_free(desktop->screen);
     kernel_free(desktop->kernel);

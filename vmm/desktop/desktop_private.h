@@ -12,6 +12,7 @@
 #include "vmm/board/pm.h"
 #include "vmm/control/server.h"
 #include "vmm/desktop/desktop.h"
+#include "vmm/desktop/usb.h"
 #include "vmm/firmware/kernel.h"
 #include "vmm/kvm/vcpus.h"
 #include "vmm/kvm/vm.h"
@@ -49,7 +50,9 @@ struct Desktop {
     GPtrArray *nets;
     GPtrArray *ports_of_guest; /* SocketPort *: named console ports with a socket */
 
-    GuestAgent *agent; /* NULL: not wanted */
+    GuestAgent *agent;                          /* NULL: not wanted */
+    DesktopUsb *usb;                            /* NULL without [usb] */
+    InputRoute *keyboard_route, *pointer_route; /* virtio's where its driver is up, else USB's */
 
     /* What people see of it. */
     Screen *screen;

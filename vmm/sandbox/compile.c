@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char *const role_names[SANDBOX_N_ROLES] = {"set_up", "main", "vcpu", "io", "display"};
+static const char *const role_names[SANDBOX_N_ROLES] = {"set_up", "main", "vcpu", "io", "display", "usb"};
 
 static void
 fail(const char *what, int status)

@@ -229,4 +229,5 @@ const FilterCall *const sandbox_filter_calls[SANDBOX_N_ROLES][FILTER_LISTS_MAX +
     [SANDBOX_ROLE_VCPU] = {basic, events, interrupts, vcpu},
     [SANDBOX_ROLE_IO] = {basic, events, interrupts, io, ring},
     [SANDBOX_ROLE_DISPLAY] = {basic, events, interrupts},
+    [SANDBOX_ROLE_USB] = {basic, events, interrupts},
 };

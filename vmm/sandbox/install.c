@@ -21,7 +21,7 @@
 static const struct sock_fprog programs[SANDBOX_N_ROLES] = {
     [SANDBOX_ROLE_SET_UP] = PROGRAM(set_up_filter),   [SANDBOX_ROLE_MAIN] = PROGRAM(main_filter),
     [SANDBOX_ROLE_VCPU] = PROGRAM(vcpu_filter),       [SANDBOX_ROLE_IO] = PROGRAM(io_filter),
-    [SANDBOX_ROLE_DISPLAY] = PROGRAM(display_filter),
+    [SANDBOX_ROLE_DISPLAY] = PROGRAM(display_filter), [SANDBOX_ROLE_USB] = PROGRAM(usb_filter),
 };
 
 static bool in_force;

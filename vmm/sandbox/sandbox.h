@@ -20,6 +20,7 @@ typedef enum {
     SANDBOX_ROLE_VCPU,
     SANDBOX_ROLE_IO,      /* disks and network cards */
     SANDBOX_ROLE_DISPLAY, /* virtio-gpu commands */
+    SANDBOX_ROLE_USB,     /* the USB controller and its devices */
     SANDBOX_N_ROLES,
 } SandboxRole;
 

@@ -423,3 +423,33 @@ virtio_input_new(VirtioInputKind kind, const char *id, GuestMemory *memory)
     virtio_device_init(&input->device, &input_class, id, memory, 0, 0, NULL);
     return &input->device;
 }
+
+/* --- for front ends --------------------------------------------------------------------------------------------- */
+
+static bool
+sink_ready(void *sink)
+{
+    VirtioDevice *device = sink;
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&device->lock);
+
+    return virtio_device_started(device);
+}
+
+static void
+sink_report(void *sink, const InputEvent *events, size_t n)
+{
+    virtio_input_report(sink, events, n);
+}
+
+static void
+sink_on_leds(void *sink, InputLeds changed, void *user)
+{
+    virtio_input_on_leds(sink, changed, user);
+}
+
+InputSink
+virtio_input_sink(VirtioDevice *device)
+{
+    static const InputSinkOps ops = {.ready = sink_ready, .report = sink_report, .on_leds = sink_on_leds};
+    return device ? (InputSink){&ops, device} : (InputSink){0};
+}

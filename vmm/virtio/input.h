@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include "vmm/board/input.h"
 #include "vmm/virtio/device.h"
 
 typedef enum {
@@ -16,18 +17,17 @@ typedef enum {
     VIRTIO_INPUT_MOUSE,  /* REL_X, REL_Y, buttons, wheel */
 } VirtioInputKind;
 
-#define VIRTIO_INPUT_ABS_MAX 0x7fff
+#define VIRTIO_INPUT_ABS_MAX INPUT_ABS_MAX
 
-typedef struct {
-    uint16_t type; /* EV_KEY, EV_REL, EV_ABS, … from linux/input-event-codes.h */
-    uint16_t code;
-    int32_t value;
-} VirtioInputEvent;
+typedef InputEvent VirtioInputEvent;
 
 VirtioDevice *virtio_input_new(VirtioInputKind kind, const char *id, GuestMemory *memory);
 /* Sends @n events and a closing EV_SYN. Main thread. */
 void virtio_input_report(VirtioDevice *device, const VirtioInputEvent *events, size_t n);
 
 /* Calls @changed(…, leds) on the main thread when the guest sets keyboard LEDs: bits 1 << LED_NUML, LED_CAPSL, LED_SCROLLL. */
-typedef void (*VirtioInputLeds)(void *user, unsigned leds);
+typedef InputLeds VirtioInputLeds;
 void virtio_input_on_leds(VirtioDevice *keyboard, VirtioInputLeds changed, void *user);
+
+/* The device as a front end sees it; none where @device is NULL. It is ready while its driver runs. */
+InputSink virtio_input_sink(VirtioDevice *device);
