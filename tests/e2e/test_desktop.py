@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a person at a desktop sees and does, through a real SPICE client."""
 
+import hashlib
+import random
 import signal
 import subprocess
 import sys
@@ -148,6 +150,16 @@ def test_clipboard_from_the_guest(desktop, client):
     client.guest_clipboard = []
     desktop.run(f"printf %s '{text}' | xclip -i -selection clipboard >/dev/null 2>&1")
     assert client.paste_text() == text
+
+
+def test_file_to_the_guest(desktop, client, tmp_path):
+    """A file that is dropped onto the viewer lies in the user's folder of downloads."""
+    client.wait_for_agent()
+    path = tmp_path / f"Grüße {uuid.uuid4().hex}.bin"
+    path.write_bytes(random.Random(5).randbytes(1 << 20))
+    client.send_file(path)
+    got = desktop.run(f"sha256sum <~/Downloads/'{path.name}'; pkill pcmanfm; true")
+    assert got.split()[0] == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def test_client_killed_and_reconnected(room, desktop, screen):

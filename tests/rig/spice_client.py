@@ -18,7 +18,7 @@ import gi
 import numpy
 
 gi.require_version("SpiceClientGLib", "2.0")
-from gi.repository import GLib, GObject, SpiceClientGLib  # noqa: E402
+from gi.repository import Gio, GLib, GObject, SpiceClientGLib  # noqa: E402
 
 FORMAT_32 = 32  # xRGB, a 32-bit word a pixel: blue first in memory
 CLIENT_MOUSE = 2  # SPICE_MOUSE_MODE_CLIENT: the pointer is where the client says
@@ -338,6 +338,25 @@ class Client:
         Loop.get().call(self._main.clipboard_selection_request, CLIPBOARD, TEXT)
         self.wait(lambda: len(self._pasted) > before, "the guest's clipboard", timeout)
         return self._pasted[-1]
+
+    def send_file(self, path, timeout=60):
+        """Sends a file to the guest, as a viewer does when a person drops it there; waits until the guest has it."""
+        results = []
+
+        def ended(channel, result):
+            try:
+                results.append(channel.file_copy_finish(result))
+            except GLib.Error as error:
+                results.append(error)
+
+        def send():
+            files = [Gio.File.new_for_path(str(path))]
+            self._main.file_copy_async(files, Gio.FileCopyFlags.NONE, None, None, None, ended)
+
+        Loop.get().call(send)
+        self.wait(lambda: results, "the end of a file's transfer", timeout)
+        if results[0] is not True:
+            raise AssertionError(f"the file did not arrive: {results[0]}")
 
 
 def main():
