@@ -362,3 +362,9 @@ spice_display_n_clients(const SpiceDisplay *display)
 {
     return clients_count(display->clients);
 }
+
+SpiceServer *
+spice_display_server(SpiceDisplay *display)
+{
+    return display->server;
+}

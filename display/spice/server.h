@@ -12,6 +12,7 @@
 #include "vmm/board/input.h"
 
 typedef struct SpiceDisplay SpiceDisplay;
+struct RedsState; /* spice-server's SpiceServer */
 
 typedef enum {
     SPICE_COMPRESSION_AUTO, /* as it is to a Unix socket's peer, LZ4 to a TCP peer */
@@ -72,3 +73,5 @@ bool spice_display_set_ticket(SpiceDisplay *display, const char *ticket, unsigne
  */
 void spice_display_set_running(SpiceDisplay *display, bool running);
 unsigned spice_display_n_clients(const SpiceDisplay *display);
+/* The server itself, for others' channels: they are gone before the display is freed. */
+struct RedsState *spice_display_server(SpiceDisplay *display);

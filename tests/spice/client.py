@@ -118,6 +118,8 @@ class Client:
             self.cursors[number] = Cursor(channel)
         elif isinstance(channel, SpiceClientGLib.InputsChannel):
             on(channel, "channel-event", self._inputs_event)
+        elif isinstance(channel, SpiceClientGLib.UsbredirChannel):
+            return  # opened by whoever redirects a device
         SpiceClientGLib.Channel.connect(channel)
 
     def _inputs_event(self, channel, event):
