@@ -36,6 +36,7 @@ class Machine:
     cpus: int = 1
     cpu: str = "host"  # or a baseline; QEMU is always given the host's
     guest_os: str = None  # carrel alone
+    tpm: object = None  # the path of swtpm's control socket; carrel alone
     rng: bool = False
     disks: list = dataclasses.field(default_factory=list)
     tap: str = None  # the name of a tap interface
@@ -127,13 +128,18 @@ class Session:
                 self.lines.append(text)
                 yield text
 
-    def save_and_restore(self, path):
-        """Saves the desktop, sees the VMM end, and goes on with a restored one. The guest must be waiting for an answer."""
+    def save_and_restore(self, path, between=None):
+        """
+        Saves the desktop, sees the VMM end, calls between(), and goes on with a restored one. The guest must be waiting for
+        an answer.
+        """
         self.control("save", path=path)
         if self.process.wait(20):
             raise Failure(self.story(f"the saved VMM ended with status {self.process.returncode}"))
         self.process.stdin.close()
         self.process.stdout.close()
+        if between:
+            between()
         self.process = self.adapter.start(self, self.guest, self.append, path)
         self.adapter.wait_running(self)
 
@@ -312,6 +318,8 @@ class Carrel:
                 group["serial"] = disk.serial
         if m.tap:
             groups["net net0"] = {"backend": "tap", "tap": m.tap, "vhost": False, "mac": "52:54:00:12:34:56"}
+        if m.tpm:
+            groups["tpm"] = {"socket": m.tpm}
         for name, path in m.ports.items():
             groups[f"port {name}"] = {"socket": path}
         if m.spice:

@@ -13,6 +13,7 @@
 #define HEADER_LENGTH_AT 4
 #define HEADER_CHECKSUM_AT 9
 #define TABLES_ALIGN 64
+#define TPM_CONTROL_AREA 0x40 /* in the TPM's registers: vmm/tpm/crb.h */
 
 struct AcpiTables {
     GByteArray *files[ACPI_FILE_COUNT];
@@ -22,7 +23,8 @@ struct AcpiTables {
 
 /* Where each table begins in ACPI_FILE_TABLES. */
 typedef struct {
-    uint32_t facs, dsdt, fadt, madt, mcfg, xsdt;
+    uint32_t facs, dsdt, fadt, madt, mcfg, tpm2, xsdt;
+    bool has_tpm2;
 } Places;
 
 static GByteArray *
@@ -309,6 +311,30 @@ add_mcfg(AcpiTables *tables)
     return start;
 }
 
+#define TPM2_CLIENT 0    /* a PC, not a server */
+#define TPM2_START_CRB 7 /* commands are started by the control area itself */
+
+/*
+ * TCG ACPI 1.4, 8: where the control area is. No log area: what measures before the operating system is firmware, and UEFI
+ * has its own way to hand its log on.
+ */
+static uint32_t
+add_tpm2(AcpiTables *tables)
+{
+    GByteArray *out = body(tables);
+    uint32_t start = table_begin(tables, "TPM2", 4);
+
+    bytes_put(out, TPM2_CLIENT, 2);
+    bytes_put(out, 0, 2);
+    bytes_put(out, BOARD_TPM_BASE + TPM_CONTROL_AREA, 8);
+    bytes_put(out, TPM2_START_CRB, 4);
+    bytes_pad_to(out, out->len + 12); /* the start method's parameters: none */
+    bytes_put(out, 0, 4);             /* the log area's least length … */
+    bytes_put(out, 0, 8);             /* … and its address: there is none */
+    table_end(tables, start);
+    return start;
+}
+
 static uint32_t
 add_xsdt(AcpiTables *tables, const Places *places)
 {
@@ -317,6 +343,8 @@ add_xsdt(AcpiTables *tables, const Places *places)
     put_pointer(tables, ACPI_FILE_TABLES, places->fadt, 8);
     put_pointer(tables, ACPI_FILE_TABLES, places->madt, 8);
     put_pointer(tables, ACPI_FILE_TABLES, places->mcfg, 8);
+    if (places->has_tpm2)
+        put_pointer(tables, ACPI_FILE_TABLES, places->tpm2, 8);
     table_end(tables, start);
     return start;
 }
@@ -357,6 +385,9 @@ acpi_tables_new(const AcpiOptions *options)
     places.fadt = add_fadt(tables, &places, options->n_cpus);
     places.madt = add_madt(tables, options);
     places.mcfg = add_mcfg(tables);
+    places.has_tpm2 = options->tpm;
+    if (options->tpm)
+        places.tpm2 = add_tpm2(tables);
     places.xsdt = add_xsdt(tables, &places);
     add_rsdp(tables, &places);
     return tables;

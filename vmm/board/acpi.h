@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The ACPI tables (ACPI 6.5, 5.2): RSDP, XSDT, FACS, DSDT, FADT, MADT, MCFG.
+ * The ACPI tables (ACPI 6.5, 5.2): RSDP, XSDT, FACS, DSDT, FADT, MADT, MCFG, TPM2.
  *
  * They are built once, unplaced: two runs of bytes, and two lists that say which of them are pointers and which checksums.
  * Direct boot links them for an address (acpi_tables_link()); for firmware, the lists become the commands of fw_cfg's
@@ -19,6 +19,7 @@ typedef struct {
     unsigned n_cpus;
     BoardWindow pci64; /* of board_pci64_window() */
     bool com1;         /* whether there is a serial port */
+    bool tpm;          /* whether there is a TPM 2.0 */
 } AcpiOptions;
 
 typedef enum {

@@ -169,6 +169,23 @@ add_reserved(Aml *aml)
     aml_end(aml);
 }
 
+/* TCG ACPI 1.4, 7 */
+static void
+add_tpm(Aml *aml)
+{
+    GByteArray *resources = g_byte_array_new();
+
+    aml_begin_device(aml, "TPM");
+    aml_name(aml, "_HID");
+    aml_string(aml, "MSFT0101");
+    aml_name(aml, "_UID");
+    aml_integer(aml, 1);
+    aml_resource_memory(resources, BOARD_TPM_BASE, BOARD_TPM_SIZE);
+    aml_name(aml, "_CRS");
+    aml_resources(aml, resources);
+    aml_end(aml);
+}
+
 /* _UID is what joins a processor to its MADT entry (ACPI 6.5, 8.4). */
 static void
 add_processors(Aml *aml, unsigned n)
@@ -206,6 +223,8 @@ dsdt_code(const AcpiOptions *options)
     add_processors(&aml, options->n_cpus);
     add_host_bridge(&aml, options);
     add_reserved(&aml);
+    if (options->tpm)
+        add_tpm(&aml);
     aml_end(&aml);
     add_sleep(&aml);
     return aml_finish(&aml);

@@ -26,6 +26,8 @@
 #define BOARD_ECAM_SIZE 0x10000000ull /* 1 MiB a bus */
 #define BOARD_ECAM_LAST_BUS 255
 #define BOARD_IOAPIC_BASE 0xfec00000ull
+#define BOARD_TPM_BASE 0xfed40000ull /* as the TCG wants it, locality 0 */
+#define BOARD_TPM_SIZE 0x1000
 #define BOARD_LAPIC_BASE 0xfee00000ull
 /* Pages KVM needs for itself on Intel hosts without unrestricted guest; 16 MiB of flash fit above them. */
 #define BOARD_KVM_IDENTITY_MAP 0xfeffc000ull /* 4 KiB */

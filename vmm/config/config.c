@@ -73,6 +73,8 @@ config_free(DesktopConfig *config)
     g_free(config->spice_ticket);
     g_free(config->spice_compression);
     g_free(config->serial);
+    g_free(config->tpm_socket);
+    g_free(config->tpm_fd_name);
     g_free(config->control_socket);
     g_free(config->control_fd_name);
     g_ptr_array_unref(config->disks);
@@ -179,6 +181,8 @@ read_group(DesktopConfig *config, GKeyFile *file, const char *name, GError **err
         config->spice = true;
     if (!strcmp(group->name, "usb"))
         config->usb = true;
+    if (!strcmp(group->name, "tpm"))
+        config->tpm = true;
     return true;
 }
 
@@ -279,6 +283,8 @@ check_whole(const DesktopConfig *config, GError **error)
         return fail(config, "desktop", "merge", CONFIG_ERROR_VALUE, error, "huge pages cannot be merged");
     if (config->control_socket && config->control_fd_name)
         return fail(config, "control", "socket", CONFIG_ERROR_VALUE, error, "give a socket or an fd, not both");
+    if (config->tpm && !config->tpm_socket == !config->tpm_fd_name)
+        return fail(config, "tpm", "socket", CONFIG_ERROR_MISSING, error, "give one of socket or fd");
     return check_source(config, "boot", "kernel", &config->kernel, true, error) &&
            check_source(config, "boot", "initrd", &config->initrd, false, error) && check_disks(config, error) &&
            check_nets(config, error) && check_ports(config, error) && check_spice(config, error);

@@ -111,6 +111,10 @@ typedef struct {
 
     char *serial; /* "none", "stdio", "file:PATH" or "socket:PATH" */
 
+    bool tpm; /* the group is there */
+    char *tpm_socket;
+    char *tpm_fd_name;
+
     char *control_socket;
     char *control_fd_name;
 

@@ -82,6 +82,11 @@ static const Key serial_keys[] = {
     {"output", KEY_SERIAL, D(serial), .fallback = "none"},
     {NULL},
 };
+static const Key tpm_keys[] = {
+    {"socket", KEY_PATH, D(tpm_socket)},
+    {"fd",     KEY_TEXT, D(tpm_fd_name)},
+    {NULL},
+};
 static const Key control_keys[] = {
     {"socket", KEY_PATH, D(control_socket)},
     {"fd",     KEY_TEXT, D(control_fd_name)},
@@ -125,6 +130,7 @@ static const KeyGroup groups[] = {
     {"display", display_keys},
     {"spice",   spice_keys},
     {"serial",  serial_keys},
+    {"tpm",     tpm_keys},
     {"control", control_keys},
     {"sandbox", sandbox_keys},
     {"disk",    disk_keys, sizeof(ConfigDisk), D(disks), CONFIG_DISKS_MAX},

@@ -125,6 +125,7 @@ make_acpi(Desktop *desktop)
         .n_cpus = desktop->config->vcpus,
         .pci64 = pci64_window(desktop),
         .com1 = true,
+        .tpm = desktop->config->tpm,
     };
     desktop->acpi = acpi_tables_new(&options);
 }
@@ -205,6 +206,27 @@ make_board_devices(Desktop *desktop, Resources *resources)
     machine_add(machine, "com1", &uart_device_ops, uart);
 }
 
+static void
+report_tpm(void *user, const char *message)
+{
+    g_message("%s", message);
+}
+
+static bool
+make_tpm(Desktop *desktop, Resources *resources, GError **error)
+{
+    if (!desktop->config->tpm)
+        return true;
+    desktop->tpm = crb_new(g_steal_fd(&resources->tpm), report_tpm, NULL, error);
+    if (!desktop->tpm) {
+        g_prefix_error(error, "%s: [tpm]: ", desktop->config->path);
+        return false;
+    }
+    bus_map(desktop->addresses, BOARD_TPM_BASE, CRB_SIZE, &crb_bus_ops, desktop->tpm);
+    machine_add(desktop->machine, "tpm", &crb_device_ops, desktop->tpm);
+    return true;
+}
+
 bool
 desktop_make_board(Desktop *desktop, Resources *resources, const SavedFile *saved, GError **error)
 {
@@ -215,7 +237,7 @@ desktop_make_board(Desktop *desktop, Resources *resources, const SavedFile *save
     if (!make_kernel(desktop, resources, !saved, error))
         return false;
     make_board_devices(desktop, resources);
-    return true;
+    return make_tpm(desktop, resources, error);
 }
 
 /* ---- devices ---- */

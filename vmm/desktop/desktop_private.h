@@ -18,6 +18,7 @@
 #include "vmm/kvm/vm.h"
 #include "vmm/net/net.h"
 #include "vmm/pci/bus.h"
+#include "vmm/tpm/crb.h"
 #include "vmm/virtio/balloon.h"
 
 typedef struct SaveJob SaveJob;
@@ -45,6 +46,7 @@ struct Desktop {
 
     /* Devices that something besides the machine has to do with; the machine owns them. NULL where there is none. */
     Pm *pm;
+    Crb *tpm;
     VirtioDevice *gpu, *keyboard, *tablet, *mouse, *console, *balloon;
     GPtrArray *disks; /* VirtioDevice *, in the configuration's order */
     GPtrArray *nets;

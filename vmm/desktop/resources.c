@@ -14,7 +14,9 @@
 #include <fcntl.h>
 #include <glib/gstdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 static int *
@@ -109,7 +111,7 @@ resources_new(const DesktopConfig *config, InheritedFds *fds, GError **error)
 
     resources->socket_paths = g_ptr_array_new_null_terminated(8, g_free, TRUE);
     resources->control = resources->spice = resources->serial = -1;
-    resources->kvm = resources->kernel = resources->initrd = resources->saved = -1;
+    resources->kvm = resources->kernel = resources->initrd = resources->saved = resources->tpm = -1;
     bool made = open_control(resources, config, fds, error) && open_spice(resources, config, fds, error) &&
                 make_port_sockets(resources, config, error);
     if (made && g_str_has_prefix(config->serial, "socket:"))
@@ -227,6 +229,39 @@ open_boot(Resources *resources, const DesktopConfig *config, InheritedFds *fds, 
     return resources->initrd >= 0;
 }
 
+static int
+connect_socket(const char *path, GError **error)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    g_autofd int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    if (g_strlcpy(address.sun_path, path, sizeof(address.sun_path)) >= sizeof(address.sun_path))
+        errno = ENAMETOOLONG;
+    else if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
+        return g_steal_fd(&fd);
+    g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(errno), "%s: cannot reach swtpm: %s", path,
+                g_strerror(errno));
+    return -1;
+}
+
+static bool
+open_tpm(Resources *resources, const DesktopConfig *config, InheritedFds *fds, GError **error)
+{
+    bool listening = false;
+
+    if (!config->tpm)
+        return true;
+    resources->tpm = config->tpm_socket ? connect_socket(config->tpm_socket, error)
+                                        : inherited_fds_require(fds, config->tpm_fd_name, error);
+    if (resources->tpm >= 0 && listener_check(resources->tpm, &listening) && !listening)
+        return true;
+    if (resources->tpm >= 0)
+        g_set_error(error, CONFIG_ERROR, CONFIG_ERROR_VALUE, "the descriptor “%s” is not a connected stream socket",
+                    config->tpm_fd_name);
+    g_prefix_error(error, "%s: [tpm]: ", config->path);
+    return false;
+}
+
 static bool
 open_kvm(Resources *resources, InheritedFds *fds, GError **error)
 {
@@ -239,7 +274,7 @@ resources_open(Resources *resources, const DesktopConfig *config, InheritedFds *
 {
     return open_kvm(resources, fds, error) && open_boot(resources, config, fds, error) &&
            open_disks(resources, config, fds, error) && open_nets(resources, config, fds, error) &&
-           open_serial(resources, config, error);
+           open_tpm(resources, config, fds, error) && open_serial(resources, config, error);
 }
 
 void
@@ -248,7 +283,7 @@ resources_free(Resources *resources)
     if (!resources)
         return;
     const int single[] = {resources->control, resources->spice,  resources->serial, resources->kvm,
-                          resources->kernel,  resources->initrd, resources->saved};
+                          resources->kernel,  resources->initrd, resources->tpm,    resources->saved};
     for (size_t i = 0; i < G_N_ELEMENTS(single); i++)
         if (single[i] >= 0)
             close(single[i]);

@@ -22,6 +22,7 @@ typedef struct {
     int kvm;
     int kernel, initrd; /* initrd -1: none */
     int *disks;         /* one for each [disk] */
+    int tpm;            /* connected to swtpm's control socket; -1: none */
     int saved;          /* --restore FILE, or -1 */
     NetBackend **nets;  /* one for each [net]; NULL: the cable is pulled */
     guint n_nets;

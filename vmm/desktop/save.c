@@ -92,6 +92,12 @@ desktop_save(void *object, int fd, ControlSaved saved, void *user)
         return;
     }
     machine_pause(desktop->machine, MACHINE_PAUSE_SAVE, "its state is being saved");
+    if (desktop->tpm && !crb_fetch_state(desktop->tpm, &error)) {
+        close(fd);
+        saved(user, error);
+        machine_resume(desktop->machine, MACHINE_PAUSE_SAVE);
+        return;
+    }
 
     SaveJob *job = desktop->save = g_new0(SaveJob, 1);
     *job = (SaveJob){.desktop = desktop, .fd = fd, .saved = saved, .user = user, .sections = g_byte_array_new()};

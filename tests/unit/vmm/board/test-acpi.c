@@ -16,8 +16,8 @@ build(unsigned n_cpus, uint32_t first_apic_id)
     g_autofree uint32_t *ids = g_new(uint32_t, n_cpus);
     for (unsigned i = 0; i < n_cpus; i++)
         ids[i] = first_apic_id + i;
-    return acpi_tables_new(
-        &(AcpiOptions){.apic_ids = ids, .n_cpus = n_cpus, .pci64 = board_pci64_window(8ull << 30, 40), .com1 = true});
+    return acpi_tables_new(&(AcpiOptions){
+        .apic_ids = ids, .n_cpus = n_cpus, .pci64 = board_pci64_window(8ull << 30, 40), .com1 = true, .tpm = true});
 }
 
 static uint8_t
@@ -59,10 +59,13 @@ test_links(void)
     for (gsize i = 0; i < G_N_ELEMENTS(bases); i++) {
         g_autoptr(GByteArray) image = acpi_tables_link(tables, bases[i]);
         size_t root = xsdt(image, bases[i]);
-        g_assert_cmpuint(bytes_get(image, root + 4, 4), ==, XSDT_ENTRIES_AT + 3 * 8);
+        g_assert_cmpuint(bytes_get(image, root + 4, 4), ==, XSDT_ENTRIES_AT + 4 * 8);
         size_t fadt = follow(image, bases[i], root + XSDT_ENTRIES_AT, 8, "FACP");
         follow(image, bases[i], root + XSDT_ENTRIES_AT + 8, 8, "APIC");
         size_t mcfg = follow(image, bases[i], root + XSDT_ENTRIES_AT + 16, 8, "MCFG");
+        size_t tpm2 = follow(image, bases[i], root + XSDT_ENTRIES_AT + 24, 8, "TPM2");
+        g_assert_cmphex(bytes_get(image, tpm2 + 40, 8), ==, BOARD_TPM_BASE + 0x40);
+        g_assert_cmpuint(bytes_get(image, tpm2 + 48, 4), ==, 7); /* CRB */
         size_t facs = follow(image, bases[i], fadt + 36, 4, "FACS");
         g_assert_cmphex((bases[i] + facs) % 64, ==, 0);
         g_assert_cmpuint(follow(image, bases[i], fadt + 40, 4, "DSDT"), ==,
@@ -186,6 +189,7 @@ test_iasl(void)
     check_with_iasl(folder, image, follow(image, BASE, fadt + 36, 4, "FACS"), "facs");
     check_with_iasl(folder, image, follow(image, BASE, root + XSDT_ENTRIES_AT + 8, 8, "APIC"), "apic");
     check_with_iasl(folder, image, follow(image, BASE, root + XSDT_ENTRIES_AT + 16, 8, "MCFG"), "mcfg");
+    check_with_iasl(folder, image, follow(image, BASE, root + XSDT_ENTRIES_AT + 24, 8, "TPM2"), "tpm2");
     check_with_iasl(folder, image, root, "xsdt");
 
     g_autoptr(GDir) left = g_dir_open(folder, 0, NULL);

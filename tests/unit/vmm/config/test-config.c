@@ -87,6 +87,20 @@ test_guest_agent(void)
 }
 
 static void
+test_tpm(void)
+{
+    g_autoptr(DesktopConfig) without = accept(MINIMAL);
+    g_autoptr(DesktopConfig) by_path = accept(MINIMAL "[tpm]\nsocket=/t\n");
+    g_autoptr(DesktopConfig) by_fd = accept(MINIMAL "[tpm]\nfd=t\n");
+
+    g_assert_false(without->tpm);
+    g_assert_cmpstr(by_path->tpm_socket, ==, "/t");
+    g_assert_cmpstr(by_fd->tpm_fd_name, ==, "t");
+    refuse(MINIMAL "[tpm]\nsocket=/t\nfd=t\n", CONFIG_ERROR_MISSING, "d.conf: [tpm] socket:", "one of");
+    refuse(MINIMAL "[tpm]\n", CONFIG_ERROR_MISSING, "d.conf: [tpm] socket:", "one of");
+}
+
+static void
 test_everything(void)
 {
     g_autoptr(DesktopConfig) config = accept(
@@ -245,6 +259,7 @@ int
 main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/config/tpm", test_tpm);
     g_test_add_func("/config/guest-agent", test_guest_agent);
     g_test_add_func("/config/guest-os", test_guest_os);
     g_test_add_func("/config/defaults", test_defaults);
