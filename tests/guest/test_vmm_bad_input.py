@@ -79,11 +79,11 @@ def things(folder):
 
 
 @pytest.mark.parametrize("path, says", [
-    ("missing", r"desktop.conf: \[disk a\]: .*/missing.*No such file"),
-    ("folder", r"\[disk a\]: .*/folder.*Is a directory"),
-    ("fifo", r"\[disk a\]: .*/fifo.*neither"),
-    ("/dev/null", r"\[disk a\]: /dev/null.*neither"),
-    ("empty", r"\[disk a\]: .*/empty.*empty"),
+    ("missing", r"desktop.conf: \[disk a\] path: .*/missing.*No such file"),
+    ("folder", r"\[disk a\] path: .*/folder.*Is a directory"),
+    ("fifo", r"\[disk a\] path: .*/fifo.*neither"),
+    ("/dev/null", r"\[disk a\] path: /dev/null.*neither"),
+    ("empty", r"\[disk a\] path: .*/empty.*empty"),
 ])
 def test_disk(bench, tmp_path, path, says):
     things(tmp_path)
@@ -95,7 +95,7 @@ def test_disk_of_another_user(bench, disk):
     if subprocess.run(["chattr", "+i", disk], capture_output=True).returncode:
         pytest.skip("this file system has no immutable files")
     try:
-        bench.refused(bench.groups(disk_a={"path": disk}), says=r"\[disk a\]: .*disk.raw.*not permitted")
+        bench.refused(bench.groups(disk_a={"path": disk}), says=r"\[disk a\] path: .*disk.raw.*not permitted")
     finally:
         subprocess.run(["chattr", "-i", disk], check=True)
 
@@ -106,13 +106,13 @@ def test_disk_in_use(bench, disk, first, second):
     running = bench.start(bench.groups("idle", disk_a={"path": disk, "read-only": first}))
     running.wait_printed(b"idle")
     bench.refused(bench.groups(disk_a={"path": disk, "read-only": second}, control=None),
-                  says=r"\[disk a\]: .*disk.raw: another process uses this disk")
+                  says=r"\[disk a\] path: .*disk.raw: another process uses this disk")
     assert running.state() == "running"
 
 
 def test_one_image_twice(bench, disk):
     bench.refused(bench.groups(disk_a={"path": disk}, disk_b={"path": disk}),
-                  says=r"\[disk b\]: .*disk.raw: another process uses this disk")
+                  says=r"\[disk b\] path: .*disk.raw: another process uses this disk")
 
 
 @pytest.mark.parametrize("key", ["kernel", "initrd"])
@@ -185,7 +185,7 @@ def test_serial_file(bench, tmp_path):
 def test_hugepages(bench):
     if int(pathlib.Path("/proc/sys/vm/nr_hugepages").read_text()):
         pytest.skip("this host has huge pages set aside")
-    bench.refused(bench.groups(desktop={"hugepages": True}), says="huge ?pages")
+    bench.refused(bench.groups(desktop={"hugepages": True}), says=r"desktop.conf: \[desktop\] hugepages: .*vm.nr_hugepages")
 
 
 # ---- inherited descriptors ----
@@ -206,12 +206,13 @@ def descriptors(tmp_path):
 
 
 @pytest.mark.parametrize("group, key, kinds, says", [
-    ("disk_a", "fd", ["null", "connected", "datagram", "pipe"], r"\[disk a\]: .*neither"),
-    ("disk_a", "fd", ["read-only"], r"\[disk a\]: .*not open for reading and writing"),
+    ("disk_a", "fd", ["null", "connected", "datagram", "pipe"], r"\[disk a\] fd: .*neither"),
+    ("disk_a", "fd", ["read-only"], r"\[disk a\] fd: .*not open for reading and writing"),
     ("boot", "kernel-fd", ["null", "connected", "pipe"], r"\[boot\] kernel: .*regular file"),
     ("boot", "kernel-fd", ["pipe-end"], r"\[boot\] kernel: "),
     ("boot", "initrd-fd", ["null", "connected", "pipe"], r"\[boot\] initrd: .*regular file"),
     ("spice", "fd", ["null", "connected", "unbound", "datagram", "pipe"], r"\[spice\] fd: .*not a listening socket"),
+    ("net_a", "fd", ["null", "connected", "pipe", "read-only"], r"\[net a\] fd: .*not of a tap"),
     ("control", "fd", ["null", "datagram", "pipe"], r"\[control\] fd: .*not a stream socket"),
     ("control", "fd", ["unbound"], r"\[control\] fd: .*not a stream socket that listens or is connected"),
 ])
@@ -227,10 +228,10 @@ def test_descriptor(bench, descriptors, group, key, kinds, says):
 
 def test_descriptor_not_given(bench, descriptors):
     groups = bench.groups(disk_a={"fd": "system"})
-    bench.refused(groups, fds=[], says=r"\[disk a\]: no descriptor named “system” was inherited \(none were\)")
+    bench.refused(groups, fds=[], says=r"\[disk a\] fd: no descriptor named “system” was inherited \(none were\)")
     bench.refused(groups, fds=[("other", descriptors["read-only"])], says="there are: other")
     bench.refused(bench.groups(disk_a={"fd": "a", "read-only": True}, disk_b={"fd": "a", "read-only": True}),
-                  fds=[("a", descriptors["read-only"])], says=r"\[disk b\]: no descriptor named “a”")
+                  fds=[("a", descriptors["read-only"])], says=r"\[disk b\] fd: no descriptor named “a”")
 
 
 @pytest.mark.parametrize("before, says", [
@@ -258,7 +259,7 @@ def test_socket_in_use(bench, tmp_path, place):
     with socket.socket(socket.AF_UNIX) as other:
         other.bind(str(path))
         other.listen()
-        bench.refused(bench.groups(**PATHS[place](path)), says="/place: in use: another program listens there")
+        bench.refused(bench.groups(**PATHS[place](path)), says=r"desktop.conf: \[.*\] (socket|output): .*/place: in use: another program listens there")
         assert path.is_socket(), "the other's socket was taken away"
 
 
@@ -266,7 +267,7 @@ def test_socket_in_use(bench, tmp_path, place):
 def test_socket_path_is_a_file(bench, tmp_path, place):
     path = tmp_path / "place"
     path.write_text("precious")
-    bench.refused(bench.groups(**PATHS[place](path)), says="/place: exists and is not a socket")
+    bench.refused(bench.groups(**PATHS[place](path)), says=r"desktop.conf: \[.*\] (socket|output): .*/place: exists and is not a socket")
     assert path.read_text() == "precious"
 
 
@@ -282,7 +283,7 @@ def test_port_in_use(bench):
         other.listen()
         port = other.getsockname()[1]
         bench.refused(bench.groups(spice={"address": "127.0.0.1", "port": port, "no-ticket": True}),
-                      says=rf"127.0.0.1.*{port}.*in use")
+                      says=rf"desktop.conf: \[spice\] port: .*127.0.0.1.*{port}.*in use")
 
 
 def test_stale_socket_is_replaced(bench, tmp_path):

@@ -187,6 +187,42 @@ def test_flushed_when_ended(bench, groups, disk):
             assert found[number % 1024] >= number, f"write {number} is lost, {stable} was told"
 
 
+@pytest.fixture
+def device(disk):
+    """
+    A block device with the disk's file below it. What is written to the device stays in the host's page cache, and comes to
+    the file when somebody flushes the device; not when it is closed, since it is held open here.
+    """
+    made = subprocess.run(["losetup", "--find", "--show", disk], capture_output=True, text=True)
+    if made.returncode:
+        pytest.skip(f"no loop device to be had: {made.stderr}")
+    path = pathlib.Path(made.stdout.strip())
+    with open(path, "rb"):
+        yield path
+    subprocess.run(["losetup", "--detach", path], check=True)
+
+
+@pytest.mark.parametrize("end", ["signal", "stop", "crash"])
+def test_on_stable_storage_when_ended(bench, groups, disk, device, end):
+    """Ended at any moment of its writing, all it wrote is below the host's cache; ended by violence it need not be."""
+    groups["disk a"]["path"] = device
+    dice = random.Random(7)
+    different = []
+    for _ in range(12):
+        desktop = bench.start(groups)
+        desktop.wait_printed(b"load")
+        time.sleep(dice.uniform(0, 0.15))
+        if end == "stop":
+            desktop.do("stop")
+        elif end == "signal":
+            desktop.signal()
+        else:
+            os.kill(desktop.inner() or desktop.process.pid, signal.SIGKILL)
+        assert abs(desktop.wait()) % 128 == (signal.SIGKILL if end == "crash" else 0)
+        different.append(device.read_bytes() != disk.read_bytes())
+    assert any(different) if end == "crash" else not any(different), different
+
+
 def test_guest_powers_off(bench, groups, disk):
     path = bench.write({**groups, "boot": bench.groups("power", "end=s5")["boot"]})
     before = bench.files()

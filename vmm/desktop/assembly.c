@@ -9,6 +9,7 @@
 #include "vmm/board/rtc.h"
 #include "vmm/board/uart.h"
 #include "vmm/kvm/memory_fault.h"
+#include "vmm/kvm/host.h"
 #include "vmm/sandbox/sandbox.h"
 #include "vmm/virtio/input.h"
 #include "vmm/virtio/pci.h"
@@ -66,6 +67,8 @@ make_memory(Desktop *desktop, const Resources *resources, const SavedFile *saved
     };
 
     desktop->memory = guest_memory_new(&options, error);
+    if (!desktop->memory)
+        g_prefix_error(error, "%s: [desktop] %s: ", desktop->config->path, options.hugetlb ? "hugepages" : "memory");
     if (!desktop->memory || (saved && !map_saved(desktop, resources, saved, error)))
         return false;
     memory_fault_watch(desktop->memory, saved ? saved->path : NULL);
@@ -102,6 +105,8 @@ make_vcpus(Desktop *desktop, GError **error)
     };
 
     desktop->vcpus = vcpus_new(desktop->vm, &options, error);
+    if (!desktop->vcpus && strcmp(options.cpuid.model, "host") && g_error_matches(*error, KVM_ERROR, KVM_ERROR_LACKING))
+        g_prefix_error(error, "%s: [desktop] cpu: ", desktop->config->path);
     if (desktop->vcpus && options.cpuid.hyperv && !vcpus_show_hyperv(desktop->vcpus))
         g_message("this host's KVM offers none of Hyper-V's interface: the guest does without it, and is slower");
     return desktop->vcpus != NULL;
@@ -324,7 +329,7 @@ make_disks(Desktop *desktop, Resources *resources, GError **error)
         VirtioDevice *blk = virtio_blk_new(disk->id, desktop->memory, &options, error);
         VirtioDevice *device = plug_in_as(desktop, name, blk, error);
         if (!device) {
-            g_prefix_error(error, "%s: [%s]: ", desktop->config->path, name);
+            g_prefix_error(error, "%s: [%s] %s: ", desktop->config->path, name, disk->source.path ? "path" : "fd");
             return false;
         }
         g_ptr_array_add(desktop->disks, device);
@@ -371,7 +376,10 @@ make_nets(Desktop *desktop, Resources *resources, GError **error)
         VirtioDevice *card = virtio_net_new(net->id, desktop->memory, &options, error);
         VirtioDevice *device = plug_in_as(desktop, name, card, error);
         if (!device) {
-            g_prefix_error(error, "%s: [%s]: ", desktop->config->path, name);
+            g_prefix_error(error, "%s: [%s] %s: ", desktop->config->path, name,
+                           net->tap       ? "tap"
+                           : net->fd_name ? "fd"
+                                          : "backend");
             return false;
         }
         g_ptr_array_add(desktop->nets, device);

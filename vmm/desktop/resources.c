@@ -38,26 +38,36 @@ close_fds(int *fds)
     g_free(fds);
 }
 
+/* Where in the configuration the mistake is, before the error's own words. */
 static bool
-make_socket(Resources *resources, const char *path, int *fd, GError **error)
+blame(GError **error, const DesktopConfig *config, const char *group, const char *key)
+{
+    g_prefix_error(error, "%s: [%s] %s: ", config->path, group, key);
+    return false;
+}
+
+/* @group and @key name the socket. */
+static bool
+make_socket(Resources *resources, const DesktopConfig *config, const char *group, const char *key, const char *path,
+            int *fd, GError **error)
 {
     *fd = listener_new(path, error);
     if (*fd < 0)
-        return false;
+        return blame(error, config, group, key);
     g_ptr_array_insert(resources->socket_paths, 0, g_strdup(path));
     return true;
 }
 
 /* From either key; neither gives -1 and is fine. */
 static bool
-socket_or_inherited(Resources *resources, const char *path, const char *fd_name, InheritedFds *fds, int *fd,
-                    GError **error)
+socket_or_inherited(Resources *resources, const DesktopConfig *config, const char *group, const char *path,
+                    const char *fd_name, InheritedFds *fds, int *fd, GError **error)
 {
     if (path)
-        return make_socket(resources, path, fd, error);
+        return make_socket(resources, config, group, "socket", path, fd, error);
     if (fd_name)
         *fd = inherited_fds_require(fds, fd_name, error);
-    return !fd_name || *fd >= 0;
+    return !fd_name || *fd >= 0 || blame(error, config, group, "fd");
 }
 
 static bool
@@ -65,9 +75,12 @@ open_spice(Resources *resources, const DesktopConfig *config, InheritedFds *fds,
 {
     bool listening;
 
-    if (config->spice_address)
-        return (resources->spice = spice_display_listen(config->spice_address, config->spice_port, error)) >= 0;
-    if (!socket_or_inherited(resources, config->spice_socket, config->spice_fd_name, fds, &resources->spice, error))
+    if (config->spice_address) {
+        resources->spice = spice_display_listen(config->spice_address, config->spice_port, error);
+        return resources->spice >= 0 || blame(error, config, "spice", "port");
+    }
+    if (!socket_or_inherited(resources, config, "spice", config->spice_socket, config->spice_fd_name, fds,
+                             &resources->spice, error))
         return false;
     if (resources->spice < 0 || (listener_check(resources->spice, &listening) && listening))
         return true;
@@ -81,8 +94,8 @@ open_control(Resources *resources, const DesktopConfig *config, InheritedFds *fd
 {
     bool listening;
 
-    if (!socket_or_inherited(resources, config->control_socket, config->control_fd_name, fds, &resources->control,
-                             error))
+    if (!socket_or_inherited(resources, config, "control", config->control_socket, config->control_fd_name, fds,
+                             &resources->control, error))
         return false;
     if (resources->control < 0 || listener_check(resources->control, &listening))
         return true;
@@ -98,7 +111,8 @@ make_port_sockets(Resources *resources, const DesktopConfig *config, GError **er
     resources->ports = new_fds(config->ports->len);
     for (guint i = 0; i < config->ports->len; i++) {
         const ConfigPort *port = config->ports->pdata[i];
-        if (port->socket && !make_socket(resources, port->socket, &resources->ports[i], error))
+        g_autofree char *group = g_strdup_printf("port %s", port->id);
+        if (port->socket && !make_socket(resources, config, group, "socket", port->socket, &resources->ports[i], error))
             return false;
     }
     return true;
@@ -115,7 +129,8 @@ resources_new(const DesktopConfig *config, InheritedFds *fds, GError **error)
     bool made = open_control(resources, config, fds, error) && open_spice(resources, config, fds, error) &&
                 make_port_sockets(resources, config, error);
     if (made && g_str_has_prefix(config->serial, "socket:"))
-        made = make_socket(resources, config->serial + strlen("socket:"), &resources->serial, error);
+        made = make_socket(resources, config, "serial", "output", config->serial + strlen("socket:"),
+                           &resources->serial, error);
     if (made)
         return g_steal_pointer(&resources);
     resources_remove_sockets(resources);
@@ -136,7 +151,7 @@ open_boot_file(const DesktopConfig *config, const ConfigSource *source, const ch
         g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(errno), "%s: %s", source->path, g_strerror(errno));
     if (fd >= 0 && boot_file_init(&file, fd, source->path ? source->path : source->fd_name, error))
         return g_steal_fd(&fd);
-    g_prefix_error(error, "%s: [boot] %s: ", config->path, key);
+    blame(error, config, "boot", key);
     return -1;
 }
 
@@ -149,8 +164,8 @@ open_disks(Resources *resources, const DesktopConfig *config, InheritedFds *fds,
         resources->disks[i] = disk->source.path ? virtio_blk_open(disk->source.path, disk->read_only, error)
                                                 : inherited_fds_require(fds, disk->source.fd_name, error);
         if (resources->disks[i] < 0) {
-            g_prefix_error(error, "%s: [disk %s]: ", config->path, disk->id);
-            return false;
+            g_autofree char *group = g_strdup_printf("disk %s", disk->id);
+            return blame(error, config, group, disk->source.path ? "path" : "fd");
         }
     }
     return true;
@@ -199,8 +214,8 @@ open_nets(Resources *resources, const DesktopConfig *config, InheritedFds *fds, 
         else
             resources->nets[i] = inherited_tap(net, fds, error);
         if (!resources->nets[i]) {
-            g_prefix_error(error, "%s: [net %s]: ", config->path, net->id);
-            return false;
+            g_autofree char *group = g_strdup_printf("net %s", net->id);
+            return blame(error, config, group, net->tap ? "tap" : net->fd_name ? "fd" : "backend");
         }
     }
     return true;
@@ -212,9 +227,7 @@ open_serial(Resources *resources, const DesktopConfig *config, GError **error)
     if (!strcmp(config->serial, "none") || resources->serial >= 0)
         return true;
     resources->serial_stream = stream_open(config->serial, NULL, error);
-    if (!resources->serial_stream)
-        g_prefix_error(error, "%s: [serial] output: ", config->path);
-    return resources->serial_stream != NULL;
+    return resources->serial_stream || blame(error, config, "serial", "output");
 }
 
 static bool
