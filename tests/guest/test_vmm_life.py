@@ -231,6 +231,27 @@ def test_guest_powers_off(bench, groups, disk):
     assert_nothing_left(bench, disk, before)
 
 
+def test_terminal_of_others(bench, groups, tmp_path):
+    """Started in the background of a shell, it leaves the terminal alone, and is not stopped for touching it."""
+    import pty
+    import termios
+
+    outer, inner = pty.openpty()
+    before = termios.tcgetattr(inner)
+    pid_file = tmp_path / "pid"
+    # the shell keeps the foreground; set -m gives the job a process group of its own
+    desktop = bench.start(groups, terminal=inner, before=f'set -m; "$@" & echo $! >{pid_file}; set +m; wait $!; exit')
+    wait_until(lambda: desktop.control.exists() and desktop.ctl("status").returncode == 0, "life")
+    job = int(pid_file.read_text())
+    assert "T" not in pathlib.Path(f"/proc/{job}/stat").read_text().rpartition(")")[2].split()[0]
+    assert termios.tcgetattr(inner) == before
+    os.kill(job, signal.SIGTERM)
+    assert desktop.wait() == 0
+    assert termios.tcgetattr(inner) == before
+    os.close(outer)
+    os.close(inner)
+
+
 def test_terminal_is_put_back(bench, groups):
     """The serial port on a terminal takes it over; it is as before when the desktop has ended, even by a crash."""
     import pty

@@ -37,8 +37,14 @@ typedef struct {
  * Opens what @where names: "stdio", or "file:PATH" (made if missing, emptied, written only). A terminal on standard input
  * is set so that keys reach the guest unchanged, except that Ctrl-C, Ctrl-\ and Ctrl-Z keep their meaning; stream_free()
  * puts it back.
+ * @foreground: what stream_in_foreground() said; a terminal that belongs to others is left as it is, and gives no keys.
  */
-Stream *stream_open(const char *where, GMainContext *context, GError **error);
+Stream *stream_open(const char *where, bool foreground, GMainContext *context, GError **error);
+/*
+ * Whether standard input is a terminal and its keys are for us. To be asked before a PID namespace is entered, where nobody
+ * can tell: the processes around the terminal have no numbers there.
+ */
+bool stream_in_foreground(void);
 /* Takes over two descriptors; either may be -1, both may be the same. They become non-blocking. */
 Stream *stream_new_fds(int in, int out, GMainContext *context);
 /* Takes over a listening Unix socket (listener.h). Its path is left for who made it to remove. */

@@ -36,12 +36,18 @@ reopen_standard(int fd, int flags)
     return fcntl(fd, F_DUPFD_CLOEXEC, 3);
 }
 
-/* Keys go to the guest as they are typed; signals stay. Not from the background, where it would stop the process. */
+bool
+stream_in_foreground(void)
+{
+    return isatty(STDIN_FILENO) && tcgetpgrp(STDIN_FILENO) == getpgrp();
+}
+
+/* Keys go to the guest as they are typed; signals stay. */
 static void
 terminal_to_raw(Stream *stream)
 {
     int fd = stream->in.fd;
-    if (!isatty(fd) || tcgetpgrp(fd) != getpgrp() || tcgetattr(fd, &stream->terminal) < 0)
+    if (tcgetattr(fd, &stream->terminal) < 0)
         return;
     struct termios raw = stream->terminal;
     cfmakeraw(&raw);
@@ -51,11 +57,12 @@ terminal_to_raw(Stream *stream)
 }
 
 static Stream *
-open_stdio(GMainContext *context)
+open_stdio(bool foreground, GMainContext *context)
 {
-    int in = reopen_standard(STDIN_FILENO, O_RDONLY); /* a daemon's may be closed: then there is no input */
+    bool of_others = isatty(STDIN_FILENO) && !foreground;              /* reading it would stop the process as well */
+    int in = of_others ? -1 : reopen_standard(STDIN_FILENO, O_RDONLY); /* nor is there input from one that is closed */
     Stream *stream = stream_new_fds(in, reopen_standard(STDOUT_FILENO, O_WRONLY), context);
-    if (in >= 0)
+    if (in >= 0 && foreground)
         terminal_to_raw(stream);
     return stream;
 }
@@ -72,10 +79,10 @@ open_file(const char *where, const char *path, GMainContext *context, GError **e
 }
 
 Stream *
-stream_open(const char *where, GMainContext *context, GError **error)
+stream_open(const char *where, bool foreground, GMainContext *context, GError **error)
 {
     if (g_str_equal(where, "stdio"))
-        return open_stdio(context);
+        return open_stdio(foreground, context);
     if (g_str_has_prefix(where, "file:"))
         return open_file(where, where + strlen("file:"), context, error);
     errno = EINVAL;

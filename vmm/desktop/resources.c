@@ -123,6 +123,7 @@ resources_new(const DesktopConfig *config, InheritedFds *fds, GError **error)
 {
     g_autoptr(Resources) resources = g_new0(Resources, 1);
 
+    resources->foreground = stream_in_foreground();
     resources->socket_paths = g_ptr_array_new_null_terminated(8, g_free, TRUE);
     resources->control = resources->spice = resources->serial = -1;
     resources->kvm = resources->kernel = resources->initrd = resources->saved = resources->tpm = -1;
@@ -226,7 +227,7 @@ open_serial(Resources *resources, const DesktopConfig *config, GError **error)
 {
     if (!strcmp(config->serial, "none") || resources->serial >= 0)
         return true;
-    resources->serial_stream = stream_open(config->serial, NULL, error);
+    resources->serial_stream = stream_open(config->serial, resources->foreground, NULL, error);
     return resources->serial_stream || blame(error, config, "serial", "output");
 }
 

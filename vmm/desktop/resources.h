@@ -16,8 +16,9 @@ typedef struct {
     GPtrArray *socket_paths; /* char *, made by us, NULL-terminated */
     int control;             /* -1: none */
     int spice;
-    int serial; /* a listening socket where the serial port goes to one */
-    int *ports; /* one for each [port]; -1: no socket */
+    int serial;      /* a listening socket where the serial port goes to one */
+    bool foreground; /* the terminal's keys are for us */
+    int *ports;      /* one for each [port]; -1: no socket */
 
     int kvm;
     int kernel, initrd; /* initrd -1: none */

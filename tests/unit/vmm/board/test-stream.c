@@ -81,7 +81,7 @@ test_file(void)
     close(g_mkstemp(path));
     g_autofree char *where = g_strconcat("file:", path, NULL);
     g_autoptr(GError) error = NULL;
-    g_autoptr(Stream) stream = stream_open(where, NULL, &error);
+    g_autoptr(Stream) stream = stream_open(where, stream_in_foreground(), NULL, &error);
     g_assert_no_error(error);
     for (const char *at = "hello"; *at; at++)
         g_assert_cmpuint(stream_write(stream, at, 1), ==, 1);
@@ -276,7 +276,7 @@ test_refusals(void)
 
     for (gsize i = 0; i < G_N_ELEMENTS(wrong); i++) {
         g_autoptr(GError) error = NULL;
-        g_assert_null(stream_open(wrong[i].where, NULL, &error));
+        g_assert_null(stream_open(wrong[i].where, false, NULL, &error));
         g_assert_nonnull(error);
         g_assert_nonnull(strstr(error->message, wrong[i].where));
         g_assert_nonnull(strstr(error->message, wrong[i].says));
