@@ -8,6 +8,8 @@
 #include "vmm/control/ctl.h"
 #include "vmm/desktop/desktop.h"
 #include "vmm/firmware/kernel.h"
+#include "vmm/firmware/rom.h"
+#include "vmm/firmware/variables.h"
 #include "vmm/sandbox/sandbox.h"
 
 #include <errno.h>
@@ -236,6 +238,24 @@ check_kernel(const DesktopConfig *config, GError **error)
     return false;
 }
 
+/* The same of firmware, and of variables that exist already. */
+static bool
+check_firmware(const DesktopConfig *config, GError **error)
+{
+    g_autofd int code = -1, variables = -1;
+    Rom rom = {0};
+
+    if (config->firmware_code.path) {
+        code = open(config->firmware_code.path, O_RDONLY | O_CLOEXEC);
+        if (!rom_init(&rom, code, config->firmware_code.path, error))
+            return false;
+        rom_finish(&rom);
+    }
+    if (config->variables.path)
+        variables = open(config->variables.path, O_RDONLY | O_CLOEXEC);
+    return variables < 0 || variables_check(variables, config->variables.path, error);
+}
+
 static int
 check(int argc, char **argv)
 {
@@ -244,7 +264,8 @@ check(int argc, char **argv)
     if (argc != 1)
         return usage(stderr, EXIT_USAGE);
     g_autoptr(DesktopConfig) config = config_read(argv[0], &error);
-    if (!config || !config_check_files(config, &error) || !check_kernel(config, &error))
+    if (!config || !config_check_files(config, &error) || !check_kernel(config, &error) ||
+        !check_firmware(config, &error))
         return complain(error);
     return EXIT_OK;
 }

@@ -296,13 +296,13 @@ add_madt(AcpiTables *tables, const AcpiOptions *options)
 
 /* PCI Firmware 3.3, 4.1.2 */
 static uint32_t
-add_mcfg(AcpiTables *tables)
+add_mcfg(AcpiTables *tables, uint64_t ecam)
 {
     GByteArray *out = body(tables);
     uint32_t start = table_begin(tables, "MCFG", 1);
 
     bytes_put(out, 0, 8);
-    bytes_put(out, BOARD_ECAM_BASE, 8);
+    bytes_put(out, ecam, 8);
     bytes_put(out, 0, 2); /* segment */
     bytes_put(out, 0, 1);
     bytes_put(out, BOARD_ECAM_LAST_BUS, 1);
@@ -384,7 +384,7 @@ acpi_tables_new(const AcpiOptions *options)
     places.dsdt = add_dsdt(tables, options);
     places.fadt = add_fadt(tables, &places, options->n_cpus);
     places.madt = add_madt(tables, options);
-    places.mcfg = add_mcfg(tables);
+    places.mcfg = add_mcfg(tables, board_ecam(options->ecam));
     places.has_tpm2 = options->tpm;
     if (options->tpm)
         places.tpm2 = add_tpm2(tables);

@@ -4,7 +4,8 @@
  *
  * They are built once, unplaced: two runs of bytes, and two lists that say which of them are pointers and which checksums.
  * Direct boot links them for an address (acpi_tables_link()); for firmware, the lists become the commands of fw_cfg's
- * table loader one for one, with the runs as its files. Any thread; immutable once built.
+ * table loader one for one, with the runs as its files
+ * (vmm/firmware/table_loader.h). The runs' lengths and the lists do not depend on where windows and ECAM are. Any thread; immutable once built.
  */
 #pragma once
 
@@ -18,6 +19,7 @@ typedef struct {
     const uint32_t *apic_ids; /* of each processor, the boot processor first; copied */
     unsigned n_cpus;
     BoardWindow pci64; /* of board_pci64_window() */
+    uint64_t ecam;     /* where it is, between the ends of the 32-bit window; 0: BOARD_ECAM_BASE */
     bool com1;         /* whether there is a serial port */
     bool tpm;          /* whether there is a TPM 2.0 */
 } AcpiOptions;

@@ -95,7 +95,7 @@ add_interrupt_routing(Aml *aml)
 }
 
 static void
-add_bridge_windows(Aml *aml, BoardWindow pci64)
+add_bridge_windows(Aml *aml, uint64_t ecam, BoardWindow pci64)
 {
     GByteArray *resources = g_byte_array_new();
 
@@ -103,7 +103,8 @@ add_bridge_windows(Aml *aml, BoardWindow pci64)
     aml_resource_io(resources, BOARD_PORT_PCI_ADDRESS, 8);
     aml_resource_window_io(resources, 0, BOARD_PORT_PCI_ADDRESS - 1);
     aml_resource_window_io(resources, BOARD_PORT_PCI_ADDRESS + 8, UINT16_MAX);
-    aml_resource_window_memory32(resources, BOARD_PCI32_BASE, BOARD_PCI32_BASE + BOARD_PCI32_SIZE - 1);
+    aml_resource_window_memory32(resources, BOARD_PCI32_BASE, ecam - 1);
+    aml_resource_window_memory32(resources, ecam + BOARD_ECAM_SIZE, BOARD_PCI32_END - 1);
     if (pci64.size)
         aml_resource_window_memory64(resources, pci64.base, pci64.base + pci64.size - 1);
     aml_name(aml, "_CRS");
@@ -142,7 +143,7 @@ add_host_bridge(Aml *aml, const AcpiOptions *options)
     aml_integer(aml, 0);
     aml_name(aml, "_BBN");
     aml_integer(aml, 0);
-    add_bridge_windows(aml, options->pci64);
+    add_bridge_windows(aml, board_ecam(options->ecam), options->pci64);
     add_interrupt_routing(aml);
     add_osc(aml);
     if (options->com1)
@@ -153,7 +154,7 @@ add_host_bridge(Aml *aml, const AcpiOptions *options)
 
 /* What belongs to the board and must not be given to a device: ECAM (PCI Firmware 3.3, 4.1.2) and the PM block. */
 static void
-add_reserved(Aml *aml)
+add_reserved(Aml *aml, uint64_t ecam)
 {
     GByteArray *resources = g_byte_array_new();
 
@@ -162,7 +163,7 @@ add_reserved(Aml *aml)
     aml_eisa_id(aml, "PNP0C02");
     aml_name(aml, "_UID");
     aml_integer(aml, 1);
-    aml_resource_memory(resources, BOARD_ECAM_BASE, BOARD_ECAM_SIZE);
+    aml_resource_memory(resources, ecam, BOARD_ECAM_SIZE);
     aml_resource_io(resources, BOARD_PORT_PM, BOARD_PORT_PM_SIZE);
     aml_name(aml, "_CRS");
     aml_resources(aml, resources);
@@ -222,7 +223,7 @@ dsdt_code(const AcpiOptions *options)
     aml_begin_scope(&aml, "_SB");
     add_processors(&aml, options->n_cpus);
     add_host_bridge(&aml, options);
-    add_reserved(&aml);
+    add_reserved(&aml, board_ecam(options->ecam));
     if (options->tpm)
         add_tpm(&aml);
     aml_end(&aml);

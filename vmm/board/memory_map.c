@@ -29,6 +29,12 @@ board_pci64_window(uint64_t ram_size, unsigned physical_bits)
     return (BoardWindow){0, 0};
 }
 
+uint64_t
+board_ecam(uint64_t ecam)
+{
+    return ecam > BOARD_PCI32_BASE && ecam < BOARD_PCI32_END - BOARD_ECAM_SIZE ? ecam : BOARD_ECAM_BASE;
+}
+
 unsigned
 board_intx_gsi(unsigned slot, unsigned pin)
 {

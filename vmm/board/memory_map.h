@@ -22,6 +22,7 @@
 /* RAM below 4 GiB ends here at the latest; the same number is GUEST_LOW_RAM_MAX of vmm/kvm/memory.h. */
 #define BOARD_PCI32_BASE 0x80000000ull
 #define BOARD_PCI32_SIZE 0x60000000ull
+#define BOARD_PCI32_END 0xfec00000ull /* firmware may put ECAM in the middle and use what is above it too */
 #define BOARD_ECAM_BASE 0xe0000000ull /* PCIEXBAR as OVMF sets it */
 #define BOARD_ECAM_SIZE 0x10000000ull /* 1 MiB a bus */
 #define BOARD_ECAM_LAST_BUS 255
@@ -37,9 +38,11 @@
 /* I/O ports. */
 #define BOARD_PORT_KEYBOARD 0x64 /* command port of the 8042: only its reset line is there */
 #define BOARD_PORT_RTC 0x70      /* index, data */
-#define BOARD_PORT_COM1 0x3f8    /* 8 ports */
-#define BOARD_PORT_FW_CFG 0x510  /* 12 ports */
-#define BOARD_PORT_PM 0x600      /* ICH9 PMBASE, 128 ports */
+#define BOARD_PORT_APM 0xb2      /* command, status: software's way into system management mode (ICH9, 13.7.1) */
+#define BOARD_PORTS_APM 2
+#define BOARD_PORT_COM1 0x3f8   /* 8 ports */
+#define BOARD_PORT_FW_CFG 0x510 /* 12 ports */
+#define BOARD_PORT_PM 0x600     /* ICH9 PMBASE, 128 ports */
 #define BOARD_PORT_PM_SIZE 0x80
 #define BOARD_PORT_PCI_ADDRESS 0xcf8 /* dword; a byte at 0xcf9 is the reset control register */
 #define BOARD_PORT_RESET 0xcf9
@@ -75,6 +78,9 @@ typedef struct {
  * address, 256 GiB at most, halved until it fits; none where less than 1 GiB is left.
  */
 BoardWindow board_pci64_window(uint64_t ram_size, unsigned physical_bits);
+
+/* Where ECAM is for tables that say so: @ecam, or BOARD_ECAM_BASE where that is no place for it. */
+uint64_t board_ecam(uint64_t ecam);
 
 /*
  * The interrupt of @pin (0: INTA) of the device in @slot of bus 0, as the ICH9 and QEMU's _PRT route it. Devices behind

@@ -8,6 +8,7 @@
  */
 #include "vmm/board/pm.h"
 
+#include "vmm/board/bytewise.h"
 #include "vmm/board/memory_map.h"
 
 #include <string.h>
@@ -30,6 +31,11 @@
 #define TIMER_HZ 3579545u
 #define TIMER_TOP_BIT 31
 
+/* SMI_EN (ICH9, 13.8.3.13): what a write to the APM command port does. Without SMM firmware is to think all is set up. */
+#define SMI_GLOBAL (1u << 0)
+#define SMI_APM (1u << 5)
+#define SMI_WITHOUT_SMM SMI_APM
+
 #define RESET_CPU (1u << 2) /* of port 0xcf9: its rising edge resets (ICH9, 13.7.5) */
 #define RESET_KEPT 0x0e
 
@@ -46,6 +52,12 @@ struct Pm {
     uint64_t top_bit_changes; /* that the guest was told of in the timer's status bit */
     uint8_t reset_control;
     bool sci; /* the line's level */
+
+    PmSmi raise_smi; /* NULL: there is no system management mode */
+    void *smi_user;
+    uint32_t smi_enable;
+    bool smi_locked;              /* its global enable can no longer be cleared */
+    uint8_t apm[BOARD_PORTS_APM]; /* command and status: software's own words */
 };
 
 static uint64_t
@@ -106,6 +118,8 @@ read_dword(Pm *pm, uint64_t offset)
     case PM_REGISTER_GPE0 + PM_GPE0_SIZE / 2:
     case PM_REGISTER_GPE0 + PM_GPE0_SIZE / 2 + 4:
         return get_dword(&pm->gpe_enable[offset - PM_REGISTER_GPE0 - PM_GPE0_SIZE / 2]);
+    case PM_REGISTER_SMI_ENABLE:
+        return pm->raise_smi ? pm->smi_enable : SMI_WITHOUT_SMM;
     default:
         return 0;
     }
@@ -152,6 +166,11 @@ write_dword(Pm *pm, uint64_t offset, uint32_t value, uint32_t mask)
         for (unsigned i = 0; i < 4; i++)
             if (mask >> i * 8 & 0xff)
                 pm->gpe_enable[offset - PM_REGISTER_GPE0 - PM_GPE0_SIZE / 2 + i] = value >> i * 8;
+        break;
+    case PM_REGISTER_SMI_ENABLE:
+        if (pm->smi_locked)
+            value |= SMI_GLOBAL & pm->smi_enable;
+        pm->smi_enable = (pm->smi_enable & ~mask) | (value & mask);
         break;
     default: /* the timer, and general-purpose events, of which none ever happens */
         break;
@@ -213,6 +232,53 @@ keyboard_write(void *device, uint64_t offset, unsigned size, uint64_t value)
 
 const BusOps pm_keyboard_bus_ops = {keyboard_read, keyboard_write};
 
+static uint8_t
+apm_read_byte(void *device, uint64_t offset)
+{
+    return ((Pm *)device)->apm[offset];
+}
+
+static void
+apm_write_byte(void *device, uint64_t offset, uint8_t value)
+{
+    Pm *pm = device;
+    pm->apm[offset] = value;
+    if (offset == 0 && pm->raise_smi && (pm->smi_enable & SMI_APM))
+        pm->raise_smi(pm->smi_user);
+}
+
+static uint64_t
+apm_read(void *device, uint64_t offset, unsigned size)
+{
+    Pm *pm = device;
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&pm->lock);
+    return bytewise_read(pm, offset, size, apm_read_byte);
+}
+
+static void
+apm_write(void *device, uint64_t offset, unsigned size, uint64_t value)
+{
+    Pm *pm = device;
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&pm->lock);
+    bytewise_write(pm, offset, size, value, apm_write_byte);
+}
+
+const BusOps pm_apm_bus_ops = {apm_read, apm_write};
+
+void
+pm_set_smi(Pm *pm, PmSmi raise, void *user)
+{
+    pm->raise_smi = raise;
+    pm->smi_user = user;
+}
+
+void
+pm_set_smi_lock(Pm *pm, bool locked)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&pm->lock);
+    pm->smi_locked = locked;
+}
+
 void
 pm_power_button(Pm *pm)
 {
@@ -253,6 +319,9 @@ pm_reset(void *device)
     g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&pm->lock);
     pm->status = pm->enable = pm->control = 0;
     pm->reset_control = 0;
+    pm->smi_enable = 0;
+    pm->smi_locked = false;
+    memset(pm->apm, 0, sizeof(pm->apm));
     memset(pm->gpe_enable, 0, sizeof(pm->gpe_enable));
     pm->top_bit_changes = timer_ticks(pm) >> TIMER_TOP_BIT;
     update(pm);
@@ -292,11 +361,14 @@ static const StateField pm_fields[] = {
     STATE_BYTES(Pm, gpe_enable, 1),
     STATE_UINT(Pm, top_bit_changes, 1),
     STATE_UINT(Pm, reset_control, 1),
+    STATE_UINT(Pm, smi_enable, 2),
+    STATE_BOOL(Pm, smi_locked, 2),
+    STATE_BYTES(Pm, apm, 2),
     STATE_END,
 };
 
 static const StateTable pm_state = {
-    .name = "pm", .version = 1, .oldest = 1, .fields = pm_fields, .after_load = pm_after_load};
+    .name = "pm", .version = 2, .oldest = 1, .fields = pm_fields, .after_load = pm_after_load};
 
 const DeviceOps pm_device_ops = {
     .name = "pm",

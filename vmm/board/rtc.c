@@ -324,6 +324,13 @@ rtc_new(Clock *clock, const IrqController *irq, int utc_offset)
     return rtc;
 }
 
+void
+rtc_set_memory(Rtc *rtc, uint8_t index, uint8_t value)
+{
+    g_assert(index > RTC_D && index < RTC_RAM_SIZE && index != RTC_CENTURY);
+    rtc->ram[index] = value;
+}
+
 static void
 rtc_free(void *device)
 {

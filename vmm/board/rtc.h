@@ -23,5 +23,8 @@ typedef struct Rtc Rtc;
 /* @utc_offset: seconds that the guest's time is ahead of UTC until it sets the clock, less than a day either way. */
 Rtc *rtc_new(Clock *clock, const IrqController *irq, int utc_offset);
 
+/* What firmware finds in memory at @index, which holds no time and no register, at power-on. Before the first vCPU runs. */
+void rtc_set_memory(Rtc *rtc, uint8_t index, uint8_t value);
+
 extern const BusOps rtc_bus_ops; /* RTC_PORTS ports at BOARD_PORT_RTC */
 extern const DeviceOps rtc_device_ops;

@@ -13,6 +13,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* Debian's packages ovmf and seabios. */
+#define UEFI_CODE "/usr/share/OVMF/OVMF_CODE_4M.fd"
+#define UEFI_VARIABLES "/usr/share/OVMF/OVMF_VARS_4M.fd"
+#define UEFI_SECURE_CODE "/usr/share/OVMF/OVMF_CODE_4M.secboot.fd"
+#define UEFI_SECURE_VARIABLES "/usr/share/OVMF/OVMF_VARS_4M.ms.fd" /* Microsoft's keys, which have signed shim */
+#define BIOS_CODE "/usr/share/seabios/bios-256k.bin"
+
 G_DEFINE_QUARK(carrel - config - error - quark, config_error)
 
 #define SPICE_AGENT_PORT "com.redhat.spice.0" /* what spice-vdagent looks for in the guest */
@@ -64,9 +71,20 @@ config_free(DesktopConfig *config)
     g_free(config->name);
     g_free(config->uuid);
     g_free(config->cpu);
+    g_free(config->firmware_word);
+    source_clear(&config->firmware_code);
+    source_clear(&config->variables);
+    g_free(config->variables_template);
     source_clear(&config->kernel);
     source_clear(&config->initrd);
     g_free(config->command_line);
+    g_free(config->smbios_manufacturer);
+    g_free(config->smbios_product);
+    g_free(config->smbios_version);
+    g_free(config->smbios_serial);
+    g_free(config->smbios_sku);
+    g_free(config->smbios_family);
+    g_free(config->smbios_asset_tag);
     g_free(config->spice_socket);
     g_free(config->spice_address);
     g_free(config->spice_fd_name);
@@ -270,6 +288,52 @@ check_spice(const DesktopConfig *config, GError **error)
 }
 
 static bool
+is_given(const ConfigSource *source)
+{
+    return source->path || source->fd_name;
+}
+
+/* The firmware's keys among each other; those of direct boot go without it. */
+static bool
+check_firmware(const DesktopConfig *config, GError **error)
+{
+    bool uefi = config->firmware == FIRMWARE_UEFI;
+
+    if (config->firmware == FIRMWARE_NONE)
+        return check_source(config, "boot", "kernel", &config->kernel, true, error) &&
+               check_source(config, "boot", "initrd", &config->initrd, false, error);
+    if (is_given(&config->kernel) || is_given(&config->initrd) || config->command_line)
+        return fail(config, "boot", "firmware", CONFIG_ERROR_VALUE, error,
+                    "a kernel, initrd and command-line are for booting without: say firmware=none, or leave them out");
+    if (!uefi && (config->secure_boot || is_given(&config->variables)))
+        return fail(config, "boot", config->secure_boot ? "secure-boot" : "variables", CONFIG_ERROR_VALUE, error,
+                    "goes with firmware=uefi");
+    return check_source(config, "boot", "firmware-code", &config->firmware_code, true, error) &&
+           check_source(config, "boot", "variables", &config->variables, uefi, error);
+}
+
+static bool
+check_boot_order(const DesktopConfig *config, GError **error)
+{
+    uint64_t seen[CONFIG_BOOT_INDEX_MAX / 64 + 1] = {0};
+    guint n_disks = config->disks->len;
+
+    for (guint i = 0; i < n_disks + config->nets->len; i++) {
+        const ConfigDisk *disk = i < n_disks ? config->disks->pdata[i] : NULL;
+        const ConfigNet *net = disk ? NULL : config->nets->pdata[i - n_disks];
+        uint64_t index = disk ? disk->boot_index : net->boot_index;
+        g_autofree char *group = disk ? g_strdup_printf("disk %s", disk->id) : g_strdup_printf("net %s", net->id);
+        if (index && config->firmware == FIRMWARE_NONE)
+            return fail(config, group, "boot-index", CONFIG_ERROR_VALUE, error, "there is no firmware to look at it");
+        if (index && (seen[index / 64] & 1ull << index % 64))
+            return fail(config, group, "boot-index", CONFIG_ERROR_VALUE, error, "this number is used twice");
+        if (index)
+            seen[index / 64] |= 1ull << index % 64;
+    }
+    return true;
+}
+
+static bool
 check_whole(const DesktopConfig *config, GError **error)
 {
     uint64_t page = config->hugepages ? 2 << 20 : 1 << 20;
@@ -285,9 +349,31 @@ check_whole(const DesktopConfig *config, GError **error)
         return fail(config, "control", "socket", CONFIG_ERROR_VALUE, error, "give a socket or an fd, not both");
     if (config->tpm && !config->tpm_socket == !config->tpm_fd_name)
         return fail(config, "tpm", "socket", CONFIG_ERROR_MISSING, error, "give one of socket or fd");
-    return check_source(config, "boot", "kernel", &config->kernel, true, error) &&
-           check_source(config, "boot", "initrd", &config->initrd, false, error) && check_disks(config, error) &&
-           check_nets(config, error) && check_ports(config, error) && check_spice(config, error);
+    return check_firmware(config, error) && check_disks(config, error) && check_nets(config, error) &&
+           check_ports(config, error) && check_boot_order(config, error) && check_spice(config, error);
+}
+
+static void
+fill_path(char **path, const char *value)
+{
+    if (!*path)
+        *path = g_strdup(value);
+}
+
+/* UEFI, unless a kernel says otherwise; and where Debian's packages have it. */
+static void
+fill_firmware(DesktopConfig *config)
+{
+    const char *word = config->firmware_word ? config->firmware_word : is_given(&config->kernel) ? "none" : "uefi";
+
+    config->firmware = !strcmp(word, "uefi") ? FIRMWARE_UEFI : !strcmp(word, "bios") ? FIRMWARE_BIOS : FIRMWARE_NONE;
+    if (config->firmware == FIRMWARE_UEFI) {
+        fill_path(&config->variables_template, config->secure_boot ? UEFI_SECURE_VARIABLES : UEFI_VARIABLES);
+        if (!config->firmware_code.fd_name)
+            fill_path(&config->firmware_code.path, config->secure_boot ? UEFI_SECURE_CODE : UEFI_CODE);
+    }
+    if (config->firmware == FIRMWARE_BIOS && !config->firmware_code.fd_name)
+        fill_path(&config->firmware_code.path, BIOS_CODE);
 }
 
 /* A desktop without a UUID of its own gets one that stays the same as long as its name does. */
@@ -369,6 +455,7 @@ config_parse(const char *path, const char *text, gssize len, GError **error)
     for (char **group = groups; *group; group++)
         if (!read_group(config, file, *group, error))
             return NULL;
+    fill_firmware(config);
     if (!check_whole(config, error))
         return NULL;
     fill_uuid(config);
@@ -444,10 +531,23 @@ check_file(const DesktopConfig *config, const char *group, const char *key, cons
     return fail(config, group, key, CONFIG_ERROR_VALUE, error, why);
 }
 
+/* The file, or what it will be made from. */
+static bool
+check_variables(const DesktopConfig *config, GError **error)
+{
+    const char *path = config->variables.path;
+
+    if (!path || g_file_test(path, G_FILE_TEST_EXISTS))
+        return check_file(config, "boot", "variables", path, WANT_FILE, true, error);
+    return check_file(config, "boot", "variables-template", config->variables_template, WANT_FILE, false, error);
+}
+
 bool
 config_check_files(const DesktopConfig *config, GError **error)
 {
-    if (!check_file(config, "boot", "kernel", config->kernel.path, WANT_FILE, false, error) ||
+    if (!check_file(config, "boot", "firmware-code", config->firmware_code.path, WANT_FILE, false, error) ||
+        !check_variables(config, error) ||
+        !check_file(config, "boot", "kernel", config->kernel.path, WANT_FILE, false, error) ||
         !check_file(config, "boot", "initrd", config->initrd.path, WANT_FILE, false, error))
         return false;
     for (guint i = 0; i < config->disks->len; i++) {

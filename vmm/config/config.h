@@ -25,10 +25,12 @@ typedef enum {
 #define CONFIG_NETS_MAX 8
 #define CONFIG_PORTS_MAX 8
 #define CONFIG_VCPUS_MAX 64
+#define CONFIG_BOOT_INDEX_MAX 64
 
 typedef enum { GUEST_OS_LINUX, GUEST_OS_WINDOWS, GUEST_OS_OTHER } ConfigGuestOs;
 typedef enum { HYPERV_AUTO, HYPERV_ON, HYPERV_OFF } ConfigHyperv;
 typedef enum { RTC_AUTO, RTC_UTC, RTC_LOCAL } ConfigRtc;
+typedef enum { FIRMWARE_NONE, FIRMWARE_UEFI, FIRMWARE_BIOS } ConfigFirmware;
 typedef enum { DISK_CACHE_WRITEBACK, DISK_CACHE_NONE } ConfigDiskCache;
 typedef enum { DISK_ON_ERROR_PAUSE, DISK_ON_ERROR_REPORT } ConfigDiskOnError;
 typedef enum { NET_BACKEND_TAP, NET_BACKEND_PASST, NET_BACKEND_NONE } ConfigNetBackend;
@@ -47,7 +49,8 @@ typedef struct {
     ConfigDiskCache cache;
     ConfigDiskOnError on_error;
     bool discard;
-    uint64_t queues; /* 0: as many as vCPUs, at most 4 */
+    uint64_t queues;     /* 0: as many as vCPUs, at most 4 */
+    uint64_t boot_index; /* 0: firmware does not look for a system there before any other place */
 } ConfigDisk;
 
 typedef struct {
@@ -58,7 +61,8 @@ typedef struct {
     uint8_t mac[6]; /* all zero: made from the desktop's UUID and the id */
     uint64_t queues;
     bool vhost;
-    uint64_t mtu; /* 0: not told */
+    uint64_t mtu;        /* 0: not told */
+    uint64_t boot_index; /* as a disk's */
 } ConfigNet;
 
 typedef struct {
@@ -86,8 +90,18 @@ typedef struct {
     bool guest_agent;
     bool paused; /* start paused */
 
-    ConfigSource kernel, initrd;
+    char *firmware_word;     /* as written, NULL where it was not; … */
+    ConfigFirmware firmware; /* … and what it comes to */
+    bool secure_boot;
+    ConfigSource firmware_code;  /* where it was not given, the path of Debian's file; none without firmware */
+    ConfigSource variables;      /* with FIRMWARE_UEFI */
+    char *variables_template;    /* filled likewise */
+    ConfigSource kernel, initrd; /* with FIRMWARE_NONE */
     char *command_line;
+
+    char *smbios_manufacturer, *smbios_product, *smbios_version; /* what the guest reads of its maker; never NULL */
+    char *smbios_serial, *smbios_sku, *smbios_family;            /* NULL: not told */
+    char *smbios_asset_tag;
 
     bool keyboard, tablet, mouse;
 

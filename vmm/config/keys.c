@@ -17,6 +17,7 @@ static const char *const cpu_words[] = {"host", "x86-64-v2", "x86-64-v3", "x86-6
 static const char *const guest_os_words[] = {"linux", "windows", "other", NULL};
 static const char *const hyperv_words[] = {"auto", "on", "off", NULL};
 static const char *const rtc_words[] = {"auto", "utc", "local", NULL};
+static const char *const firmware_words[] = {"none", "uefi", "bios", NULL};
 static const char *const cache_words[] = {"writeback", "none", NULL};
 static const char *const on_error_words[] = {"pause", "report", NULL};
 static const char *const backend_words[] = {"tap", "passt", "none", NULL};
@@ -42,11 +43,28 @@ static const Key desktop_keys[] = {
     {NULL},
 };
 static const Key boot_keys[] = {
-    {"kernel",       KEY_PATH, D(kernel.path)},
-    {"kernel-fd",    KEY_TEXT, D(kernel.fd_name)},
-    {"initrd",       KEY_PATH, D(initrd.path)},
-    {"initrd-fd",    KEY_TEXT, D(initrd.fd_name)},
-    {"command-line", KEY_TEXT, D(command_line)},
+    {"firmware",           KEY_WORD, D(firmware_word), .words = firmware_words},
+    {"secure-boot",        KEY_BOOL, D(secure_boot)},
+    {"firmware-code",      KEY_PATH, D(firmware_code.path)},
+    {"firmware-code-fd",   KEY_TEXT, D(firmware_code.fd_name)},
+    {"variables",          KEY_PATH, D(variables.path)},
+    {"variables-fd",       KEY_TEXT, D(variables.fd_name)},
+    {"variables-template", KEY_PATH, D(variables_template)},
+    {"kernel",             KEY_PATH, D(kernel.path)},
+    {"kernel-fd",          KEY_TEXT, D(kernel.fd_name)},
+    {"initrd",             KEY_PATH, D(initrd.path)},
+    {"initrd-fd",          KEY_TEXT, D(initrd.fd_name)},
+    {"command-line",       KEY_TEXT, D(command_line)},
+    {NULL},
+};
+static const Key smbios_keys[] = {
+    {"manufacturer", KEY_TEXT, D(smbios_manufacturer), .fallback = "Carrel"},
+    {"product",      KEY_TEXT, D(smbios_product), .fallback = "Carrel Desktop"},
+    {"version",      KEY_TEXT, D(smbios_version), .fallback = "1"},
+    {"serial",       KEY_TEXT, D(smbios_serial)},
+    {"sku",          KEY_TEXT, D(smbios_sku)},
+    {"family",       KEY_TEXT, D(smbios_family)},
+    {"asset-tag",    KEY_TEXT, D(smbios_asset_tag)},
     {NULL},
 };
 static const Key input_keys[] = {
@@ -97,24 +115,26 @@ static const Key sandbox_keys[] = {
     {NULL},
 };
 static const Key disk_keys[] = {
-    {"path",      KEY_PATH,   AT(ConfigDisk, source.path)},
-    {"fd",        KEY_TEXT,   AT(ConfigDisk, source.fd_name)},
-    {"read-only", KEY_BOOL,   AT(ConfigDisk, read_only)},
-    {"serial",    KEY_TEXT,   AT(ConfigDisk, serial)},
-    {"cache",     KEY_CHOICE, AT(ConfigDisk, cache), .words = cache_words},
-    {"on-error",  KEY_CHOICE, AT(ConfigDisk, on_error), .words = on_error_words},
-    {"discard",   KEY_BOOL,   AT(ConfigDisk, discard), .fallback = "true"},
-    {"queues",    KEY_COUNT,  AT(ConfigDisk, queues), 1, 64},
+    {"path",       KEY_PATH,   AT(ConfigDisk, source.path)},
+    {"fd",         KEY_TEXT,   AT(ConfigDisk, source.fd_name)},
+    {"read-only",  KEY_BOOL,   AT(ConfigDisk, read_only)},
+    {"serial",     KEY_TEXT,   AT(ConfigDisk, serial)},
+    {"cache",      KEY_CHOICE, AT(ConfigDisk, cache), .words = cache_words},
+    {"on-error",   KEY_CHOICE, AT(ConfigDisk, on_error), .words = on_error_words},
+    {"discard",    KEY_BOOL,   AT(ConfigDisk, discard), .fallback = "true"},
+    {"queues",     KEY_COUNT,  AT(ConfigDisk, queues), 1, 64},
+    {"boot-index", KEY_COUNT,  AT(ConfigDisk, boot_index), 1, CONFIG_BOOT_INDEX_MAX},
     {NULL},
 };
 static const Key net_keys[] = {
-    {"backend", KEY_CHOICE, AT(ConfigNet, backend), .words = backend_words},
-    {"tap",     KEY_TEXT,   AT(ConfigNet, tap)},
-    {"fd",      KEY_TEXT,   AT(ConfigNet, fd_name)},
-    {"mac",     KEY_MAC,    AT(ConfigNet, mac)},
-    {"queues",  KEY_COUNT,  AT(ConfigNet, queues), 1, 64, "1"},
-    {"vhost",   KEY_BOOL,   AT(ConfigNet, vhost), .fallback = "true"},
-    {"mtu",     KEY_COUNT,  AT(ConfigNet, mtu), 68, 65535},
+    {"backend",    KEY_CHOICE, AT(ConfigNet, backend), .words = backend_words},
+    {"tap",        KEY_TEXT,   AT(ConfigNet, tap)},
+    {"fd",         KEY_TEXT,   AT(ConfigNet, fd_name)},
+    {"mac",        KEY_MAC,    AT(ConfigNet, mac)},
+    {"queues",     KEY_COUNT,  AT(ConfigNet, queues), 1, 64, "1"},
+    {"vhost",      KEY_BOOL,   AT(ConfigNet, vhost), .fallback = "true"},
+    {"mtu",        KEY_COUNT,  AT(ConfigNet, mtu), 68, 65535},
+    {"boot-index", KEY_COUNT,  AT(ConfigNet, boot_index), 1, CONFIG_BOOT_INDEX_MAX},
     {NULL},
 };
 static const Key port_keys[] = {
@@ -125,6 +145,7 @@ static const Key port_keys[] = {
 static const KeyGroup groups[] = {
     {"desktop", desktop_keys},
     {"boot",    boot_keys},
+    {"smbios",  smbios_keys},
     {"input",   input_keys},
     {"usb",     usb_keys},
     {"display", display_keys},

@@ -6,7 +6,6 @@
 #include "vmm/desktop/desktop_private.h"
 #include "vmm/desktop/socket_port.h"
 #include "vmm/board/memory_map.h"
-#include "vmm/board/rtc.h"
 #include "vmm/board/uart.h"
 #include "vmm/kvm/memory_fault.h"
 #include "vmm/kvm/host.h"
@@ -202,6 +201,7 @@ make_board_devices(Desktop *desktop, Resources *resources)
     Rtc *rtc = rtc_new(clock, &desktop->irq, config_rtc_is_local(desktop->config) ? local_offset() : 0);
     bus_map(desktop->ports, BOARD_PORT_RTC, RTC_PORTS, &rtc_bus_ops, rtc);
     machine_add(machine, "rtc", &rtc_device_ops, rtc);
+    desktop_add_firmware_devices(desktop, rtc);
 
     Stream *serial = g_steal_pointer(&resources->serial_stream);
     if (resources->serial >= 0)
@@ -238,8 +238,10 @@ desktop_make_board(Desktop *desktop, Resources *resources, const SavedFile *save
     if (!make_memory(desktop, resources, saved, error) || !make_vm(desktop, resources, error) ||
         !make_vcpus(desktop, error))
         return false;
-    make_acpi(desktop);
-    if (!make_kernel(desktop, resources, !saved, error))
+    if (desktop->config->firmware == FIRMWARE_NONE)
+        make_acpi(desktop);
+    if (desktop->config->firmware == FIRMWARE_NONE ? !make_kernel(desktop, resources, !saved, error)
+                                                   : !desktop_make_firmware(desktop, resources, error))
         return false;
     make_board_devices(desktop, resources);
     return make_tpm(desktop, resources, error);
@@ -404,9 +406,8 @@ make_console(Desktop *desktop, Resources *resources)
     }
 }
 
-/* The sixteen bytes of a canonical UUID (RFC 9562, 4). */
-static void
-uuid_bytes(const char *text, uint8_t bytes[16])
+void
+desktop_uuid_bytes(const char *text, uint8_t bytes[16])
 {
     for (int i = 0; i < 16; i++, text += 2) {
         text += *text == '-';
@@ -446,7 +447,7 @@ make_spice(Desktop *desktop, Resources *resources, GError **error)
         return true;
     if (desktop->gpu)
         gpu = g_strdup_printf("pci/0000/%02x.0", virtio_pci_slot(desktop->gpu->transport));
-    uuid_bytes(config->uuid, uuid);
+    desktop_uuid_bytes(config->uuid, uuid);
     make_routes(desktop);
     const SpiceDisplayInputs inputs = {
         .keyboard = input_route_sink(desktop->keyboard_route),
@@ -512,5 +513,9 @@ desktop_make_devices(Desktop *desktop, Resources *resources, GError **error)
         return false;
     if (desktop->agent)
         machine_add(desktop->machine, "guest-agent", &guest_agent_device_ops, desktop->agent);
-    return make_helpers(desktop, error) && pci_bus_assign(desktop->pci, &low, &high, error);
+    if (!make_helpers(desktop, error))
+        return false;
+    desktop_tell_firmware(desktop);
+    /* firmware gives addresses itself */
+    return desktop->config->firmware != FIRMWARE_NONE || pci_bus_assign(desktop->pci, &low, &high, error);
 }

@@ -164,12 +164,14 @@ desktop_free(Desktop *desktop)
     input_route_free(desktop->pointer_route);
     io_thread_free(desktop->io_thread);
     screen_free(desktop->screen);
+    address_map_free(desktop->address_map);
     kernel_free(desktop->kernel);
     acpi_tables_free(desktop->acpi);
     vcpus_free(desktop->vcpus);
     bus_free(desktop->ports);
     bus_free(desktop->addresses);
     vm_free(desktop->vm);
+    rom_finish(&desktop->rom);
     guest_memory_free(desktop->memory);
     g_ptr_array_unref(desktop->disks);
     g_ptr_array_unref(desktop->nets);

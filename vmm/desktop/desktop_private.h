@@ -10,9 +10,12 @@
 #include "vmm/board/acpi.h"
 #include "vmm/board/clock.h"
 #include "vmm/board/pm.h"
+#include "vmm/board/rtc.h"
 #include "vmm/control/server.h"
 #include "vmm/desktop/desktop.h"
 #include "vmm/desktop/usb.h"
+#include "vmm/firmware/address_map.h"
+#include "vmm/firmware/fw_cfg.h"
 #include "vmm/firmware/kernel.h"
 #include "vmm/kvm/vcpus.h"
 #include "vmm/kvm/vm.h"
@@ -37,7 +40,11 @@ struct Desktop {
     Clock *clock;
     Vcpus *vcpus;
     AcpiTables *acpi;
-    Kernel *kernel;
+    Kernel *kernel; /* NULL with firmware, as the next four without */
+    Rom rom;
+    AddressMap *address_map;
+    FwCfg *fw_cfg; /* the machine's; devices add their files to it as they are made */
+    Flash *flash;  /* the machine's; NULL where the firmware has no variables */
     PciBus *pci;
 
     /* Threads that devices run on. */
@@ -68,6 +75,14 @@ struct Desktop {
 /* assembly.c: in this order. */
 bool desktop_make_board(Desktop *desktop, Resources *resources, const SavedFile *saved, GError **error);
 bool desktop_make_devices(Desktop *desktop, Resources *resources, GError **error);
+/* The sixteen bytes of a canonical UUID (RFC 9562, 4). */
+void desktop_uuid_bytes(const char *text, uint8_t bytes[16]);
+
+/* firmware.c: what firmware needs in place of a kernel, made with the board, … */
+bool desktop_make_firmware(Desktop *desktop, Resources *resources, GError **error);
+void desktop_add_firmware_devices(Desktop *desktop, Rtc *rtc);
+/* … and what it is told, when all devices are there. */
+void desktop_tell_firmware(Desktop *desktop);
 
 /* desktop.c */
 extern const SpiceDisplayEvents desktop_spice_events;

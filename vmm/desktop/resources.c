@@ -8,6 +8,7 @@
 #include "vmm/block/blk.h"
 #include "vmm/board/listener.h"
 #include "vmm/firmware/boot_file.h"
+#include "vmm/firmware/variables.h"
 #include "vmm/kvm/host.h"
 
 #include <errno.h>
@@ -127,6 +128,7 @@ resources_new(const DesktopConfig *config, InheritedFds *fds, GError **error)
     resources->socket_paths = g_ptr_array_new_null_terminated(8, g_free, TRUE);
     resources->control = resources->spice = resources->serial = -1;
     resources->kvm = resources->kernel = resources->initrd = resources->saved = resources->tpm = -1;
+    resources->firmware = resources->variables = -1;
     bool made = open_control(resources, config, fds, error) && open_spice(resources, config, fds, error) &&
                 make_port_sockets(resources, config, error);
     if (made && g_str_has_prefix(config->serial, "socket:"))
@@ -232,8 +234,31 @@ open_serial(Resources *resources, const DesktopConfig *config, GError **error)
 }
 
 static bool
+open_firmware(Resources *resources, const DesktopConfig *config, InheritedFds *fds, GError **error)
+{
+    const ConfigSource *variables = &config->variables;
+
+    resources->firmware = open_boot_file(config, &config->firmware_code, "firmware-code", fds, error);
+    if (resources->firmware < 0)
+        return false;
+    if (config->firmware != FIRMWARE_UEFI)
+        return true;
+    if (variables->path)
+        resources->variables = variables_open(variables->path, config->variables_template, error);
+    else
+        resources->variables = inherited_fds_require(fds, variables->fd_name, error);
+    if (resources->variables >= 0 &&
+        (variables->path || variables_check(resources->variables, variables->fd_name, error)))
+        return true;
+    g_prefix_error(error, "%s: [boot] variables: ", config->path);
+    return false;
+}
+
+static bool
 open_boot(Resources *resources, const DesktopConfig *config, InheritedFds *fds, GError **error)
 {
+    if (config->firmware != FIRMWARE_NONE)
+        return open_firmware(resources, config, fds, error);
     resources->kernel = open_boot_file(config, &config->kernel, "kernel", fds, error);
     if (resources->kernel < 0)
         return false;
@@ -296,8 +321,9 @@ resources_free(Resources *resources)
 {
     if (!resources)
         return;
-    const int single[] = {resources->control, resources->spice,  resources->serial, resources->kvm,
-                          resources->kernel,  resources->initrd, resources->tpm,    resources->saved};
+    const int single[] = {resources->control,  resources->spice,    resources->serial, resources->kvm,
+                          resources->kernel,   resources->initrd,   resources->tpm,    resources->saved,
+                          resources->firmware, resources->variables};
     for (size_t i = 0; i < G_N_ELEMENTS(single); i++)
         if (single[i] >= 0)
             close(single[i]);

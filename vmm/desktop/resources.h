@@ -21,11 +21,12 @@ typedef struct {
     int *ports;      /* one for each [port]; -1: no socket */
 
     int kvm;
-    int kernel, initrd; /* initrd -1: none */
-    int *disks;         /* one for each [disk] */
-    int tpm;            /* connected to swtpm's control socket; -1: none */
-    int saved;          /* --restore FILE, or -1 */
-    NetBackend **nets;  /* one for each [net]; NULL: the cable is pulled */
+    int kernel, initrd;      /* initrd -1: none; both -1 with firmware, … */
+    int firmware, variables; /* … which has these; variables -1: none */
+    int *disks;              /* one for each [disk] */
+    int tpm;                 /* connected to swtpm's control socket; -1: none */
+    int saved;               /* --restore FILE, or -1 */
+    NetBackend **nets;       /* one for each [net]; NULL: the cable is pulled */
     guint n_nets;
     Stream *serial_stream; /* the terminal or a file; NULL: none, or a socket */
 } Resources;

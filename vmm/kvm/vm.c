@@ -39,21 +39,15 @@ place_kvm_pages(Vm *vm, GError **error)
 static bool
 add_memory(Vm *vm, GError **error)
 {
+    MemorySlot list[2];
     size_t n_regions;
     const GuestRegion *regions = guest_memory_regions(vm->memory, &n_regions);
-    for (size_t i = 0; i < n_regions; i++) {
-        struct kvm_userspace_memory_region slot = {
-            .slot = i,
-            .guest_phys_addr = regions[i].gpa,
-            .memory_size = regions[i].size,
-            .userspace_addr = (uintptr_t)regions[i].host,
-        };
-        if (ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &slot) < 0) {
-            kvm_set_error(error, errno, "cannot give KVM the guest's memory: KVM_SET_USER_MEMORY_REGION");
-            return false;
-        }
-    }
-    return true;
+    for (size_t i = 0; i < n_regions; i++)
+        list[i] = (MemorySlot){.gpa = regions[i].gpa, .size = regions[i].size, .host = regions[i].host};
+    int result = slots_set(&vm->slots, SLOTS_ORDINARY, list, n_regions);
+    if (result < 0)
+        kvm_set_error(error, -result, "cannot give KVM the guest's memory: KVM_SET_USER_MEMORY_REGION");
+    return result == 0;
 }
 
 /* Processor numbers of 32 bits in messages and saved LAPICs, and no broadcast in xAPIC's fashion. */
@@ -87,6 +81,7 @@ vm_new(int kvm_fd, GuestMemory *memory, GError **error)
     vm->memory = memory;
     vm->fd = create_vm(kvm_fd, error);
     vm->clock.vm_fd = vm->fd;
+    slots_init(&vm->slots, vm->fd);
     if (vm->fd < 0 || !place_kvm_pages(vm, error) || !add_memory(vm, error) || !set_x2apic(vm, error) ||
         !chips_init(&vm->chips, vm->fd, error) || !init_routes(vm, error))
         return NULL;
@@ -99,6 +94,7 @@ vm_free(Vm *vm)
     if (!vm)
         return;
     routes_finish(&vm->routes);
+    slots_finish(&vm->slots);
     g_clear_fd(&vm->fd, NULL);
     g_free(vm);
 }
@@ -113,6 +109,12 @@ int
 vm_kvm_fd(const Vm *vm)
 {
     return vm->kvm_fd;
+}
+
+Slots *
+vm_slots(Vm *vm)
+{
+    return &vm->slots;
 }
 
 IrqController

@@ -11,6 +11,7 @@
 #include "vmm/board/irq.h"
 #include "vmm/board/machine.h"
 #include "vmm/kvm/memory.h"
+#include "vmm/kvm/slots.h"
 
 typedef struct Vm Vm;
 
@@ -25,6 +26,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Vm, vm_free)
 
 int vm_fd(const Vm *vm);
 int vm_kvm_fd(const Vm *vm);
+/* At first the guest's memory is all there, wherever it belongs. */
+Slots *vm_slots(Vm *vm);
 
 /* For bus_new(): doorbells that KVM rings; the host is the Vm. */
 extern const BusHostOps vm_bus_ops;

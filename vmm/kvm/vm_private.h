@@ -5,12 +5,14 @@
 #include "vmm/kvm/chips.h"
 #include "vmm/kvm/guest_clock.h"
 #include "vmm/kvm/routes.h"
+#include "vmm/kvm/slots.h"
 #include "vmm/kvm/vm.h"
 
 struct Vm {
     int kvm_fd; /* borrowed */
     int fd;
     GuestMemory *memory; /* borrowed */
+    Slots slots;
     Routes routes;
     GuestClock clock;
     Chips chips;

@@ -221,6 +221,18 @@ pci_bus_set_reset_port(PciBus *bus, const BusOps *ops, void *device)
     bus->reset_device = device;
 }
 
+void
+pci_bus_set_memory_control(PciBus *bus, PciMemoryControlChanged changed, void *user)
+{
+    pci_host_bridge_set_memory_control(&bus->host_bridge, changed, user);
+}
+
+uint64_t
+pci_bus_ecam(const PciBus *bus)
+{
+    return __atomic_load_n(&bus->host_bridge.ecam, __ATOMIC_RELAXED);
+}
+
 Bus *
 pci_bus_memory(const PciBus *bus)
 {
@@ -308,6 +320,34 @@ pci_bus_assign(PciBus *bus, const BoardWindow *low, const BoardWindow *high, GEr
         pci_device_assign_bar(place->device, place->bar, address);
     }
     return true;
+}
+
+/* The address in a 64-bit BAR's registers, whether it is decoded or not. */
+static uint64_t
+bar_address(PciDevice *device, unsigned bar)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&device->config_lock);
+    return pci_config_read(&device->config, PCI_BASE_ADDRESS_0 + 4 * bar, 8) & PCI_BASE_ADDRESS_MEM_MASK;
+}
+
+BoardWindow
+pci_bus_high_window(const PciBus *bus, BoardWindow usual)
+{
+    const uint64_t gib = 1ull << 30;
+    g_autoptr(GArray) places = collect_bars(bus);
+    uint64_t from = UINT64_MAX, to = 0;
+
+    for (guint i = 0; i < places->len; i++) {
+        const BarPlace *place = &g_array_index(places, BarPlace, i);
+        if (place->device->bars[place->bar].kind != PCI_BAR_64_PREFETCH)
+            continue;
+        uint64_t address = bar_address(place->device, place->bar);
+        if (address < 4 * gib || address > UINT64_MAX / 2)
+            continue;
+        from = MIN(from, address & ~(gib - 1));
+        to = MAX(to, (address + place_size(place) + gib - 1) & ~(gib - 1));
+    }
+    return to && usual.size ? (BoardWindow){from, to - from} : usual;
 }
 
 /* --- for the machine -------------------------------------------------------------------------------------------- */

@@ -15,6 +15,7 @@
 #include "vmm/board/irq.h"
 #include "vmm/board/memory_map.h"
 #include "vmm/pci/device.h"
+#include "vmm/pci/host_bridge.h"
 
 #define PCI_SLOTS 32
 #define PCI_SLOTS_FREE 30 /* the board has the first and the last */
@@ -36,6 +37,21 @@ bool pci_bus_assign(PciBus *bus, const BoardWindow *low, const BoardWindow *high
 
 /* Byte accesses to port 0xcf9, which lies inside the address port: the board's reset control register. */
 void pci_bus_set_reset_port(PciBus *bus, const BusOps *ops, void *device);
+
+/*
+ * Who carries out what the host bridge's registers say of memory (host_bridge.h), which the guest may write from here on;
+ * called at once with what they say now. @changed NULL: nobody any more. Main thread, while no vCPU runs.
+ */
+void pci_bus_set_memory_control(PciBus *bus, PciMemoryControlChanged changed, void *user);
+
+/*
+ * The window above 4 GiB for tables that say so: from the lowest to the highest of the BARs that are there, with room to
+ * either side up to whole GiB; @usual where none is. Any thread.
+ */
+BoardWindow pci_bus_high_window(const PciBus *bus, BoardWindow usual);
+
+/* Where ECAM is; 0: nowhere. Any thread. */
+uint64_t pci_bus_ecam(const PciBus *bus);
 
 /* For the machine's table (device: the PciBus): the bridges and the address port. */
 extern const DeviceOps pci_bus_ops;

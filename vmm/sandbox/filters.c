@@ -79,10 +79,12 @@ static const FilterCall interrupts[] = {
 
 /* A vCPU: the guest itself, doorbells and message routes that it moves, ballooned pages. */
 static const FilterCall vcpu[] = {
-    IOCTL(KVM_RUN),   IOCTL(KVM_GET_REGS), /* where it was, for the line about a guest that cannot go on */
-    IOCTL(KVM_IRQFD), IOCTL(KVM_SET_GSI_ROUTING), IOCTL(KVM_IOEVENTFD),
-    {"fallocate"},    {"rt_sigaction"},           {"rt_sigtimedwait"},
-    {NULL},
+    IOCTL(KVM_RUN),       IOCTL(KVM_GET_REGS), /* where it was, for the line about a guest that cannot go on */
+    IOCTL(KVM_IRQFD),     IOCTL(KVM_SET_GSI_ROUTING),
+    IOCTL(KVM_IOEVENTFD), IOCTL(KVM_SET_USER_MEMORY_REGION), /* the host bridge's registers, flash */
+    {"fallocate"},        {"fdatasync"},                     /* UEFI's variables, as the next */
+    {"pwrite64"},         {"rt_sigaction"},
+    {"rt_sigtimedwait"},  {NULL},
 };
 
 /* Disks and network cards; a vCPU that resets a card has the I/O thread stop its vhost queues. */

@@ -204,7 +204,8 @@ test_save_and_load(void)
 
     g_autoptr(GError) error = NULL;
     clock_advance(to.clock, 601 * SECOND);
-    g_assert_true(state_load(pm_device_ops.state, to.pm, 1, bytes->data, bytes->len, &error));
+    g_assert_true(
+        state_load(pm_device_ops.state, to.pm, pm_device_ops.state->version, bytes->data, bytes->len, &error));
     g_assert_no_error(error);
     g_assert_false(sci(&to));
     pm_device_ops.resume(to.pm);

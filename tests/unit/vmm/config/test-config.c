@@ -137,6 +137,51 @@ test_everything(void)
 }
 
 static void
+test_firmware(void)
+{
+    static const struct {
+        const char *keys, *code, *template;
+        ConfigFirmware firmware;
+    } cases[] = {
+        {"variables=/v\n", "/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd", FIRMWARE_UEFI},
+        {"variables-fd=v\nsecure-boot=true\n", "/usr/share/OVMF/OVMF_CODE_4M.secboot.fd",
+         "/usr/share/OVMF/OVMF_VARS_4M.ms.fd", FIRMWARE_UEFI},
+        {"firmware=uefi\nfirmware-code=/c\nvariables=/v\nvariables-template=/t\n", "/c", "/t", FIRMWARE_UEFI},
+        {"firmware=bios\n", "/usr/share/seabios/bios-256k.bin", NULL, FIRMWARE_BIOS},
+        {"firmware=bios\nfirmware-code-fd=c\n", NULL, NULL, FIRMWARE_BIOS},
+        {"kernel=/k\n", NULL, NULL, FIRMWARE_NONE},
+        {"firmware=none\nkernel-fd=k\n", NULL, NULL, FIRMWARE_NONE},
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *text = g_strconcat("[desktop]\nname=one\n[boot]\n", cases[i].keys, NULL);
+        g_autoptr(DesktopConfig) config = accept(text);
+        g_assert_cmpint(config->firmware, ==, cases[i].firmware);
+        g_assert_cmpstr(config->firmware_code.path, ==, cases[i].code);
+        g_assert_cmpstr(config->variables_template, ==, cases[i].template);
+    }
+    refuse("[desktop]\nname=x\n[boot]\nfirmware=bios\nsecure-boot=true\n", CONFIG_ERROR_VALUE,
+           "d.conf: [boot] secure-boot: ", "firmware=uefi");
+    refuse("[desktop]\nname=x\n[boot]\nfirmware=bios\nvariables=/v\n", CONFIG_ERROR_VALUE,
+           "d.conf: [boot] variables: ", "firmware=uefi");
+    refuse("[desktop]\nname=x\n[boot]\nvariables=/v\nvariables-fd=v\n", CONFIG_ERROR_VALUE,
+           "d.conf: [boot] variables: ", "not both");
+    refuse("[desktop]\nname=x\n[boot]\nfirmware=bios\n[disk a]\npath=/d\nboot-index=2\n"
+           "[net n]\nbackend=none\nboot-index=2\n",
+           CONFIG_ERROR_VALUE, "d.conf: [net n] boot-index: ", "used twice");
+}
+
+static void
+test_smbios(void)
+{
+    g_autoptr(DesktopConfig) config = accept(MINIMAL "[smbios]\nserial=S 1\nproduct=Desk\n");
+    g_assert_cmpstr(config->smbios_manufacturer, ==, "Carrel");
+    g_assert_cmpstr(config->smbios_product, ==, "Desk");
+    g_assert_cmpstr(config->smbios_serial, ==, "S 1");
+    g_assert_cmpstr(config->smbios_sku, ==, NULL);
+}
+
+static void
 test_unknown(void)
 {
     refuse(MINIMAL "[dsk a]\npath=/d\n", CONFIG_ERROR_UNKNOWN, "d.conf: [dsk a]: ", "[disk NAME]");
@@ -181,6 +226,11 @@ test_values(void)
         {"[desktop]\nuuid=123\n", "[desktop] uuid: ", "not a UUID"},
         {"[boot]\ninitrd=initrd\n", "[boot] initrd: ", "absolute"},
         {"[boot]\nkernel-fd=k\n", "[boot] kernel: ", "not both"},
+        {"[boot]\nfirmware=efi\n", "[boot] firmware: ", "none, uefi, bios"},
+        {"[boot]\nfirmware=uefi\n", "[boot] firmware: ", "firmware=none"},
+        {"[boot]\nvariables=v\n", "[boot] variables: ", "absolute"},
+        {"[disk a]\npath=/d\nboot-index=1\n", "[disk a] boot-index: ", "no firmware"},
+        {"[disk a]\npath=/d\nboot-index=65\n", "[disk a] boot-index: ", "from 1 to 64"},
         {"[disk a b]\npath=/d\n", "[disk a b]: ", "letters"},
         {"[disk a]\n", "[disk a] path: ", "must be given"},
         {"[disk a]\npath=/d\nserial=123456789012345678901\n", "[disk a] serial: ", "20 bytes"},
@@ -220,7 +270,7 @@ static void
 test_missing_and_many(void)
 {
     refuse("[boot]\nkernel=/k\n", CONFIG_ERROR_MISSING, "d.conf: [desktop] name: ", "must be given");
-    refuse("[desktop]\nname=x\n", CONFIG_ERROR_MISSING, "d.conf: [boot] kernel: ", "must be given");
+    refuse("[desktop]\nname=x\n", CONFIG_ERROR_MISSING, "d.conf: [boot] variables: ", "must be given");
     g_autoptr(GString) many = g_string_new(MINIMAL);
     for (int i = 0; i <= CONFIG_DISKS_MAX; i++)
         g_string_append_printf(many, "[disk d%d]\npath=/d\n", i);
@@ -266,6 +316,8 @@ main(int argc, char **argv)
     g_test_add_func("/config/everything", test_everything);
     g_test_add_func("/config/unknown", test_unknown);
     g_test_add_func("/config/twice", test_twice);
+    g_test_add_func("/config/firmware", test_firmware);
+    g_test_add_func("/config/smbios", test_smbios);
     g_test_add_func("/config/values", test_values);
     g_test_add_func("/config/missing-and-many", test_missing_and_many);
     g_test_add_func("/config/zero-bytes", test_zero_bytes);

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A desktop that boots by firmware: its code and variables in the address map, and what it is told through fw_cfg and CMOS.
+ */
+#include "vmm/desktop/desktop_private.h"
+#include "vmm/board/bytes.h"
+#include "vmm/firmware/memory_list.h"
+#include "vmm/firmware/smbios.h"
+#include "vmm/firmware/table_loader.h"
+#include "vmm/virtio/pci.h"
+
+#include <linux/qemu_fw_cfg.h>
+
+#define MIB (1ull << 20)
+#define KVM_PAGES 0x4000 /* from BOARD_KVM_IDENTITY_MAP */
+
+static const char *
+source_name(const ConfigSource *source)
+{
+    return source->path ? source->path : source->fd_name;
+}
+
+/* --- the board's part ---------------------------------------------------------------------------------------------- */
+
+bool
+desktop_make_firmware(Desktop *desktop, Resources *resources, GError **error)
+{
+    const DesktopConfig *config = desktop->config;
+
+    if (!rom_init(&desktop->rom, resources->firmware, source_name(&config->firmware_code), error)) {
+        g_prefix_error(error, "%s: [boot] firmware-code: ", config->path);
+        return false;
+    }
+    if (config->firmware == FIRMWARE_UEFI) {
+        desktop->flash = flash_new(g_steal_fd(&resources->variables), source_name(&config->variables), error);
+        if (!desktop->flash)
+            return false;
+        machine_add(desktop->machine, "flash", &flash_device_ops, desktop->flash);
+        bus_map(desktop->addresses, BOARD_FLASH_END - desktop->rom.size - flash_size(desktop->flash),
+                flash_size(desktop->flash), &flash_bus_ops, desktop->flash);
+    }
+    const AddressMapOptions options = {
+        .slots = vm_slots(desktop->vm),
+        .memory = desktop->memory,
+        .rom = &desktop->rom,
+        .flash = desktop->flash,
+        .machine = desktop->machine,
+    };
+    desktop->address_map = address_map_new(&options, error);
+    return desktop->address_map != NULL;
+}
+
+/* Sizes of memory and processors where firmware has looked for them since there were PCs. */
+static void
+fill_cmos(const Desktop *desktop, Rtc *rtc)
+{
+    uint64_t size = guest_memory_size(desktop->memory), low = memory_low_end(desktop->memory);
+    uint64_t base_kib = 640, extended_kib = MIN((low - MIB) / 1024, 0xffff);
+    uint64_t above_16m = low > 16 * MIB ? MIN((low - 16 * MIB) >> 16, 0xffff) : 0;
+    uint64_t above_4g = (size - low) >> 16;
+    const struct {
+        uint8_t index;
+        unsigned n_bytes;
+        uint64_t value;
+    } numbers[] = {
+        {0x15, 2, base_kib},  {0x17, 2, extended_kib}, {0x30, 2, extended_kib},
+        {0x34, 2, above_16m}, {0x5b, 3, above_4g},     {0x5f, 1, desktop->config->vcpus - 1},
+    };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(numbers); i++)
+        for (unsigned k = 0; k < numbers[i].n_bytes; k++)
+            rtc_set_memory(rtc, numbers[i].index + k, numbers[i].value >> 8 * k);
+}
+
+void
+desktop_add_firmware_devices(Desktop *desktop, Rtc *rtc)
+{
+    if (desktop->config->firmware == FIRMWARE_NONE)
+        return;
+    pci_bus_set_memory_control(desktop->pci, address_map_control, desktop->address_map);
+    desktop->fw_cfg = fw_cfg_new(desktop->memory);
+    bus_map(desktop->ports, BOARD_PORT_FW_CFG, FW_CFG_PORTS, &fw_cfg_bus_ops, desktop->fw_cfg);
+    bus_map(desktop->ports, BOARD_PORT_APM, BOARD_PORTS_APM, &pm_apm_bus_ops, desktop->pm);
+    machine_add(desktop->machine, "fw_cfg", &fw_cfg_device_ops, desktop->fw_cfg);
+    fill_cmos(desktop, rtc);
+}
+
+/* --- tables -------------------------------------------------------------------------------------------------------- */
+
+static AcpiTables *
+make_tables(const Desktop *desktop)
+{
+    uint32_t apic_ids[VCPUS_MAX];
+
+    for (unsigned i = 0; i < desktop->config->vcpus; i++)
+        apic_ids[i] = i;
+    const AcpiOptions options = {
+        .apic_ids = apic_ids,
+        .n_cpus = desktop->config->vcpus,
+        .pci64 = pci_bus_high_window(
+            desktop->pci, board_pci64_window(guest_memory_size(desktop->memory), vcpus_physical_bits(desktop->vcpus))),
+        .ecam = pci_bus_ecam(desktop->pci),
+        .com1 = true,
+        .tpm = desktop->config->tpm,
+    };
+    return acpi_tables_new(&options);
+}
+
+/* Firmware reads the tables when it has given every device its place: only now is it known what they have to say. */
+static void
+refresh_tables(void *user, uint8_t *bytes, size_t len)
+{
+    g_autoptr(AcpiTables) tables = make_tables(user);
+    const GByteArray *now = acpi_tables_file(tables, ACPI_FILE_TABLES);
+
+    g_assert(now->len == len);
+    memcpy(bytes, now->data, len);
+}
+
+static void
+tell_tables(Desktop *desktop)
+{
+    static const FwCfgOps live = {.selected = refresh_tables};
+    g_autoptr(AcpiTables) tables = make_tables(desktop);
+    g_autoptr(GByteArray) script = table_loader_script(tables);
+    const GByteArray *rsdp = acpi_tables_file(tables, ACPI_FILE_RSDP),
+                     *rest = acpi_tables_file(tables, ACPI_FILE_TABLES);
+
+    fw_cfg_add_file(desktop->fw_cfg, table_loader_file_names[ACPI_FILE_RSDP], rsdp->data, rsdp->len);
+    fw_cfg_add_live(desktop->fw_cfg, table_loader_file_names[ACPI_FILE_TABLES], rest->data, rest->len, &live, desktop);
+    fw_cfg_add_file(desktop->fw_cfg, TABLE_LOADER_FILE, script->data, script->len);
+}
+
+static void
+tell_smbios(Desktop *desktop, const uint8_t uuid[16])
+{
+    const DesktopConfig *config = desktop->config;
+    SmbiosOptions options = {
+        .manufacturer = config->smbios_manufacturer,
+        .product = config->smbios_product,
+        .version = config->smbios_version,
+        .serial = config->smbios_serial,
+        .sku = config->smbios_sku,
+        .family = config->smbios_family,
+        .asset_tag = config->smbios_asset_tag,
+        .n_cpus = config->vcpus,
+        .memory_size = config->memory,
+    };
+    memcpy(options.uuid, uuid, sizeof(options.uuid));
+    g_autoptr(GByteArray) tables = smbios_tables(&options);
+    g_autoptr(GByteArray) entry = smbios_entry_point(tables);
+
+    fw_cfg_add_file(desktop->fw_cfg, SMBIOS_ENTRY_FILE, entry->data, entry->len);
+    fw_cfg_add_file(desktop->fw_cfg, SMBIOS_TABLES_FILE, tables->data, tables->len);
+}
+
+/* --- the rest ------------------------------------------------------------------------------------------------------ */
+
+static void
+put_e820(GByteArray *out, uint64_t gpa, uint64_t size, MemoryType type)
+{
+    bytes_put(out, gpa, 8);
+    bytes_put(out, size, 8);
+    bytes_put(out, type, 4);
+}
+
+/* RAM and what is not to be used; firmware takes from it what it needs, and makes the list that the guest sees. */
+static void
+tell_memory(Desktop *desktop)
+{
+    g_autoptr(GByteArray) list = g_byte_array_new();
+    size_t n;
+    const GuestRegion *regions = guest_memory_regions(desktop->memory, &n);
+
+    for (size_t i = 0; i < n; i++)
+        put_e820(list, regions[i].gpa, regions[i].size, MEMORY_RAM);
+    put_e820(list, BOARD_KVM_IDENTITY_MAP, KVM_PAGES, MEMORY_RESERVED);
+    fw_cfg_add_file(desktop->fw_cfg, "etc/e820", list->data, list->len);
+    fw_cfg_add_number(desktop->fw_cfg, FW_CFG_RAM_SIZE, guest_memory_size(desktop->memory), 8);
+}
+
+/* One line of the boot order: where OpenFirmware would have the device, which is how QEMU names it. */
+static void
+add_boot_path(GPtrArray *order, uint64_t index, const VirtioDevice *device, const char *kind, const char *below)
+{
+    if (!index)
+        return;
+    if (order->len < index)
+        g_ptr_array_set_size(order, index);
+    order->pdata[index - 1] = g_strdup_printf("/pci@i0cf8/%s@%x/%s", kind, virtio_pci_slot(device->transport), below);
+}
+
+static void
+tell_boot_order(Desktop *desktop)
+{
+    g_autoptr(GPtrArray) order = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GString) text = g_string_new(NULL);
+
+    for (guint i = 0; i < desktop->disks->len; i++) {
+        const ConfigDisk *disk = desktop->config->disks->pdata[i];
+        add_boot_path(order, disk->boot_index, desktop->disks->pdata[i], "scsi", "disk@0,0");
+    }
+    for (guint i = 0; i < desktop->nets->len; i++) {
+        const ConfigNet *net = desktop->config->nets->pdata[i];
+        add_boot_path(order, net->boot_index, desktop->nets->pdata[i], "ethernet", "ethernet-phy@0");
+    }
+    for (guint i = 0; i < order->len; i++)
+        if (order->pdata[i])
+            g_string_append_printf(text, "%s%s", text->len ? "\n" : "", (char *)order->pdata[i]);
+    if (text->len)
+        fw_cfg_add_file(desktop->fw_cfg, "bootorder", text->str, text->len + 1);
+}
+
+static void
+add_file_number(FwCfg *fw_cfg, const char *name, uint64_t value, unsigned size)
+{
+    uint64_t little = GUINT64_TO_LE(value);
+    fw_cfg_add_file(fw_cfg, name, &little, size);
+}
+
+void
+desktop_tell_firmware(Desktop *desktop)
+{
+    FwCfg *fw_cfg = desktop->fw_cfg;
+    uint8_t uuid[16];
+
+    if (!fw_cfg)
+        return;
+    desktop_uuid_bytes(desktop->config->uuid, uuid);
+    fw_cfg_add_item(fw_cfg, FW_CFG_UUID, uuid, sizeof(uuid));
+    fw_cfg_add_number(fw_cfg, FW_CFG_NB_CPUS, desktop->config->vcpus, 2);
+    fw_cfg_add_number(fw_cfg, FW_CFG_MAX_CPUS, desktop->config->vcpus, 2);
+    fw_cfg_add_number(fw_cfg, FW_CFG_NOGRAPHIC, !desktop->config->scanouts, 2);
+    fw_cfg_add_number(fw_cfg, FW_CFG_BOOT_MENU, 0, 2);
+    fw_cfg_add_number(fw_cfg, FW_CFG_ARCH_LOCAL | 2, 1, 1); /* the PIT arrives on IOAPIC pin 2 */
+    add_file_number(fw_cfg, "etc/show-boot-menu", 0, 2);    /* nor wait for a key that would show it */
+    if (!desktop->config->scanouts)
+        add_file_number(fw_cfg, "etc/sercon-port", BOARD_PORT_COM1, 2); /* SeaBIOS shows its screen there */
+    tell_memory(desktop);
+    tell_smbios(desktop, uuid);
+    tell_boot_order(desktop);
+    tell_tables(desktop);
+}
