@@ -3,7 +3,8 @@
 Fixtures of the end-to-end tests: one host and one desktop in it for the whole run.
 
 A test gets the desktop running and usable; one that ends it is marked `ends_desktop` and comes last, since a new one takes
-a minute to boot in an emulated host. With --keep the state after boot is kept in the cache for the next run with the same
+minutes to boot in an emulated host; just before it come those marked `changes_desktop`. Those marked `monitors(N)` have a
+desktop of their own. With --keep the state after the first boot is kept in the cache for the next run with the same
 carrel-vmm, for those who work on the tests.
 """
 
@@ -13,6 +14,7 @@ import os
 import pathlib
 import sys
 import time
+import zlib
 
 import pytest
 
@@ -28,6 +30,13 @@ DATA_DISK = f"{DATA_FOLDER}/data.raw"
 DATA_MIB = 256
 DATA_ROOM_MIB = 64
 
+# A machine of its own to the guest, though it is only one more address of the rig's host.
+PEER = "192.0.2.1"
+SENT_MIB = 4
+
+PANEL_COLOUR = (0x0D, 0x26, 0x2C)
+TICKET = "until a test sets another"
+
 
 def pytest_addoption(parser):
     parser.addoption("--vmm", choices=["carrel", "qemu"], default="carrel",
@@ -38,12 +47,20 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "ends_desktop: the desktop does not live on after this test")
+    config.addinivalue_line("markers", "changes_desktop: the desktop is usable but not the same after this test")
+    config.addinivalue_line("markers", "ends_desktop: there is no desktop after this test")
+    config.addinivalue_line("markers", "monitors(count): needs a desktop that can have so many")
     process.raise_on_signals()
 
 
+def monitors_of(item):
+    marker = item.get_closest_marker("monitors")
+    return marker.args[0] if marker else 1
+
+
 def pytest_collection_modifyitems(items):
-    items.sort(key=lambda item: item.get_closest_marker("ends_desktop") is not None)
+    items.sort(key=lambda item: (monitors_of(item), item.get_closest_marker("ends_desktop") is not None,
+                                 item.get_closest_marker("changes_desktop") is not None))
 
 
 @pytest.fixture(scope="session")
@@ -58,79 +75,101 @@ class Room:
 
     tests = HERE.parent  # where the package rig lies
 
-    def __init__(self, chosen, build, keep):
-        self.vmm, self.build = chosen, pathlib.Path(build)
-        kept = rooms.kept(f"e2e-{chosen.name}", chosen.key(), self._program())
+    def __init__(self, chosen, build, keep, logs, monitors):
+        self.vmm, self.build, self._logs = chosen, pathlib.Path(build), logs
+        self.desktop = None
+        kept = rooms.kept(f"e2e-{chosen.name}-{monitors}", chosen.key(), self._program())
         if keep and kept.exists():
             self.host = rooms.restore(kept)
-            self.desktop = self._new_desktop()
+            self.desktop = self._new_desktop(monitors)
             self.desktop.move(self.host)
             return
         self.host = rooms.host()
         try:
             self.vmm.install(self.host)
-            self.desktop = self._boot()
+            self._boot(monitors)
             if keep:
                 self.desktop.agent.close()
                 self.host = rooms.keep(kept, self.host)
                 self.desktop.move(self.host)
         except BaseException:
-            self.host.logs(pathlib.Path(os.environ.get("CARREL_OUT", HERE.parent / "out")) / "e2e" / "logs")
-            self.host.close()
+            self.close()
             raise
+
+    def close(self):
+        """Ends it all; what the host and the desktop have to say is kept."""
+        if self.desktop:
+            self.desktop.logs(self._logs)
+        self.host.logs(self._logs)
+        self.host.close()
 
     def _program(self):
         """desk-screen, in a form that fits on a command line."""
         program = (self.build / "tests/e2e/desk-screen").read_bytes()
         return base64.b64encode(gzip.compress(program, mtime=0)).decode()
 
-    def _new_desktop(self):
-        return Desktop(self.host, self.vmm, rooms.images()[1].cmdline, data_disk=DATA_DISK,
-                       emulated=rooms.chosen_accelerator().emulated)
+    def _new_desktop(self, monitors):
+        return Desktop(self.host, self.vmm, rooms.images()[1].cmdline, data_disk=DATA_DISK, ticket=TICKET, network=True,
+                       monitors=monitors, emulated=rooms.chosen_accelerator().emulated)
 
-    def _boot(self):
+    def _boot(self, monitors):
         started = time.monotonic()
         self.host.run(f"mkdir -p {DATA_FOLDER}; mountpoint -q {DATA_FOLDER} || "
                       f"mount -t tmpfs -o size={DATA_ROOM_MIB}M tmpfs {DATA_FOLDER}; truncate -s {DATA_MIB}M {DATA_DISK}; "
                       f"chmod 0777 {DATA_FOLDER} {DATA_DISK}")
-        desktop = self._new_desktop()
+        self.desktop = desktop = self._new_desktop(monitors)
         desktop.start()
         desktop.wait_until_usable()
         rooms.say(f"desktop usable after {time.monotonic() - started:.0f} s")
         desktop.run(f"base64 -d <<<{self._program()} | gzip -d >/usr/local/bin/desk-screen; "
                     "chmod +x /usr/local/bin/desk-screen", "root")
-        return desktop
 
-    def running_desktop(self):
-        """The desktop, booted anew when a test ended it."""
-        if not self.desktop.alive():
+    def running_desktop(self, monitors):
+        """The desktop, booted anew when a test ended it or needs another one."""
+        if self.desktop.monitors != monitors or not self.desktop.alive():
             self.desktop.end()
-            self.desktop = self._boot()
+            self._boot(monitors)
         return self.desktop
 
 
 @pytest.fixture(scope="session")
 def room(request, out):
     chosen = vmm.ADAPTERS[request.config.getoption("--vmm")](request.config.getoption("--build"))
-    room = Room(chosen, request.config.getoption("--build"), request.config.getoption("--keep"))
+    room = Room(chosen, request.config.getoption("--build"), request.config.getoption("--keep"), out / "logs",
+                monitors_of(request.session.items[0]))
     yield room
-    room.host.logs(out / "logs")
-    room.host.close()
+    room.close()
 
 
 @pytest.fixture
-def desktop(room):
+def desktop(room, request):
     """A running, usable desktop, with nothing of an earlier test on its screen."""
-    desktop = room.running_desktop()
+    desktop = room.running_desktop(monitors_of(request.node))
     desktop.run("pkill desk-screen; pkill lxterminal; pkill xterm; true")
     return desktop
+
+
+def connect(desktop):
+    """A SPICE client that sees the desktop; usable as a context manager."""
+    return spice_client.Client(desktop.spice_port, password=desktop.ticket).wait_for_picture()
 
 
 @pytest.fixture
 def client(desktop):
     """A SPICE client that sees the desktop."""
-    with spice_client.Client(desktop.spice_port) as client:
-        yield client.wait_for_picture()
+    with connect(desktop) as client:
+        yield client
+
+
+def crc(picture):
+    """What desk-screen prints of the same picture."""
+    return f"{zlib.crc32(picture.tobytes()):08x}"
+
+
+def panel_is_shown(client):
+    """At the bottom of the screen, in its colour."""
+    frame = client.frame()
+    return tuple(frame[-20, frame.shape[1] // 2]) == PANEL_COLOUR
 
 
 class Screen:
@@ -146,6 +185,12 @@ class Screen:
     def lines(self):
         return self._desktop.run(f"cat {self.LOG}").splitlines()
 
+    def drawn(self):
+        """Of a pattern: its size and the guest's own checksum of it."""
+        word, width, height, checksum = self.lines()[-1].split()
+        assert word == "drawn"
+        return (int(width), int(height)), checksum
+
     def wait_for(self, *wanted, timeout=30):
         """Waits until all these lines were printed."""
         deadline = time.monotonic() + timeout
@@ -160,6 +205,23 @@ def screen(desktop):
     yield lambda *words: Screen(desktop, *words)
     if desktop.alive():
         desktop.run("pkill desk-screen; true")
+
+
+@pytest.fixture
+def echo(room):
+    """echo(desktop) sends bytes to a TCP service beyond the desktop's host, and has them all back."""
+    size = SENT_MIB << 20
+
+    def exchange(desktop):
+        sent, received = desktop.run(f"head -c {size} /dev/urandom >/tmp/sent; exec 3<>/dev/tcp/{PEER}/7;"
+                                     f"cat /tmp/sent >&3 & head -c {size} <&3 | sha256sum; sha256sum </tmp/sent;"
+                                     " rm /tmp/sent").splitlines()
+        assert sent == received
+
+    room.host.run(f"ip address replace {PEER}/32 dev lo; systemd-run --quiet --unit=echo --collect socat"
+                  f" TCP-LISTEN:7,bind={PEER},reuseaddr,fork EXEC:cat")
+    yield exchange
+    room.host.run(f"systemctl stop echo; ip address delete {PEER}/32 dev lo")
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -49,6 +49,7 @@ def test_frozen_file_systems(room, desktop, ctl):
     desktop.run("echo y >/root/frozen; sync", "root")
 
 
+@pytest.mark.monitors(2)  # another desktop than the power button's, so that one boot fewer is needed
 @pytest.mark.ends_desktop
 def test_shut_down(room, desktop, ctl):
     ctl("shut-down")

@@ -7,10 +7,10 @@ import signal
 import subprocess
 import sys
 import uuid
-import zlib
 
 import pytest
 
+from conftest import connect, crc, panel_is_shown
 from rig import spice_client
 from rig.desktop import TERMINAL
 
@@ -19,44 +19,31 @@ KEY_A, KEY_SHIFT, KEY_7, KEY_RIGHT = 38, 50, 16, 114
 SCANCODE_RIGHT = 0x14D
 
 
-def crc(client):
-    """What desk-screen prints of the same picture."""
-    return f"{zlib.crc32(client.frame().tobytes()):08x}"
-
-
-def drawn(screen, seed):
-    """Draws a pattern in the guest; returns its size and the guest's own checksum of it."""
-    word, width, height, checksum = screen("pattern", str(seed)).lines()[-1].split()
-    assert word == "drawn"
-    return (int(width), int(height)), checksum
-
-
 def test_boots_to_a_desktop(desktop, client, out):
     """The panel and the wallpaper are on the client's screen, and nothing in the guest failed on the way."""
     client.screenshot(out / "desktop.png")
     frame = client.frame()
-    panel = frame[-20, frame.shape[1] // 2]
-    assert tuple(panel) == (0x0D, 0x26, 0x2C), "the panel's colour at the bottom of the screen"
+    assert panel_is_shown(client)
     assert len(set(map(tuple, frame[:-40:16, ::64].reshape(-1, 3)))) > 20, "the wallpaper's many colours"
     assert desktop.run("systemctl --failed --plain --no-legend", "root").strip() == ""
 
 
 @pytest.mark.parametrize("seed", [7, 8])
 def test_client_sees_what_the_guest_drew(client, screen, seed):
-    size, checksum = drawn(screen, seed)
-    client.wait(lambda: client.size() == size and crc(client) == checksum, "the very picture that the guest drew")
+    size, checksum = screen("pattern", str(seed)).drawn()
+    client.wait(lambda: client.size() == size and crc(client.frame()) == checksum, "the very picture that the guest drew")
 
 
 def test_screenshot_is_what_the_guest_drew(room, desktop, screen, tmp_path):
     """Over the control socket, without any client."""
     from PIL import Image
 
-    size, checksum = drawn(screen, 9)
+    size, checksum = screen("pattern", "9").drawn()
     room.vmm.screenshot(desktop, "/run/desktop/screenshot.png")
     (tmp_path / "screenshot.png").write_bytes(room.host.read("/run/desktop/screenshot.png"))
     picture = Image.open(tmp_path / "screenshot.png").convert("RGB")
     assert picture.size == size
-    assert f"{zlib.crc32(picture.tobytes()):08x}" == checksum
+    assert crc(picture) == checksum
 
 
 def test_keys_arrive(client, screen):
@@ -102,13 +89,13 @@ def test_resizes_to_the_client(desktop, client, screen):
     before = client.size()
     try:
         client.wait_for_agent()
-        client.resize(1120, 700)
+        client.arrange((1120, 700))
         client.wait(lambda: client.size() == (1120, 700), "a surface of the client's size", 60)
-        size, checksum = drawn(screen, 10)
+        size, checksum = screen("pattern", "10").drawn()
         assert size == (1120, 700)
-        client.wait(lambda: crc(client) == checksum, "the picture in the new size")
+        client.wait(lambda: crc(client.frame()) == checksum, "the picture in the new size")
     finally:
-        client.resize(*before)
+        client.arrange(before)
         client.wait(lambda: client.size() == before, "the old size again", 60)
         desktop.run("sleep 1")
 
@@ -164,17 +151,17 @@ def test_file_to_the_guest(desktop, client, tmp_path):
 
 def test_client_killed_and_reconnected(room, desktop, screen):
     """The desktop does not notice; the next client sees the picture of now."""
-    drawn(screen, 11)
-    victim = subprocess.Popen([sys.executable, "-m", "rig.spice_client", "127.0.0.1", str(desktop.spice_port)],
+    screen("pattern", "11")
+    victim = subprocess.Popen([sys.executable, "-m", "rig.spice_client", "127.0.0.1", str(desktop.spice_port),
+                               desktop.ticket],
                               stdout=subprocess.PIPE, cwd=room.tests, text=True)
     assert victim.stdout.readline().strip() == "connected"
-    size, checksum = drawn(screen, 12)
+    size, checksum = screen("pattern", "12").drawn()
     victim.send_signal(signal.SIGKILL)
     victim.wait()
     victim.stdout.close()
-    with spice_client.Client(desktop.spice_port) as client:
-        client.wait_for_picture()
-        client.wait(lambda: client.size() == size and crc(client) == checksum, "the picture after coming back")
+    with connect(desktop) as client:
+        client.wait(lambda: client.size() == size and crc(client.frame()) == checksum, "the picture after coming back")
         events = screen("input")
         client.type("a")
         events.wait_for(f"key {KEY_A} up")

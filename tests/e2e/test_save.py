@@ -2,11 +2,10 @@
 """A desktop is saved while it works and restored: to itself nothing happened, but for the clock."""
 
 import time
-import zlib
 
 import pytest
 
-from rig import spice_client
+from conftest import connect, crc
 
 SAVED = "/srv/saved/desk"
 
@@ -37,17 +36,15 @@ def clock_error(desktop):
     return 0 if before <= guest <= after else min(abs(guest - before), abs(guest - after))
 
 
-@pytest.mark.ends_desktop
-def test_saved_under_load_and_restored(room, desktop, screen):
+@pytest.mark.changes_desktop
+def test_saved_under_load_and_restored(room, desktop, screen, echo):
     host = room.host
     host.run("mkdir -p /srv/saved && chmod 0777 /srv/saved && rm -f /srv/saved/*")
-    word, width, height, checksum = screen("pattern", "13").lines()[-1].split()
-    assert word == "drawn"
+    size, checksum = screen("pattern", "13").drawn()
     desktop.run(f"date -s @{time.time():.3f}; {WRITER}", "root")
     before = acknowledged(desktop)
 
-    with spice_client.Client(desktop.spice_port) as client:
-        client.wait_for_picture()
+    with connect(desktop) as client:
         room.vmm.save(desktop, SAVED)
         host.wait_until(lambda: not desktop.alive(), "the VMM's end after saving", 60)
         client.wait(lambda: client.closed or "closed" in dict(client.events).values(), "the client's being told")
@@ -55,10 +52,8 @@ def test_saved_under_load_and_restored(room, desktop, screen):
     time.sleep(5)  # time that the saved desktop does not see pass
     desktop.start(restore=SAVED)
     desktop.wait_for_agent()
-    with spice_client.Client(desktop.spice_port) as client:
-        client.wait_for_picture()
-        client.wait(lambda: client.size() == (int(width), int(height))
-                    and f"{zlib.crc32(client.frame().tobytes()):08x}" == checksum, "the same picture as before")
+    with connect(desktop) as client:
+        client.wait(lambda: client.size() == size and crc(client.frame()) == checksum, "the same picture as before")
     at_once = acknowledged(desktop)
     assert at_once >= before
     desktop.run(f"until [ $({ACKNOWLEDGED}) -gt {at_once + 5} ]; do sleep 0.2; done", "root")
@@ -67,3 +62,4 @@ def test_saved_under_load_and_restored(room, desktop, screen):
     if room.vmm.keeps_the_clock:
         assert clock_error(desktop) < 2, "the guest's clock after the restore"
     assert desktop.run("systemctl --failed --plain --no-legend", "root").strip() == ""
+    echo(desktop)

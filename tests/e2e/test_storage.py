@@ -3,7 +3,7 @@
 
 import hashlib
 
-from conftest import DATA_FOLDER, DATA_MIB, DATA_ROOM_MIB
+from conftest import DATA_DISK, DATA_FOLDER, DATA_MIB, DATA_ROOM_MIB
 
 # More than the host has room for, and reproducible: each line its own number.
 WRITE_MIB = DATA_ROOM_MIB + 16
@@ -28,9 +28,25 @@ def test_disk_full_and_freed_again(room, desktop, client):
             room.vmm.resume(desktop)
         room.host.wait_until(lambda: room.vmm.state(desktop)[0] == "running", "going on once there is room", 60)
         assert desktop.run("until [ -s /tmp/written ]; do sleep 0.2; done; cat /tmp/written", "root").strip() == "0"
-        stored = room.host.run(f"head -c {WRITE_MIB}M {DATA_FOLDER}/data.raw | sha256sum").split()[0]
+        stored = room.host.run(f"head -c {WRITE_MIB}M {DATA_DISK} | sha256sum").split()[0]
         assert stored == hashlib.sha256(content()).hexdigest()
     finally:
         desktop.run("rm -f /tmp/content /tmp/written; blkdiscard /dev/vdb", "root", check=False)
-        room.host.run(f"truncate -s 0 {DATA_FOLDER}/data.raw; truncate -s {DATA_MIB}M {DATA_FOLDER}/data.raw; "
+        room.host.run(f"truncate -s 0 {DATA_DISK}; truncate -s {DATA_MIB}M {DATA_DISK}; "
                       f"mount -o remount,size={DATA_ROOM_MIB}M {DATA_FOLDER}")
+
+
+def test_disk_grows_under_the_guest(room, desktop):
+    """A bigger image is a bigger disk as soon as the VMM is told, and the new part can be used."""
+    def resize(mib):
+        room.host.run(f"truncate -s {mib}M {DATA_DISK}")
+        room.vmm.resize_disk(desktop, mib << 20)
+        desktop.run(f"until [ $(blockdev --getsize64 /dev/vdb) = {mib << 20} ]; do sleep 0.1; done", "root")
+
+    try:
+        resize(DATA_MIB + 64)
+        desktop.run(f"echo beyond | dd of=/dev/vdb bs=512 conv=sync,notrunc seek={(DATA_MIB + 32) << 11} oflag=direct",
+                    "root")
+        assert room.host.run(f"tail -c {32 << 20} {DATA_DISK} | head -c 6") == "beyond"
+    finally:
+        resize(DATA_MIB)

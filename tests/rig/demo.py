@@ -15,7 +15,7 @@ import time
 import uuid
 
 from . import process, rooms, vmm
-from .desktop import TERMINAL, Desktop
+from .desktop import ADDRESS, TERMINAL, Desktop
 from .image import SOURCE
 
 
@@ -46,17 +46,19 @@ def step(label):
     rooms.say(f"{label}: {time.monotonic() - started:.0f} s")
 
 
-def start(host, smoke):
-    """A usable desktop in the host."""
+def furnish(host):
+    """A desktop in the host, not yet started."""
     emulated = rooms.chosen_accelerator().emulated
     program = vmm.Carrel(SOURCE / "build")
     program.install(host)
-    desktop = Desktop(host, program, rooms.images()[1].cmdline, memory_mib=1024 if emulated else 2048,
-                      network=not smoke, emulated=emulated)
+    return Desktop(host, program, rooms.images()[1].cmdline, memory_mib=1024 if emulated else 2048,
+                   network=True, emulated=emulated)
+
+
+def start(desktop):
     with step("desktop, from carrel-vmm's start to the panel on the screen"):
         desktop.start()
         desktop.wait_until_usable()
-    return desktop
 
 
 def invite(desktop):
@@ -117,6 +119,7 @@ def try_out(desktop, out):
         time.sleep(1)  # for the picture's sake: the shell's answer is drawn
     spicy_screenshot(desktop, out / "terminal.png")
     rooms.say("the guest received what was typed into its terminal")
+    rooms.say(f"its network address is {desktop.run(ADDRESS).strip()}")
     rooms.say(f"pictures: {out / 'desktop.png'} {out / 'terminal.png'}")
 
 
@@ -127,8 +130,9 @@ def main():
     options = parser.parse_args()
     process.raise_on_signals()
     with rooms.host(outside=not options.smoke) as host:
+        desktop = furnish(host)
         try:
-            desktop = start(host, options.smoke)
+            start(desktop)
             if options.smoke:
                 try_out(desktop, options.out)
             else:
@@ -136,6 +140,7 @@ def main():
                 sit(host, desktop)
             desktop.end()
         except Exception:
+            desktop.logs(options.out / "logs")
             host.logs(options.out / "logs")
             rooms.say(f"what the host and the desktop said is in {options.out / 'logs'}")
             raise

@@ -20,16 +20,19 @@ PANEL = ("until xdotool search --onlyvisible --class tint2 >/dev/null 2>&1 &&"
 # A terminal is ready for typing when its shell has named the window it has the focus in.
 TERMINAL = 'until [ "$(xdotool getactivewindow getwindowname 2>/dev/null)" = "desk@desk: ~" ]; do sleep 0.2; done'
 
+# Waits for an address of the network card, and prints it.
+ADDRESS = "until ip -4 -brief address show scope global up | grep -o '[0-9.]*/[0-9]*'; do sleep 0.2; done"
+
 
 class Desktop:
     """See start(). Paths are the host's. spice_host_port: the host's TCP port behind ours, each desktop's own."""
 
     def __init__(self, host, vmm, cmdline, name="desk", memory_mib=1024, vcpus=2, disk="/dev/vdb", data_disk=None,
-                 ticket=None, network=False, emulated=True, spice_host_port=5900):
+                 ticket=None, network=False, monitors=1, emulated=True, spice_host_port=5900):
         self.host, self.vmm, self.name = host, vmm, name
         self.memory_mib, self.vcpus = memory_mib, vcpus
         self.disk, self.data_disk = disk, data_disk
-        self.ticket, self.network = ticket, network
+        self.ticket, self.network, self.monitors = ticket, network, monitors
         self.folder = pathlib.PurePosixPath("/run/desktop") / name
         # An emulated guest would take seconds to unpack its kernel; elsewhere it is what a person would boot.
         self.kernel = "/srv/guest/vmlinux" if emulated else "/srv/guest/vmlinuz"
@@ -102,6 +105,18 @@ class Desktop:
     def console(self):
         """What the guest printed on its serial console."""
         return self.host.run(f"cat {self.folder}/serial.log", check=False)
+
+    def logs(self, into):
+        """Collects what helps to find a fault: the picture, and what the guest's journal, X server and process list say."""
+        into = pathlib.Path(into)
+        into.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(Exception):
+            self.vmm.screenshot(self, f"{self.folder}/logs.png")
+            (into / "desktop.png").write_bytes(self.host.read(f"{self.folder}/logs.png"))
+        with contextlib.suppress(Exception):
+            (into / "guest.log").write_text(self.run(
+                "journalctl -b --no-pager; ps axfww -o pid,stat,time,wchan,args; cat ~desk/.local/share/xorg/Xorg.0.log",
+                "root", check=False))
 
     def end(self):
         """Ends the VMM, politely first."""

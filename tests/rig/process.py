@@ -51,15 +51,15 @@ def end(child, patience=5):
         pass
 
 
-class Ended(SystemExit):
-    """SIGTERM or SIGHUP reached us."""
+class Ended(KeyboardInterrupt):
+    """SIGTERM or SIGHUP reached us: to everybody the same as Ctrl-C. (pytest takes a SystemExit for a failed test.)"""
 
 
 def raise_on_signals():
     """From here on SIGTERM and SIGHUP unwind the stack as Ctrl-C does. Call once, from the main thread."""
 
     def handler(number, _frame):
-        raise Ended(128 + number)
+        raise Ended(signal.strsignal(number))
 
     signal.signal(signal.SIGTERM, handler)
     signal.signal(signal.SIGHUP, handler)

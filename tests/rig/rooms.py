@@ -62,7 +62,9 @@ def shape():
 
 def state_key(wanted, *more):
     version = subprocess.run([accelerator.QEMU, "--version"], stdout=subprocess.PIPE, check=True).stdout
-    parts = [*map(str, wanted.arguments()), *map(str, wanted.disks), version.decode(), PREPARE, *more]
+    # An image that was removed and made again has the same name and other contents.
+    disks = [f"{disk} {os.stat(disk).st_mtime_ns}" for disk in wanted.disks]
+    parts = [*map(str, wanted.arguments()), *disks, version.decode(), PREPARE, *more]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
 
 

@@ -5,7 +5,7 @@ A SPICE client that tests can steer and question, on spice-gtk's client library.
 The library lives on a main loop in a thread of its own, which drains the server at all times as a real client does; a test's
 thread asks it to do things with call(), and looks at what has arrived so far. Needs no display of its own.
 
-Run as a program it only stays connected, to be killed:  python3 -m rig.spice_client HOST PORT
+Run as a program it only stays connected, to be killed:  python3 -m rig.spice_client HOST PORT [PASSWORD]
 """
 
 import ctypes
@@ -20,7 +20,9 @@ import numpy
 gi.require_version("SpiceClientGLib", "2.0")
 from gi.repository import Gio, GLib, GObject, SpiceClientGLib  # noqa: E402
 
+MONITORS_MAX = 4  # that a desktop can have
 FORMAT_32 = 32  # xRGB, a 32-bit word a pixel: blue first in memory
+SERVER_MOUSE = 1  # SPICE_MOUSE_MODE_SERVER: the client says how far the pointer moves
 CLIENT_MOUSE = 2  # SPICE_MOUSE_MODE_CLIENT: the pointer is where the client says
 CLIPBOARD = 0  # VD_AGENT_CLIPBOARD_SELECTION_CLIPBOARD
 TEXT = 1  # VD_AGENT_CLIPBOARD_UTF8_TEXT
@@ -123,7 +125,7 @@ class Client:
         self._offered = None  # text that we offer the guest
         self._pasted = []  # texts that the guest gave us
         self._main = self._inputs = self._display = None
-        self._x = self._y = self._buttons = 0
+        self._buttons = 0
         self.closed = False
         Loop.get().call(self._open, host, port, password)
 
@@ -252,10 +254,18 @@ class Client:
     def wait_for_agent(self, timeout=60):
         return self.wait(lambda: self.agent, "the agent in the guest", timeout)
 
+    def wait_for_refusal(self, timeout=30):
+        """Waits until the server has said that the password is not the one."""
+        return self.wait(lambda: ("main", "error-auth") in self.events, "the server's refusal", timeout)
+
     def size(self, number=0):
         """(width, height) of a monitor's surface now, or None."""
         surface = self.surfaces.get(number)
         return (surface.width, surface.height) if surface else None
+
+    def sizes(self):
+        """The sizes of all monitors, the first first."""
+        return [self.size(number) for number in sorted(self.surfaces)]
 
     def frame(self, number=0):
         """The picture now: an array of height x width x (red, green, blue)."""
@@ -268,6 +278,10 @@ class Client:
             return pixels[:, :, 2::-1].copy()
 
         return Loop.get().call(copy)
+
+    def frames(self):
+        """The pictures of all monitors, which have one height, side by side."""
+        return numpy.hstack([self.frame(number) for number in sorted(self.surfaces)])
 
     def screenshot(self, path, number=0):
         """Writes the picture to a PNG file."""
@@ -300,10 +314,13 @@ class Client:
             if pause:
                 time.sleep(pause)
 
-    def move(self, x, y):
-        """Puts the pointer at a place of the first monitor (client mouse mode)."""
-        self._x, self._y = x, y
-        Loop.get().call(self._inputs.position, x, y, 0, self._buttons)
+    def move(self, x, y, number=0):
+        """Puts the pointer at a place of a monitor (client mouse mode)."""
+        Loop.get().call(self._inputs.position, x, y, number, self._buttons)
+
+    def motion(self, right, down):
+        """Moves the mouse so far (server mouse mode)."""
+        Loop.get().call(self._inputs.motion, right, down, self._buttons)
 
     def button(self, number, down):
         """Presses or lets go: 1 left, 2 middle, 3 right, 4 and 5 the wheel up and down."""
@@ -312,16 +329,27 @@ class Client:
         press = self._inputs.button_press if down else self._inputs.button_release
         Loop.get().call(press, number, self._buttons)
 
-    def click(self, number=1):
+    def click(self, number=1, pause=0.05):
+        """
+        As long as a finger takes: what is quicker than 25 ms the guest's libinput takes for a contact that bounces, and
+        holds the release back until something else happens.
+        """
         self.button(number, True)
+        time.sleep(pause)
         self.button(number, False)
+        time.sleep(pause)
 
-    def resize(self, width, height, number=0):
-        """Says that our window has another size, as a viewer does when a person drags its edge."""
+    def arrange(self, *sizes):
+        """Says that our windows are so many, of these sizes side by side, as a viewer does when a person opens or drags one."""
 
         def ask():
-            self._main.update_display_enabled(number, True, False)
-            self._main.update_display(number, 0, 0, width, height, False)
+            left = 0
+            for number in range(MONITORS_MAX):
+                self._main.update_display_enabled(number, number < len(sizes), False)
+                if number < len(sizes):
+                    width, height = sizes[number]
+                    self._main.update_display(number, left, 0, width, height, False)
+                    left += width
             self._main.send_monitor_config()
 
         Loop.get().call(ask)
@@ -360,7 +388,7 @@ class Client:
 
 
 def main():
-    client = Client(int(sys.argv[2]), sys.argv[1])
+    client = Client(int(sys.argv[2]), sys.argv[1], *sys.argv[3:])
     client.wait_for_picture()
     print("connected", flush=True)
     while True:

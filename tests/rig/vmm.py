@@ -42,6 +42,7 @@ class Carrel:
                  "[port org.carrel.test]", f"socket={desktop.folder}/test",
                  "[spice]", f"socket={desktop.folder}/spice",
                  f"ticket={desktop.ticket}" if desktop.ticket else "no-ticket=true",
+                 "[display]", f"scanouts={desktop.monitors}",
                  "[serial]", f"output=file:{desktop.folder}/serial.log",
                  "[control]", f"socket={desktop.folder}/control"]
         if desktop.data_disk:
@@ -57,9 +58,10 @@ class Carrel:
             return f"/usr/local/bin/carrel-vmm run --restore {restore} {config}"
         return f"/usr/local/bin/carrel-vmm run {config}"
 
-    def ctl(self, desktop, *words):
-        """A verb of carrel-vmm ctl that must succeed; returns what it prints."""
-        return desktop.host.run(shlex.join(["carrel-vmm", "ctl", f"{desktop.folder}/control", *words]), timeout=120)
+    def ctl(self, desktop, *words, data=None):
+        """A verb of carrel-vmm ctl that must succeed, given data on its standard input; returns what it prints."""
+        return desktop.host.run(shlex.join(["carrel-vmm", "ctl", f"{desktop.folder}/control", *words]), timeout=120,
+                                data=data)
 
     def state(self, desktop):
         """"running", "paused", … and a sentence why."""
@@ -80,6 +82,14 @@ class Carrel:
 
     def screenshot(self, desktop, path):
         self.ctl(desktop, "screenshot", path)
+
+    def set_ticket(self, desktop, ticket, seconds=0):
+        """The password from now on, for so many seconds (0: until changed)."""
+        self.ctl(desktop, "ticket", str(seconds), data=ticket.encode() + b"\n")
+
+    def resize_disk(self, desktop, _size):
+        """The data disk's image has another size."""
+        self.ctl(desktop, "resize", "data")
 
 
 class Qemu:
@@ -108,7 +118,7 @@ class Qemu:
                    "-m", str(desktop.memory_mib), "-nodefaults", "-no-user-config", "-display", "none",
                    "-kernel", desktop.kernel, "-initrd", "/srv/guest/initrd.img", "-append", desktop.cmdline,
                    *disk("system", desktop.disk),
-                   "-device", "virtio-gpu-pci", "-device", "virtio-keyboard-pci", "-device", "virtio-tablet-pci",
+                   "-device", f"virtio-gpu-pci,max_outputs={desktop.monitors}", "-device", "virtio-keyboard-pci", "-device", "virtio-tablet-pci",
                    "-device", "virtio-mouse-pci", "-device", "virtio-serial-pci",
                    "-chardev", f"socket,id=test,path={desktop.folder}/test,server=on,wait=off",
                    "-device", "virtserialport,chardev=test,name=org.carrel.test",
@@ -162,6 +172,13 @@ class Qemu:
 
     def screenshot(self, desktop, path):
         self._qmp(desktop, "screendump", filename=path, format="png")
+
+    def set_ticket(self, desktop, ticket, seconds=0):
+        self._qmp(desktop, "set_password", protocol="spice", password=ticket)
+        self._qmp(desktop, "expire_password", protocol="spice", time=f"+{seconds}" if seconds else "never")
+
+    def resize_disk(self, desktop, size):
+        self._qmp(desktop, "block_resize", device="data", size=size)
 
 
 ADAPTERS = {"carrel": Carrel, "qemu": Qemu}
