@@ -233,6 +233,8 @@ on_done(UsbTransfer *transfer)
 
     g_assert(!td->back);
     td->back = true;
+    if (transfer->status == USB_CANCELLED && transfer->length && transfer->actual == transfer->length)
+        transfer->status = USB_OK; /* too late: nothing is left of it */
     if (endpoint->feeding)
         return; /* whoever submits or cancels looks */
     if (!endpoint->draining)
