@@ -6,6 +6,7 @@
 #include "vmm/config/config.h"
 #include "vmm/config/fds.h"
 #include "vmm/control/ctl.h"
+#include "vmm/control/line.h"
 #include "vmm/desktop/desktop.h"
 #include "vmm/firmware/kernel.h"
 #include "vmm/firmware/rom.h"
@@ -47,7 +48,7 @@ usage(FILE *to, int status)
 static int
 complain(const GError *error)
 {
-    fprintf(stderr, "carrel-vmm: %s\n", error->message);
+    print_line(stderr, "carrel-vmm: %s", error->message);
     return EXIT_ERROR;
 }
 
@@ -67,7 +68,7 @@ write_log(GLogLevelFlags level, const GLogField *fields, gsize n_fields, gpointe
     bool ours = !strcmp(log_field(fields, n_fields, "GLIB_DOMAIN"), G_LOG_DOMAIN);
 
     if (level <= (ours ? G_LOG_LEVEL_MESSAGE : G_LOG_LEVEL_CRITICAL))
-        fprintf(stderr, "carrel-vmm: %s\n", log_field(fields, n_fields, "MESSAGE"));
+        print_line(stderr, "carrel-vmm: %s", log_field(fields, n_fields, "MESSAGE"));
     return G_LOG_WRITER_HANDLED;
 }
 

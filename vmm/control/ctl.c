@@ -3,6 +3,7 @@
  * `carrel-vmm ctl SOCKET VERB …`: one table of verbs over the generated proxy. Each verb is one call; `watch` stays.
  */
 #include "vmm/control/ctl.h"
+#include "vmm/control/line.h"
 #include "vmm/control/org.carrel.Vmm1.h"
 
 #include <errno.h>
@@ -51,16 +52,18 @@ do_status(CarrelVmm1 *desktop, char **arguments, GError **error)
     g_autofree char *reasons = g_strjoinv(", ", (char **)carrel_vmm1_get_pause_reasons(desktop));
     const char *detail = carrel_vmm1_get_pause_detail(desktop);
 
-    printf("name:    %s\n", carrel_vmm1_get_name(desktop));
-    printf("uuid:    %s\n", carrel_vmm1_get_uuid(desktop));
-    printf("state:   %s%s%s%s\n", carrel_vmm1_get_state(desktop), *reasons ? " (" : "", reasons, *reasons ? ")" : "");
+    print_line(stdout, "name:    %s", carrel_vmm1_get_name(desktop));
+    print_line(stdout, "uuid:    %s", carrel_vmm1_get_uuid(desktop));
+    print_line(stdout, "state:   %s%s%s%s", carrel_vmm1_get_state(desktop), *reasons ? " (" : "", reasons,
+               *reasons ? ")" : "");
     if (*detail)
-        printf("reason:  %s\n", detail);
-    printf("clients: %u\n", carrel_vmm1_get_clients(desktop));
-    printf("agent:   %s\n", !carrel_vmm1_get_guest_agent(desktop) ? "none"
-                            : carrel_vmm1_get_frozen(desktop)     ? "there (file systems frozen)"
-                                                                  : "there");
-    printf("version: %s\n", carrel_vmm1_get_version(desktop));
+        print_line(stdout, "reason:  %s", detail);
+    print_line(stdout, "clients: %u", carrel_vmm1_get_clients(desktop));
+    print_line(stdout, "agent:   %s",
+               !carrel_vmm1_get_guest_agent(desktop) ? "none"
+               : carrel_vmm1_get_frozen(desktop)     ? "there (file systems frozen)"
+                                                     : "there");
+    print_line(stdout, "version: %s", carrel_vmm1_get_version(desktop));
     return true;
 }
 
@@ -86,7 +89,7 @@ do_stats(CarrelVmm1 *desktop, char **arguments, GError **error)
         g_ptr_array_add(lines, g_strdup_printf("%s %" G_GUINT64_FORMAT, name, value));
     g_ptr_array_sort(lines, compare_lines);
     for (guint i = 0; i < lines->len; i++)
-        puts(lines->pdata[i]);
+        print_line(stdout, "%s", (const char *)lines->pdata[i]);
     return true;
 }
 
@@ -205,7 +208,7 @@ do_resize(CarrelVmm1 *desktop, char **arguments, GError **error)
 
     if (!carrel_vmm1_call_resize_disk_sync(desktop, arguments[0], &bytes, NULL, error))
         return false;
-    printf("%s has %" G_GUINT64_FORMAT " bytes\n", arguments[0], bytes);
+    print_line(stdout, "%s has %" G_GUINT64_FORMAT " bytes", arguments[0], bytes);
     return true;
 }
 
@@ -238,7 +241,7 @@ do_freeze(CarrelVmm1 *desktop, char **arguments, GError **error)
     if ((arguments[0] && !parse_number(arguments[0], G_MAXUINT32, &seconds, "seconds", error)) ||
         !carrel_vmm1_call_freeze_filesystems_sync(desktop, seconds, &count, NULL, error))
         return false;
-    printf("%u file systems are frozen for %" G_GUINT64_FORMAT " seconds\n", count, seconds);
+    print_line(stdout, "%u file systems are frozen for %" G_GUINT64_FORMAT " seconds", count, seconds);
     return true;
 }
 
@@ -250,7 +253,7 @@ do_thaw(CarrelVmm1 *desktop, char **arguments, GError **error)
     g_dbus_proxy_set_default_timeout(G_DBUS_PROXY(desktop), AGENT_TIMEOUT_MS);
     if (!carrel_vmm1_call_thaw_filesystems_sync(desktop, &count, NULL, error))
         return false;
-    printf("%u file systems were frozen\n", count);
+    print_line(stdout, "%u file systems were frozen", count);
     return true;
 }
 
@@ -280,9 +283,9 @@ do_addresses(CarrelVmm1 *desktop, char **arguments, GError **error)
         return false;
     g_variant_iter_init(&iter, interfaces);
     while (g_variant_iter_loop(&iter, "(&s&sa(su))", &name, &hardware, &addresses)) {
-        printf("%s%s%s\n", name, *hardware ? " " : "", hardware);
+        print_line(stdout, "%s%s%s", name, *hardware ? " " : "", hardware);
         while (g_variant_iter_next(addresses, "(&su)", &address, &prefix))
-            printf("  %s/%u\n", address, prefix);
+            print_line(stdout, "  %s/%u", address, prefix);
     }
     return true;
 }
@@ -291,19 +294,19 @@ static void
 print_state(CarrelVmm1 *desktop, const char *state, const char *const *reasons, const char *detail, gpointer user)
 {
     g_autofree char *list = g_strjoinv(",", (char **)reasons);
-    printf("state %s%s%s%s%s\n", state, *list ? " " : "", list, *detail ? ": " : "", detail);
+    print_line(stdout, "state %s%s%s%s%s", state, *list ? " " : "", list, *detail ? ": " : "", detail);
 }
 
 static void
 print_connected(CarrelVmm1 *desktop, guint64 client, const char *peer, gpointer user)
 {
-    printf("client %" G_GUINT64_FORMAT " connected %s\n", client, peer);
+    print_line(stdout, "client %" G_GUINT64_FORMAT " connected %s", client, peer);
 }
 
 static void
 print_disconnected(CarrelVmm1 *desktop, guint64 client, const char *peer, gpointer user)
 {
-    printf("client %" G_GUINT64_FORMAT " disconnected %s\n", client, peer);
+    print_line(stdout, "client %" G_GUINT64_FORMAT " disconnected %s", client, peer);
 }
 
 static void
@@ -364,23 +367,47 @@ control_ctl_print_verbs(FILE *to)
     fprintf(to, "* with an agent in the guest (the package qemu-guest-agent)\n");
 }
 
+/* Not DBUS_COOKIE_SHA1, in which the other side names a file of ours and learns of its content. */
+static gboolean
+allow_mechanism(GDBusAuthObserver *observer, const char *mechanism, gpointer user)
+{
+    return !strcmp(mechanism, "EXTERNAL") || !strcmp(mechanism, "ANONYMOUS");
+}
+
+/* Whether the properties that are printed are there. */
+static bool
+tells_all(CarrelVmm1 *desktop)
+{
+    return carrel_vmm1_get_name(desktop) && carrel_vmm1_get_uuid(desktop) && carrel_vmm1_get_state(desktop) &&
+           carrel_vmm1_get_pause_reasons(desktop) && carrel_vmm1_get_pause_detail(desktop) &&
+           carrel_vmm1_get_version(desktop);
+}
+
+/* The desktop may have fallen to its guest, and is not trusted here. */
 static CarrelVmm1 *
 connect_to(const char *path, GError **error)
 {
+    g_autoptr(GDBusAuthObserver) observer = g_dbus_auth_observer_new();
     g_autoptr(GSocketClient) client = g_socket_client_new();
     g_autoptr(GSocketAddress) address = g_unix_socket_address_new(path);
     g_autoptr(GError) inner = NULL;
     g_autoptr(GDBusConnection) connection = NULL;
     g_autoptr(GSocketConnection) stream = g_socket_client_connect(client, G_SOCKET_CONNECTABLE(address), NULL, &inner);
 
+    g_signal_connect(observer, "allow-mechanism", G_CALLBACK(allow_mechanism), NULL);
     if (stream)
         connection = g_dbus_connection_new_sync(G_IO_STREAM(stream), NULL,
-                                                G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT, NULL, NULL, &inner);
+                                                G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT, observer, NULL, &inner);
     if (!connection) {
         g_set_error(error, G_IO_ERROR, G_IO_ERROR_FAILED, "%s: cannot reach the desktop: %s", path, inner->message);
         return NULL;
     }
-    return carrel_vmm1_proxy_new_sync(connection, G_DBUS_PROXY_FLAGS_NONE, NULL, "/org/carrel/Vmm1", NULL, error);
+    g_autoptr(CarrelVmm1) desktop =
+        carrel_vmm1_proxy_new_sync(connection, G_DBUS_PROXY_FLAGS_NONE, NULL, "/org/carrel/Vmm1", NULL, error);
+    if (!desktop || tells_all(desktop))
+        return g_steal_pointer(&desktop);
+    g_set_error(error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA, "%s: what answers is not a desktop of this version", path);
+    return NULL;
 }
 
 static int
@@ -396,7 +423,7 @@ run_verb(size_t verb, int argc, char **argv)
     if (desktop && verbs[verb].run(desktop, argv + 2, &error))
         return 0;
     g_dbus_error_strip_remote_error(error);
-    fprintf(stderr, "carrel-vmm: %s\n", error->message);
+    print_line(stderr, "carrel-vmm: %s", error->message);
     return 1;
 }
 
