@@ -8,6 +8,7 @@
 #include "vmm/control/ctl.h"
 #include "vmm/control/line.h"
 #include "vmm/desktop/desktop.h"
+#include "vmm/desktop/usb.h"
 #include "vmm/firmware/kernel.h"
 #include "vmm/firmware/rom.h"
 #include "vmm/firmware/variables.h"
@@ -266,7 +267,7 @@ check(int argc, char **argv)
         return usage(stderr, EXIT_USAGE);
     g_autoptr(DesktopConfig) config = config_read(argv[0], &error);
     if (!config || !config_check_files(config, &error) || !check_kernel(config, &error) ||
-        !check_firmware(config, &error))
+        !check_firmware(config, &error) || !desktop_usb_check(config, &error))
         return complain(error);
     return EXIT_OK;
 }

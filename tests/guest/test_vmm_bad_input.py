@@ -353,3 +353,12 @@ def test_help(bench):
     for option in "--help", "--version":
         done = subprocess.run([bench.program, option], capture_output=True, text=True, timeout=10)
         assert done.returncode == 0 and done.stderr == "" and "carrel-vmm" in done.stdout
+
+
+# ---- USB ----
+
+@pytest.mark.parametrize("rules", ["0x08,1,1", "everything", "0x08,-1,-1,-1,1|-1,-1,-1,0"])
+def test_usb_policy_is_none(bench, rules):
+    wrong = rules.split("|")[-1]
+    bench.refused(bench.groups(usb={"policy": rules}, display={}, spice={"socket": bench.folder / "spice", "no-ticket": True}),
+                  says=rf'\[usb\] policy: "{wrong}" is not a rule: it takes five fields')

@@ -108,6 +108,8 @@ typedef struct {
     bool usb; /* the group is there */
     uint64_t usb_ports;
     bool usb_keyboard, usb_tablet;
+    uint64_t usb_redirect; /* channels, of a desktop with SPICE */
+    char *usb_policy;      /* usb/policy.h */
 
     uint64_t scanouts;
     uint32_t width, height;  /* pixels */

@@ -77,6 +77,8 @@ static const Key usb_keys[] = {
     {"ports",    KEY_COUNT, D(usb_ports), 1, 31, "16"},
     {"keyboard", KEY_BOOL,  D(usb_keyboard), .fallback = "true"},
     {"tablet",   KEY_BOOL,  D(usb_tablet), .fallback = "true"},
+    {"redirect", KEY_COUNT, D(usb_redirect), 0, 31, "8"},
+    {"policy",   KEY_TEXT,  D(usb_policy), .fallback = "-1,-1,-1,-1,1"},
     {NULL},
 };
 static const Key display_keys[] = {

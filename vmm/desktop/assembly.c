@@ -468,7 +468,7 @@ make_spice(Desktop *desktop, Resources *resources, GError **error)
     if (!desktop->spice)
         return false;
     spice_display_attach_agent(desktop->spice, desktop->console);
-    return true;
+    return !desktop->usb || desktop_usb_redirect(desktop->usb, spice_display_server(desktop->spice), config, error);
 }
 
 static bool

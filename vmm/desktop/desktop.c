@@ -153,6 +153,7 @@ desktop_free(Desktop *desktop)
     if (desktop->machine)
         machine_stop(desktop->machine);
     guest_agent_free(desktop->agent); /* answers whoever waits */
+    desktop_usb_end_redirection(desktop->usb);
     spice_display_free(desktop->spice);
     control_server_free(desktop->control); /* the two above tell it of the end and of every client that goes */
     g_ptr_array_unref(desktop->ports_of_guest);

@@ -2,6 +2,8 @@
 /* Putting USB together. */
 #include "vmm/desktop/usb.h"
 #include "usb/hid/hid.h"
+#include "usb/policy.h"
+#include "usb/redirect/redirect.h"
 #include "vmm/board/loop_thread.h"
 
 struct DesktopUsb {
@@ -10,6 +12,8 @@ struct DesktopUsb {
     UsbBus *bus;
     Xhci *xhci; /* the machine's */
     InputSink keyboard, tablet;
+    UsbPolicy *policy;
+    UsbRedirect *redirect; /* NULL: no SPICE, or not wanted */
 };
 
 typedef struct {
@@ -79,6 +83,41 @@ desktop_usb_plug_in(DesktopUsb *usb, const DesktopConfig *config, GError **error
     return false;
 }
 
+static UsbPolicy *
+read_policy(const DesktopConfig *config, GError **error)
+{
+    UsbPolicy *policy = usb_policy_new(config->usb_policy, error);
+
+    if (!policy)
+        g_prefix_error(error, "%s: [usb] policy: ", config->path);
+    return policy;
+}
+
+bool
+desktop_usb_check(const DesktopConfig *config, GError **error)
+{
+    g_autoptr(UsbPolicy) policy = config->usb ? read_policy(config, error) : NULL;
+
+    return policy || !config->usb;
+}
+
+bool
+desktop_usb_redirect(DesktopUsb *usb, struct RedsState *server, const DesktopConfig *config, GError **error)
+{
+    usb->policy = read_policy(config, error);
+    if (!usb->policy)
+        return false;
+    usb->redirect = usb_redirect_new(server, usb->bus, usb->policy, config->usb_redirect);
+    return true;
+}
+
+void
+desktop_usb_end_redirection(DesktopUsb *usb)
+{
+    if (usb)
+        g_clear_pointer(&usb->redirect, usb_redirect_free);
+}
+
 void
 desktop_usb_stop(DesktopUsb *usb)
 {
@@ -92,6 +131,7 @@ desktop_usb_free(DesktopUsb *usb)
     if (!usb)
         return;
     usb_bus_free(usb->bus);
+    usb_policy_free(usb->policy);
     clock_free(usb->clock);
     g_free(usb);
 }

@@ -13,12 +13,18 @@
 #include "vmm/config/config.h"
 
 typedef struct DesktopUsb DesktopUsb;
+struct RedsState; /* spice-server's SpiceServer */
 
 /* Puts a controller into the machine's table. @prepare runs on the USB thread first. NULL with an error. */
 DesktopUsb *desktop_usb_new(const DesktopConfig *config, PciBus *pci, GuestMemory *memory, Machine *machine,
                             void (*prepare)(void *user), GError **error);
 /* Plugs in what the configuration names. */
 bool desktop_usb_plug_in(DesktopUsb *usb, const DesktopConfig *config, GError **error);
+/* Whether the rules in the configuration are some. */
+bool desktop_usb_check(const DesktopConfig *config, GError **error);
+/* Lets the clients of @server plug in devices of theirs. Until desktop_usb_end_redirection(), before the server is freed. */
+bool desktop_usb_redirect(DesktopUsb *usb, struct RedsState *server, const DesktopConfig *config, GError **error);
+void desktop_usb_end_redirection(DesktopUsb *usb);
 /* Ends the thread: before the machine is freed, once it has stopped. NULL is fine. */
 void desktop_usb_stop(DesktopUsb *usb);
 /* After the machine is freed. NULL is fine. */
