@@ -19,18 +19,12 @@ image_find() {
     local name=$1 script=$2 folder
     shift 2
     folder=$CARREL_CACHE/$name-$(image_inputs "$name" "$script" "$@" | sha256sum | cut -c1-12)
-    mkdir -p "$CARREL_CACHE"
-    exec 9>"$CARREL_CACHE/$name.lock"
-    flock 9 # two builds at once would write the same folder
-    if ! [ -d "$folder" ]; then
-        rm -rf --one-file-system "$folder.partial"
-        mkdir -p "$folder.partial"
-        progress "Debian 13 $name image" env CARREL_MIRROR="$(debian_mirror)" \
-            "$CARREL_SOURCE/image-build/enter" "$script" --inside "$folder.partial"
-        mv "$folder.partial" "$folder"
-    fi
-    exec 9>&-
+    cache_make "$name" "$folder" image_make "$name" "$script" "$folder.partial"
     printf '%s\n' "$folder"
+}
+
+image_make() {
+    progress "Debian 13 $1 image" env CARREL_MIRROR="$(debian_mirror)" "$CARREL_SOURCE/image-build/enter" "$2" --inside "$3"
 }
 
 image_inputs() {

@@ -53,6 +53,70 @@ debian_mirror() {
     printf '%s\n' "${uri%/}"
 }
 
+# What is made is kept in the cache as NAME-KEY; a folder's time is when it was last used. NAME.lock is held by whoever makes
+# one; cache.lock for moments, by all who look whether one is there (shared) and by those who remove some.
+CACHE_GENERATIONS=3 # of each NAME, whatever their age
+CACHE_DAYS=14       # unused, after which even those go
+CACHE_BUSY_DAYS=1   # within which nothing goes: several checkouts may take turns
+
+# cache_make NAME FOLDER COMMAND...: unless FOLDER, one of NAME, is there: COMMAND fills FOLDER.partial, which becomes it.
+cache_make() {
+    local name=$1 folder=$2
+    shift 2
+    mkdir -p "$CARREL_CACHE"
+    ! cache_has "$folder" || return 0
+    exec 9>"$CARREL_CACHE/$name.lock"
+    flock 9 # two builds at once would write the same folder
+    if ! cache_has "$folder"; then
+        cache_prune "$name"
+        mkdir -p "$folder.partial"
+        "$@"
+        mv "$folder.partial" "$folder"
+    fi
+    exec 9>&-
+}
+
+# cache_has FOLDER: whether it is there; from now on it was used now.
+cache_has() {
+    (
+        flock -s 8
+        [ -d "$1" ] && touch "$1"
+    ) 8>"$CARREL_CACHE/cache.lock"
+}
+
+# cache_prune NAME: removes what is no longer wanted of NAME, whose lock is held. What is half made was left by a run that died.
+cache_prune() {
+    (
+        flock 8
+        cache_unwanted "$1" | while IFS= read -r folder; do
+            mv "$folder" "$folder.partial" # never half there under its own name
+        done
+    ) 8>"$CARREL_CACHE/cache.lock"
+    rm -rf --one-file-system "$CARREL_CACHE/$1"-*.partial
+}
+
+# cache_unwanted NAME: the folders to remove.
+cache_unwanted() {
+    local folder idle newer=0
+    find "$CARREL_CACHE" -maxdepth 1 -name "$1-*" ! -name '*.partial' -printf '%T@ %p\n' | sort -rn | cut -d' ' -f2- |
+        while IFS= read -r folder; do
+            idle=$((($(date +%s) - $(stat -c %Y "$folder")) / 86400))
+            newer=$((newer + 1))
+            [ "$idle" -ge "$CACHE_DAYS" ] || { [ "$idle" -ge "$CACHE_BUSY_DAYS" ] && [ "$newer" -gt "$CACHE_GENERATIONS" ]; } ||
+                continue
+            cache_in_use "$folder" || printf '%s\n' "$folder"
+        done
+}
+
+# cache_in_use FOLDER: whether a process lives in it, as those of `enter` do, or has a file of it open.
+cache_in_use() {
+    local process
+    for process in /proc/[0-9]*; do
+        [ "$process/root" -ef "$1" ] && return
+    done
+    [ -n "$(find /proc/[0-9]*/fd -maxdepth 1 -lname "$1/*" -print -quit 2>/dev/null)" ]
+}
+
 # progress LABEL COMMAND...: runs COMMAND with its output in a log, shows on a terminal the seconds going by, elsewhere that it
 # began, and on failure the log's end.
 progress() {
