@@ -61,7 +61,7 @@ block_new(size_t bytes)
         return block;
     }
     size_t whole = (sizeof *block + bytes + ROUND - 1) / ROUND * ROUND;
-    block = mmap(NULL, whole, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    block = mmap(NULL, whole, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
     if (block == MAP_FAILED)
         return NULL;
     block->capacity = whole - sizeof *block;
