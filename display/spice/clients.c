@@ -26,6 +26,11 @@
 
 #define LINK_SECONDS 10
 #define MAX_LINKING 16
+/*
+ * Asked for where pictures go to a viewer on this host as they are, by the megabyte: the worker is woken the less often for
+ * the rest of one. (Compressed, a tunnel may wait behind it: what is in the socket's buffer has been sent, and only grows old.)
+ */
+#define RAW_BUFFER_BYTES (1 << 20)
 /* How long to leave the socket alone when the process is out of descriptors. */
 #define PAUSE_MS 1000
 
@@ -47,7 +52,7 @@ typedef struct {
 
 struct Clients {
     int listen_fd;
-    bool compress_unix;
+    bool is_unix, compress_unix;
     const ClientsOps *ops;
     void *user;
     SpiceServer *server;
@@ -108,6 +113,15 @@ hang_up(Connection *connection)
 {
     connection->hung_up = true;
     shutdown(connection->fd, SHUT_RDWR);
+}
+
+bool
+clients_socket_is_unix(int fd)
+{
+    struct sockaddr_storage address = {0};
+    socklen_t size = sizeof address;
+
+    return getsockname(fd, (struct sockaddr *)&address, &size) == 0 && address.ss_family == AF_UNIX;
 }
 
 /* ---- half-open connections ---- */
@@ -203,6 +217,8 @@ take_in(Clients *clients, int fd)
 
     connection->clients = clients;
     connection->fd = fd;
+    if (clients->is_unix && !clients->compress_unix)
+        setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &(int){RAW_BUFFER_BYTES}, sizeof(int));
     connection->since = g_get_monotonic_time();
     connection->first_byte = watch(fd, on_first_byte, connection);
     g_queue_push_tail(&clients->connections, connection);
@@ -394,6 +410,7 @@ clients_new(int listen_fd, bool compress_unix, const ClientsOps *ops, void *user
     Clients *clients = g_new0(Clients, 1);
 
     clients->listen_fd = listen_fd;
+    clients->is_unix = clients_socket_is_unix(listen_fd);
     clients->compress_unix = compress_unix;
     clients->ops = ops;
     clients->user = user;

@@ -47,4 +47,6 @@ void clients_free(Clients *clients);
 void clients_channel_event(Clients *clients, int event, SpiceChannelEventInfo *info);
 /* Drops clients whose display channel @id has more to take than they take. */
 void clients_drop_blocked(Clients *clients, int id);
+/* Whether a listening socket is a Unix socket. */
+bool clients_socket_is_unix(int fd);
 unsigned clients_count(const Clients *clients);

@@ -62,12 +62,14 @@ cut(const pixman_box32_t *box, size_t bytes, pixman_box32_t *bands)
 }
 
 size_t
-frame_boxes(const TileGrid *grid, uint64_t *set, const pixman_box32_t *film, pixman_box32_t boxes[FRAME_MAX_BOXES])
+frame_boxes(const TileGrid *grid, uint64_t *set, const pixman_box32_t *film, bool in_bands,
+            pixman_box32_t boxes[FRAME_MAX_BOXES])
 {
     pixman_box32_t merged[MAX_MERGED];
     bool film_moves = film && tile_set_remove_box(grid, set, film);
     size_t n = 0, n_merged = tile_set_merge(grid, set, merged, MAX_MERGED);
-    size_t band = MAX(BAND_BYTES, all_bytes(merged, n_merged) / MAX_CUTS + 1); /* a cut for each whole band at most */
+    size_t bytes = all_bytes(merged, n_merged);
+    size_t band = in_bands ? MAX(BAND_BYTES, bytes / MAX_CUTS + 1) : bytes; /* a cut for each whole band at most */
 
     for (size_t i = 0; i < n_merged; i++)
         n += cut(&merged[i], band, boxes + n);
@@ -78,6 +80,13 @@ frame_boxes(const TileGrid *grid, uint64_t *set, const pixman_box32_t *film, pix
 
 /* ---- frames ---- */
 
+void
+frame_free(Frame *frame)
+{
+    pixel_pool_give(frame->pool, frame->pixels);
+    g_free(frame);
+}
+
 static void
 on_box_done(Command *command)
 {
@@ -86,16 +95,14 @@ on_box_done(Command *command)
     void (*box_done)(void *user) = frame->box_done;
     void *user = frame->user;
 
-    if (--frame->n_held == 0) {
-        pixel_pool_give(frame->pool, frame->pixels);
-        g_free(frame);
-    }
+    if (--frame->n_held == 0)
+        frame_free(frame);
     box_done(user);
 }
 
 Frame *
 frame_new(PixelPool *pool, Picture *picture, const Surface *surface, const pixman_box32_t *boxes, size_t n,
-          void (*box_done)(void *user), void *user)
+          uint64_t *set, void (*box_done)(void *user), void *user)
 {
     uint8_t *pixels = pixel_pool_take(pool, all_bytes(boxes, n));
 
@@ -111,7 +118,7 @@ frame_new(PixelPool *pool, Picture *picture, const Surface *surface, const pixma
         FrameBox *box = &frame->boxes[i];
         box->frame = frame;
         box->draw.command.done = on_box_done;
-        picture_send(picture, surface, &boxes[i], pixels, (size_t)(boxes[i].x2 - boxes[i].x1) * 4);
+        picture_send(picture, surface, &boxes[i], pixels, (size_t)(boxes[i].x2 - boxes[i].x1) * 4, set);
         command_init_draw(&box->draw, &boxes[i], pixels);
     }
     return frame;

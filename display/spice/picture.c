@@ -124,7 +124,8 @@ convert(const Surface *surface, const uint8_t *from, size_t from_stride, uint8_t
 
 /* One row of tiles: the numbers are taken of a copy the guest cannot change. */
 static void
-send_band(Picture *picture, const Surface *surface, const pixman_box32_t *box, uint8_t *to, size_t stride)
+send_band(Picture *picture, const Surface *surface, const pixman_box32_t *box, uint8_t *to, size_t stride,
+          uint64_t *set)
 {
     bool native = is_native(surface);
     int width = box->x2 - box->x1, height = box->y2 - box->y1;
@@ -132,20 +133,27 @@ send_band(Picture *picture, const Surface *surface, const pixman_box32_t *box, u
     size_t copy_stride = native ? stride : (size_t)width * 4;
 
     gather(surface, box, copy, copy_stride);
-    for (int32_t x = box->x1; x < box->x2; x += TILE_WIDTH)
-        *sent_of(picture, (uint32_t)x / TILE_WIDTH, (uint32_t)box->y1 / TILE_HEIGHT) = tile_hash(
-            copy + (size_t)(x - box->x1) * 4, copy_stride, (unsigned)MIN(TILE_WIDTH, box->x2 - x), (unsigned)height);
+    for (int32_t x = box->x1; x < box->x2; x += TILE_WIDTH) {
+        uint32_t column = (uint32_t)x / TILE_WIDTH, row = (uint32_t)box->y1 / TILE_HEIGHT;
+        uint64_t *sent = sent_of(picture, column, row);
+        uint64_t hash = tile_hash(copy + (size_t)(x - box->x1) * 4, copy_stride, (unsigned)MIN(TILE_WIDTH, box->x2 - x),
+                                  (unsigned)height);
+        if (set && hash == *sent)
+            tile_set_remove(&picture->grid, set, column, row);
+        *sent = hash;
+    }
     if (!native)
         convert(surface, copy, copy_stride, to, stride, width, height);
 }
 
 void
-picture_send(Picture *picture, const Surface *surface, const pixman_box32_t *box, void *to, size_t stride)
+picture_send(Picture *picture, const Surface *surface, const pixman_box32_t *box, void *to, size_t stride,
+             uint64_t *set)
 {
     g_assert(surface->width == picture->grid.width && surface->height == picture->grid.height);
     g_assert(box->x1 % TILE_WIDTH == 0 && box->y1 % TILE_HEIGHT == 0);
     for (int32_t y = box->y1; y < box->y2; y += TILE_HEIGHT) {
         pixman_box32_t band = {box->x1, y, box->x2, MIN(y + TILE_HEIGHT, box->y2)};
-        send_band(picture, surface, &band, (uint8_t *)to + (size_t)(y - box->y1) * stride, stride);
+        send_band(picture, surface, &band, (uint8_t *)to + (size_t)(y - box->y1) * stride, stride, set);
     }
 }

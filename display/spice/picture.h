@@ -30,6 +30,8 @@ void picture_forget(Picture *picture);
 /* Takes the tiles out of @set that show what was sent. The surface has the picture's size. */
 void picture_keep_changed(Picture *picture, const Surface *surface, uint64_t *set);
 /*
- * Copies a box made of whole tiles to @to, as x8r8g8b8 in rows @stride bytes apart, and counts it as sent.
+ * Copies a box made of whole tiles to @to, as x8r8g8b8 in rows @stride bytes apart, and counts it as sent. Takes the tiles out
+ * of @set that show what was sent before; NULL: not asked for.
  */
-void picture_send(Picture *picture, const Surface *surface, const pixman_box32_t *box, void *to, size_t stride);
+void picture_send(Picture *picture, const Surface *surface, const pixman_box32_t *box, void *to, size_t stride,
+                  uint64_t *set);

@@ -42,6 +42,7 @@ struct Qxl {
     SpiceServer *server;
     const QxlOps *ops;
     void *user;
+    bool in_bands;
     QxlCursor *cursor;
     Arrivals *arrivals;
     GMainContext *context; /* the worker's; atomic, NULL until it asked for a command */
@@ -68,6 +69,7 @@ struct Qxl {
     PixelPool pool;
     Film *film;
     bool told_film;                           /* that there is one */
+    bool exact;                               /* all that was marked for the last frame had changed */
     unsigned n_held;                          /* draws not given back */
     QXLCommandExt queue[FRAME_MAX_BOXES + 4]; /* a frame, the receipt and its surface, two updates */
     unsigned queued, next;
@@ -511,24 +513,58 @@ tell_film(Qxl *qxl, bool is_there)
     qxl->ops->film(qxl->user, (unsigned)qxl->instance.id, is_there);
 }
 
+/* A frame of the changed tiles among the taken; NULL, and no boxes: there are none. NULL: no memory. */
+static Frame *
+compare_and_copy(Qxl *qxl, const Surface *surface, pixman_box32_t *boxes, size_t *n)
+{
+    size_t n_marked = tile_set_count(&qxl->grid, qxl->taken);
+
+    picture_keep_changed(qxl->picture, surface, qxl->taken);
+    qxl->exact = tile_set_count(&qxl->grid, qxl->taken) == n_marked;
+    film_watch(qxl->film, surface, qxl->taken, g_get_monotonic_time());
+    tell_film(qxl, film_box(qxl->film));
+    *n = frame_boxes(&qxl->grid, qxl->taken, film_box(qxl->film), qxl->in_bands, boxes);
+    return *n ? frame_new(&qxl->pool, qxl->picture, surface, boxes, *n, NULL, box_done, qxl) : NULL;
+}
+
+/*
+ * The same where marks were exact the last time: the pixels are looked at but once, as they are copied. If it turns out that
+ * some had not changed, the copy was in vain, and the changed ones are copied again.
+ */
+static Frame *
+copy_and_compare(Qxl *qxl, const Surface *surface, pixman_box32_t *boxes, size_t *n)
+{
+    size_t n_marked = tile_set_count(&qxl->grid, qxl->taken);
+
+    *n = frame_boxes(&qxl->grid, qxl->taken, NULL, qxl->in_bands, boxes);
+    Frame *frame = frame_new(&qxl->pool, qxl->picture, surface, boxes, *n, qxl->taken, box_done, qxl);
+    if (!frame)
+        return NULL;
+    film_watch(qxl->film, surface, qxl->taken, g_get_monotonic_time());
+    tell_film(qxl, film_box(qxl->film));
+    qxl->exact = tile_set_count(&qxl->grid, qxl->taken) == n_marked;
+    if (qxl->exact)
+        return frame;
+    frame_free(frame);
+    *n = frame_boxes(&qxl->grid, qxl->taken, film_box(qxl->film), qxl->in_bands, boxes);
+    return *n ? frame_new(&qxl->pool, qxl->picture, surface, boxes, *n, NULL, box_done, qxl) : NULL;
+}
+
 static void
 make_frame(Qxl *qxl)
 {
     pixman_box32_t boxes[FRAME_MAX_BOXES];
+    size_t n;
     g_autoptr(Surface) surface = take_marks(qxl);
 
     if (!surface)
         return;
-    picture_keep_changed(qxl->picture, surface, qxl->taken);
-    film_watch(qxl->film, surface, qxl->taken, g_get_monotonic_time());
-    tell_film(qxl, film_box(qxl->film));
-    size_t n = frame_boxes(&qxl->grid, qxl->taken, film_box(qxl->film), boxes);
-    if (!n)
-        return;
-    Frame *frame = frame_new(&qxl->pool, qxl->picture, surface, boxes, n, box_done, qxl);
+    bool once = qxl->exact && !film_box(qxl->film);
+    Frame *frame = (once ? copy_and_compare : compare_and_copy)(qxl, surface, boxes, &n);
     if (frame) {
         enqueue_frame(qxl, frame, n);
-    } else {
+    } else if (n) {
+        picture_forget(qxl->picture);
         g_mutex_lock(&qxl->lock);
         mark_all(qxl); /* for the next time */
         g_mutex_unlock(&qxl->lock);
@@ -638,7 +674,7 @@ set_client_capabilities(QXLInstance *instance, uint8_t present, uint8_t *unused)
     if (!surface || qxl->n_held)
         return; /* what is held will be drawn over the picture: the marks bring it up to date */
     pixman_box32_t all = {0, 0, (int32_t)qxl->grid.width, (int32_t)qxl->grid.height};
-    picture_send(qxl->picture, surface, &all, qxl->canvas, (size_t)qxl->grid.width * 4);
+    picture_send(qxl->picture, surface, &all, qxl->canvas, (size_t)qxl->grid.width * 4, NULL);
 }
 
 void
@@ -751,7 +787,7 @@ static const QXLInterface qxl_interface = {
 };
 
 Qxl *
-qxl_new(SpiceServer *server, unsigned id, const char *gpu, const QxlOps *ops, void *user)
+qxl_new(SpiceServer *server, unsigned id, const char *gpu, bool in_bands, const QxlOps *ops, void *user)
 {
     g_assert(ops->monitors && ops->blocked && ops->film);
     Qxl *qxl = g_new0(Qxl, 1);
@@ -763,6 +799,7 @@ qxl_new(SpiceServer *server, unsigned id, const char *gpu, const QxlOps *ops, vo
     qxl->server = server;
     qxl->ops = ops;
     qxl->user = user;
+    qxl->in_bands = in_bands;
     qxl->arrivals = arrivals_new();
     qxl->step_alarm = alarm_new("spice primary", take_step, qxl);
     qxl->instance.base.sif = &qxl_interface.base;

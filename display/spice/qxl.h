@@ -29,8 +29,11 @@ typedef struct {
     void (*film)(void *user, unsigned id, bool is_there);
 } QxlOps;
 
-/* Adds display channel @id to an initialised server. @gpu: the graphics card's address, of which this is an output, or NULL. */
-Qxl *qxl_new(SpiceServer *server, unsigned id, const char *gpu, const QxlOps *ops, void *user);
+/*
+ * Adds display channel @id to an initialised server. @gpu: the graphics card's address, of which this is an output, or NULL.
+ * @in_bands: pictures are compressed; see frame_boxes().
+ */
+Qxl *qxl_new(SpiceServer *server, unsigned id, const char *gpu, bool in_bands, const QxlOps *ops, void *user);
 /* Once the server is destroyed, which ends its worker. */
 void qxl_free(Qxl *qxl);
 

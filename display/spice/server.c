@@ -256,13 +256,21 @@ init_server(SpiceServer *server, SpiceCoreInterface *core, bool several_clients)
     return result;
 }
 
+/* Pictures are sent as they are. */
+static bool
+is_raw(const SpiceDisplayOptions *options)
+{
+    return options->compression == SPICE_COMPRESSION_OFF ||
+           (options->compression == SPICE_COMPRESSION_AUTO && clients_socket_is_unix(options->listen_fd));
+}
+
 static void
-add_scanouts(SpiceDisplay *display, const char *gpu)
+add_scanouts(SpiceDisplay *display, const SpiceDisplayOptions *options)
 {
     unsigned n = screen_n_scanouts(display->screen);
 
     for (unsigned i = 0; i < n; i++) {
-        display->scanouts[i] = qxl_new(display->server, i, gpu, &qxl_ops, display);
+        display->scanouts[i] = qxl_new(display->server, i, options->gpu, !is_raw(options), &qxl_ops, display);
         display->n_scanouts++;
     }
     stall_watch_set_scanouts(display->stall_watch, display->scanouts, n);
@@ -298,7 +306,7 @@ spice_display_new(const SpiceDisplayOptions *options, Screen *screen, const Spic
         spice_display_free(display);
         return NULL;
     }
-    add_scanouts(display, options->gpu);
+    add_scanouts(display, options);
     display->inputs = inputs_new(display->server, inputs);
     spice_server_vm_start(display->server);
     screen_add_viewer(screen, &viewer_ops, display);

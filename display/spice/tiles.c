@@ -115,6 +115,16 @@ tile_set_has(const TileGrid *grid, const uint64_t *set, uint32_t column, uint32_
     return set[(size_t)row * grid->words + column / WORD_BITS] >> (column % WORD_BITS) & 1;
 }
 
+size_t
+tile_set_count(const TileGrid *grid, const uint64_t *set)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < tile_set_words(grid); i++)
+        n += (size_t)__builtin_popcountll(set[i]);
+    return n;
+}
+
 bool
 tile_set_is_empty(const TileGrid *grid, const uint64_t *set)
 {

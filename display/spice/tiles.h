@@ -35,6 +35,7 @@ void tile_set_remove(const TileGrid *grid, uint64_t *set, uint32_t column, uint3
 /* Takes out every tile of a box, as for tile_set_add_box(); whether there was one. */
 bool tile_set_remove_box(const TileGrid *grid, uint64_t *set, const pixman_box32_t *box);
 bool tile_set_has(const TileGrid *grid, const uint64_t *set, uint32_t column, uint32_t row);
+size_t tile_set_count(const TileGrid *grid, const uint64_t *set);
 bool tile_set_is_empty(const TileGrid *grid, const uint64_t *set);
 
 /* A run of neighbouring tiles of one row: columns @from to @to, without @to. */

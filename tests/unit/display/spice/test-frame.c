@@ -13,7 +13,7 @@ test_bands(void)
     g_autofree uint64_t *set = g_new0(uint64_t, tile_set_words(&grid));
     tile_set_fill(&grid, set);
 
-    size_t n = frame_boxes(&grid, set, NULL, boxes);
+    size_t n = frame_boxes(&grid, set, NULL, true, boxes);
     g_assert_cmpuint(n, >, 8);
     int32_t y = 0;
     for (size_t i = 0; i < n; i++) {
@@ -22,6 +22,9 @@ test_bands(void)
         y = boxes[i].y2;
     }
     g_assert_cmpint(y, ==, 1080);
+
+    g_assert_cmpuint(frame_boxes(&grid, set, NULL, false, boxes), ==, 1); /* as it is: whole */
+    g_assert_cmpmem(&boxes[0], sizeof boxes[0], &((pixman_box32_t){0, 0, 1920, 1080}), sizeof boxes[0]);
 }
 
 /* A film goes whole, however little of it changed, and apart from the rest. */
@@ -35,16 +38,16 @@ test_film(void)
     g_autofree uint64_t *set = g_new0(uint64_t, tile_set_words(&grid));
 
     tile_set_add_box(&grid, set, &caret);
-    g_assert_cmpuint(frame_boxes(&grid, set, &film, boxes), ==, 1);
+    g_assert_cmpuint(frame_boxes(&grid, set, &film, true, boxes), ==, 1);
     g_assert_cmpmem(&boxes[0], sizeof boxes[0], &caret, sizeof caret);
 
     tile_set_add_box(&grid, set, &inside);
-    g_assert_cmpuint(frame_boxes(&grid, set, &film, boxes), ==, 2);
+    g_assert_cmpuint(frame_boxes(&grid, set, &film, true, boxes), ==, 2);
     g_assert_cmpmem(&boxes[0], sizeof boxes[0], &caret, sizeof caret);
     g_assert_cmpmem(&boxes[1], sizeof boxes[1], &film, sizeof film);
 
     tile_set_fill(&grid, set);
-    size_t n = frame_boxes(&grid, set, &film, boxes);
+    size_t n = frame_boxes(&grid, set, &film, true, boxes);
     g_assert_cmpmem(&boxes[n - 1], sizeof boxes[0], &film, sizeof film);
     int64_t pixels = 0;
     for (size_t i = 0; i < n; i++)
@@ -71,7 +74,7 @@ test_never_too_many(void)
             for (uint32_t row = 0; row < grid.rows && grid.columns % 64; row++) /* no bits beyond the last column */
                 set[(size_t)(row + 1) * grid.words - 1] &= UINT64_MAX >> (64 - grid.columns % 64);
             const pixman_box32_t first = tile_box(&grid, 0, 0);
-            size_t n = frame_boxes(&grid, set, density % 2 ? &first : NULL, boxes);
+            size_t n = frame_boxes(&grid, set, density % 2 ? &first : NULL, density < 2, boxes);
             g_assert_cmpuint(n, <=, FRAME_MAX_BOXES);
             for (size_t b = 0; b < n; b++) {
                 g_assert_cmpint(boxes[b].x1, <, boxes[b].x2);
@@ -102,7 +105,7 @@ test_pixels_and_return(void)
     for (size_t i = 0; i < G_N_ELEMENTS(pixels); i++)
         pixels[i] = (uint32_t)i;
     pixel_pool_init(&pool);
-    Frame *frame = frame_new(&pool, picture, surface, boxes, 2, on_box_done, &done);
+    Frame *frame = frame_new(&pool, picture, surface, boxes, 2, NULL, on_box_done, &done);
     for (size_t i = 0; i < 2; i++) {
         const QXLDrawable *drawable = &frame_command(frame, i)->qxl.drawable;
         const QXLImage *image = (const QXLImage *)(uintptr_t)drawable->u.copy.src_bitmap;

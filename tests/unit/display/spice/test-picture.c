@@ -62,7 +62,7 @@ count(const Picture *picture, const uint64_t *set)
 static void
 send_all(Picture *picture, const Canvas *canvas, uint32_t *to)
 {
-    picture_send(picture, canvas->surface, &(pixman_box32_t){0, 0, WIDTH, HEIGHT}, to, WIDTH * 4);
+    picture_send(picture, canvas->surface, &(pixman_box32_t){0, 0, WIDTH, HEIGHT}, to, WIDTH * 4, NULL);
 }
 
 static void
@@ -90,7 +90,7 @@ check_changes(bool scattered)
         g_assert_cmpuint(count(picture, set), ==, 1);
         g_assert_true(tile_set_has(&picture->grid, set, x / TILE_WIDTH, y / TILE_HEIGHT));
         pixman_box32_t tile = tile_box(&picture->grid, x / TILE_WIDTH, y / TILE_HEIGHT);
-        picture_send(picture, canvas->surface, &tile, copy + tile.y1 * WIDTH + tile.x1, WIDTH * 4);
+        picture_send(picture, canvas->surface, &tile, copy + tile.y1 * WIDTH + tile.x1, WIDTH * 4, NULL);
         g_assert_cmpmem(copy, WIDTH * HEIGHT * 4, canvas->pixels, WIDTH * HEIGHT * 4);
     }
 
@@ -128,6 +128,29 @@ test_only_the_set(void)
     g_assert_cmpuint(count(picture, set), ==, 1);
 }
 
+/* What is sent is compared as it is copied, if one asks. */
+static void
+test_send_and_compare(void)
+{
+    g_autoptr(Canvas) canvas = canvas_new(false, PIXMAN_x8r8g8b8);
+    g_autoptr(Picture) picture = picture_new(WIDTH, HEIGHT);
+    g_autofree uint32_t *copy = g_new(uint32_t, WIDTH *HEIGHT);
+    g_autofree uint64_t *set = all_tiles(picture);
+    const pixman_box32_t all = {0, 0, WIDTH, HEIGHT};
+
+    picture_send(picture, canvas->surface, &all, copy, WIDTH * 4, set);
+    g_assert_cmpuint(count(picture, set), ==, (size_t)picture->grid.columns * picture->grid.rows);
+
+    canvas->pixels[20 * WIDTH + 70] ^= 1;
+    picture_send(picture, canvas->surface, &all, copy, WIDTH * 4, set);
+    g_assert_cmpuint(count(picture, set), ==, 1);
+    g_assert_true(tile_set_has(&picture->grid, set, 1, 1));
+    g_assert_cmpmem(copy, WIDTH * HEIGHT * 4, canvas->pixels, WIDTH * HEIGHT * 4);
+
+    picture_send(picture, canvas->surface, &all, copy, WIDTH * 4, set);
+    g_assert_true(tile_set_is_empty(&picture->grid, set));
+}
+
 /* Other formats arrive as x8r8g8b8; what counts as sent is still the surface's own. */
 static void
 test_formats(void)
@@ -162,6 +185,7 @@ main(int argc, char **argv)
     g_test_add_func("/picture/linear", test_linear);
     g_test_add_func("/picture/scattered", test_scattered);
     g_test_add_func("/picture/only-the-set", test_only_the_set);
+    g_test_add_func("/picture/send-and-compare", test_send_and_compare);
     g_test_add_func("/picture/formats", test_formats);
     return g_test_run();
 }

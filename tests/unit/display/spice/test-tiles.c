@@ -56,6 +56,7 @@ test_boxes_touch_tiles(void)
     g_assert_true(tile_set_is_empty(&grid, set));
 
     add(&grid, set, 0, 0, 1000, 100);
+    g_assert_cmpuint(tile_set_count(&grid, set), ==, (size_t)grid.columns * grid.rows);
     g_assert_true(tile_set_remove_box(&grid, set, &(pixman_box32_t){64, 16, 128, 100}));
     g_assert_false(tile_set_remove_box(&grid, set, &(pixman_box32_t){64, 16, 128, 100}));
     for (uint32_t row = 0; row < grid.rows; row++)
