@@ -36,6 +36,9 @@ struct Inputs {
     gint width, height; /* of what the tablet covers, pixels; atomic: a display worker may set them */
 };
 
+/* What spice-server makes of a keyboard and a mouse, and never frees: kept in sight, for leak checkers to find real ones. */
+static void *volatile left_behind[2];
+
 /* ---- keys ---- */
 
 static bool
@@ -313,6 +316,8 @@ inputs_free(Inputs *inputs)
     if (!inputs)
         return;
     set_leds_listener(inputs, NULL);
+    left_behind[0] = inputs->keyboard_instance.st;
+    left_behind[1] = inputs->mouse_instance.st;
     g_free(inputs);
 }
 
