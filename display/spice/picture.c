@@ -122,28 +122,42 @@ convert(const Surface *surface, const uint8_t *from, size_t from_stride, uint8_t
     pixman_image_unref(target);
 }
 
+/* Counts a tile as sent; out of @set if it was already. */
+static void
+note_sent(Picture *picture, uint32_t column, uint32_t row, uint64_t hash, uint64_t *set)
+{
+    uint64_t *sent = sent_of(picture, column, row);
+
+    if (set && hash == *sent)
+        tile_set_remove(&picture->grid, set, column, row);
+    *sent = hash;
+}
+
 /* One row of tiles: the numbers are taken of a copy the guest cannot change. */
 static void
 send_band(Picture *picture, const Surface *surface, const pixman_box32_t *box, uint8_t *to, size_t stride,
           uint64_t *set)
 {
     bool native = is_native(surface);
-    int width = box->x2 - box->x1, height = box->y2 - box->y1;
-    uint8_t *copy = native ? to : (uint8_t *)band_of(picture);
-    size_t copy_stride = native ? stride : (size_t)width * 4;
+    unsigned width = (unsigned)(box->x2 - box->x1), height = (unsigned)(box->y2 - box->y1);
+    size_t from_stride = (size_t)width * 4;
+    const uint8_t *from;
 
-    gather(surface, box, copy, copy_stride);
-    for (int32_t x = box->x1; x < box->x2; x += TILE_WIDTH) {
-        uint32_t column = (uint32_t)x / TILE_WIDTH, row = (uint32_t)box->y1 / TILE_HEIGHT;
-        uint64_t *sent = sent_of(picture, column, row);
-        uint64_t hash = tile_hash(copy + (size_t)(x - box->x1) * 4, copy_stride, (unsigned)MIN(TILE_WIDTH, box->x2 - x),
-                                  (unsigned)height);
-        if (set && hash == *sent)
-            tile_set_remove(&picture->grid, set, column, row);
-        *sent = hash;
+    if (native) {
+        from = view(picture, surface, box, &from_stride);
+    } else {
+        gather(surface, box, (uint8_t *)band_of(picture), from_stride);
+        from = (const uint8_t *)picture->band;
+    }
+    for (unsigned x = 0; x < width; x += TILE_WIDTH) {
+        size_t at = (size_t)x * 4;
+        unsigned n = MIN(TILE_WIDTH, width - x);
+        uint64_t hash = native ? tile_copy(to + at, stride, from + at, from_stride, n, height)
+                               : tile_hash(from + at, from_stride, n, height);
+        note_sent(picture, ((uint32_t)box->x1 + x) / TILE_WIDTH, (uint32_t)box->y1 / TILE_HEIGHT, hash, set);
     }
     if (!native)
-        convert(surface, copy, copy_stride, to, stride, width, height);
+        convert(surface, from, from_stride, to, stride, (int)width, (int)height);
 }
 
 void

@@ -11,6 +11,7 @@
 #include "display/spice/tiles.h"
 
 #include <immintrin.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/random.h>
 
@@ -54,9 +55,8 @@ take_rows_plain(const HashKey *key, uint64_t *lanes, const uint8_t *pixels, size
 }
 
 __attribute__((target("avx2"))) static __m256i
-take_avx2(__m256i lanes, const uint8_t *pixels, const uint64_t *input)
+take_avx2(__m256i lanes, __m256i data, const uint64_t *input)
 {
-    __m256i data = _mm256_loadu_si256((const __m256i *)pixels);
     __m256i keyed = _mm256_xor_si256(data, _mm256_load_si256((const __m256i *)input));
     __m256i product = _mm256_mul_epu32(keyed, _mm256_srli_epi64(keyed, 32));
     __m256i neighbour = _mm256_shuffle_epi32(data, _MM_SHUFFLE(1, 0, 3, 2));
@@ -81,8 +81,37 @@ take_rows_avx2(const HashKey *key, uint64_t *lanes, const uint8_t *pixels, size_
 
     for (unsigned row = 0; row < rows; row++, pixels += stride) {
         for (unsigned step = 0; step < steps; step++) {
-            low = take_avx2(low, pixels + (size_t)step * STEP, key->input[step]);
-            high = take_avx2(high, pixels + (size_t)step * STEP + STEP / 2, key->input[step] + LANES / 2);
+            const __m256i *data = (const __m256i *)(pixels + (size_t)step * STEP);
+            low = take_avx2(low, _mm256_loadu_si256(data), key->input[step]);
+            high = take_avx2(high, _mm256_loadu_si256(data + 1), key->input[step] + LANES / 2);
+        }
+        low = scramble_avx2(low, key->scramble);
+        high = scramble_avx2(high, key->scramble + LANES / 2);
+    }
+    _mm256_store_si256((__m256i *)lanes, low);
+    _mm256_store_si256((__m256i *)lanes + 1, high);
+}
+
+/*
+ * The same of whole rows of a tile, copied as they are read; the copy, whose rows are aligned to 32 bytes, goes past the
+ * caches: fetching its old contents there would cost as much as writing it. Handing it to another thread takes a lock,
+ * which is all the fence such stores need.
+ */
+__attribute__((target("avx2"))) static void
+copy_rows_avx2(const HashKey *key, uint64_t *lanes, uint8_t *to, size_t to_stride, const uint8_t *pixels, size_t stride,
+               unsigned rows)
+{
+    __m256i low = _mm256_load_si256((const __m256i *)lanes);
+    __m256i high = _mm256_load_si256((const __m256i *)lanes + 1);
+
+    for (unsigned row = 0; row < rows; row++, pixels += stride, to += to_stride) {
+        for (unsigned step = 0; step < STEPS; step++) {
+            __m256i first = _mm256_loadu_si256((const __m256i *)(pixels + (size_t)step * STEP));
+            __m256i second = _mm256_loadu_si256((const __m256i *)(pixels + (size_t)step * STEP) + 1);
+            _mm256_stream_si256((__m256i *)(to + (size_t)step * STEP), first);
+            _mm256_stream_si256((__m256i *)(to + (size_t)step * STEP) + 1, second);
+            low = take_avx2(low, first, key->input[step]);
+            high = take_avx2(high, second, key->input[step] + LANES / 2);
         }
         low = scramble_avx2(low, key->scramble);
         high = scramble_avx2(high, key->scramble + LANES / 2);
@@ -93,6 +122,7 @@ take_rows_avx2(const HashKey *key, uint64_t *lanes, const uint8_t *pixels, size_
 
 static HashKey hash_key;
 static TakeRows take_rows;
+static bool has_avx2;
 
 static void
 prepare(void)
@@ -103,7 +133,8 @@ prepare(void)
         return;
     if (getrandom(&hash_key, sizeof hash_key, 0) != (ssize_t)sizeof hash_key)
         g_error("no random numbers: %m"); /* cannot happen once the system has booted */
-    take_rows = __builtin_cpu_supports("avx2") ? take_rows_avx2 : take_rows_plain;
+    has_avx2 = __builtin_cpu_supports("avx2");
+    take_rows = has_avx2 ? take_rows_avx2 : take_rows_plain;
     g_once_init_leave(&ready, 1);
 }
 
@@ -126,24 +157,32 @@ fold(uint64_t a, uint64_t b)
     return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
+/* The number of a tile of this size whose rows the lanes have taken. */
 static uint64_t
-hash_with(TakeRows take, const void *pixels, size_t stride, unsigned width, unsigned height)
+finish(const uint64_t *lanes, unsigned width, unsigned height)
 {
-    _Alignas(32) uint64_t lanes[LANES];
-    size_t bytes = (size_t)width * 4, whole = bytes / STEP * STEP;
     uint64_t hash = (uint64_t)width << 32 | height;
 
-    g_assert(width > 0 && width <= TILE_WIDTH);
-    memcpy(lanes, hash_key.start, sizeof lanes);
-    take(&hash_key, lanes, pixels, stride, (unsigned)(whole / STEP), height);
-    if (bytes > whole)
-        take_rest(lanes, (const uint8_t *)pixels + whole, stride, bytes - whole, height, take);
     for (unsigned i = 0; i < LANES; i += 2)
         hash += fold(lanes[i] ^ hash_key.fold[i], lanes[i + 1] ^ hash_key.fold[i + 1]);
     hash ^= hash >> 37;
     hash *= AVALANCHE_PRIME;
     hash ^= hash >> 32;
     return hash ? hash : 1;
+}
+
+static uint64_t
+hash_with(TakeRows take, const void *pixels, size_t stride, unsigned width, unsigned height)
+{
+    _Alignas(32) uint64_t lanes[LANES];
+    size_t bytes = (size_t)width * 4, whole = bytes / STEP * STEP;
+
+    g_assert(width > 0 && width <= TILE_WIDTH);
+    memcpy(lanes, hash_key.start, sizeof lanes);
+    take(&hash_key, lanes, pixels, stride, (unsigned)(whole / STEP), height);
+    if (bytes > whole)
+        take_rest(lanes, (const uint8_t *)pixels + whole, stride, bytes - whole, height, take);
+    return finish(lanes, width, height);
 }
 
 uint64_t
@@ -158,4 +197,19 @@ tile_hash_plain(const void *pixels, size_t stride, unsigned width, unsigned heig
 {
     prepare();
     return hash_with(take_rows_plain, pixels, stride, width, height);
+}
+
+uint64_t
+tile_copy(void *to, size_t to_stride, const void *pixels, size_t stride, unsigned width, unsigned height)
+{
+    prepare();
+    if (has_avx2 && width == TILE_WIDTH && ((uintptr_t)to | to_stride) % sizeof(__m256i) == 0) {
+        _Alignas(32) uint64_t lanes[LANES];
+        memcpy(lanes, hash_key.start, sizeof lanes);
+        copy_rows_avx2(&hash_key, lanes, to, to_stride, pixels, stride, height);
+        return finish(lanes, width, height);
+    }
+    for (unsigned row = 0; row < height; row++)
+        memcpy((uint8_t *)to + row * to_stride, (const uint8_t *)pixels + row * stride, (size_t)width * 4);
+    return hash_with(take_rows, to, to_stride, width, height);
 }

@@ -59,3 +59,5 @@ size_t tile_set_merge(const TileGrid *grid, const uint64_t *set, pixman_box32_t 
 uint64_t tile_hash(const void *pixels, size_t stride, unsigned width, unsigned height);
 /* The same number without special instructions, for tests. */
 uint64_t tile_hash_plain(const void *pixels, size_t stride, unsigned width, unsigned height);
+/* Copies such pixels, which may be changing, to rows @to_stride bytes apart; the number is that of the copy. */
+uint64_t tile_copy(void *to, size_t to_stride, const void *pixels, size_t stride, unsigned width, unsigned height);

@@ -38,6 +38,36 @@ test_ways_agree(void)
     }
 }
 
+/* A copy is the same pixels and has their number, aligned or not; nothing beside it is touched. */
+static void
+test_copies(void)
+{
+    g_autofree uint32_t *pixels = g_new(uint32_t, 4 * PIXELS);
+    uint32_t *copies = g_aligned_alloc(4 * PIXELS, sizeof *copies, 64);
+
+    fill_random(pixels, 4 * PIXELS);
+    for (unsigned i = 0; i < 500; i++) {
+        bool whole = i % 2;
+        unsigned width = whole ? TILE_WIDTH : (unsigned)g_test_rand_int_range(1, TILE_WIDTH + 1);
+        unsigned height = (unsigned)g_test_rand_int_range(1, TILE_HEIGHT + 1);
+        unsigned row = width + (unsigned)g_test_rand_int_range(0, 60);
+        unsigned to_row = whole && i % 3 ? TILE_WIDTH + (unsigned)g_test_rand_int_range(0, 8) * 8 : row;
+        const uint32_t *from = pixels + g_test_rand_int_range(0, 40);
+        uint32_t *to = copies + (whole && i % 3 ? 32 : g_test_rand_int_range(1, 40));
+        memset(copies, 0xee, 4 * PIXELS * sizeof *copies);
+        g_assert_cmpuint(tile_copy(to, to_row * 4, from, row * 4, width, height), ==,
+                         tile_hash(from, row * 4, width, height));
+        for (unsigned y = 0; y < height; y++) {
+            g_assert_cmpmem(to + y * to_row, width * 4, from + y * row, width * 4);
+            if (width < to_row)
+                g_assert_cmphex(to[y * to_row + width], ==, 0xeeeeeeee);
+        }
+        g_assert_cmphex(to[-1], ==, 0xeeeeeeee);
+        g_assert_cmphex(to[height * to_row], ==, 0xeeeeeeee);
+    }
+    g_aligned_free(copies);
+}
+
 /* Each single bit counts, on any background. */
 static void
 test_every_bit_counts(void)
@@ -106,6 +136,7 @@ main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/tile-hash/ways-agree", test_ways_agree);
+    g_test_add_func("/tile-hash/copies", test_copies);
     g_test_add_func("/tile-hash/every-bit", test_every_bit_counts);
     g_test_add_func("/tile-hash/small-moves", test_small_moves_count);
     g_test_add_func("/tile-hash/shape", test_shape_counts);
