@@ -23,6 +23,7 @@
 #include <spice/enums.h>
 
 #include "display/spice/alarm.h"
+#include "display/spice/guard.h"
 
 #define LINK_SECONDS 10
 #define MAX_LINKING 16
@@ -39,7 +40,8 @@ typedef struct {
     Clients *clients;
     int fd;              /* the socket; a copy, once spice-server has it */
     GSource *first_byte; /* before spice-server has it: wakes when there is something to read */
-    int number;          /* spice-server's descriptor */
+    int number;          /* spice-server's descriptor, … */
+    Guard *guard;        /* … and who listens to what it reads from there */
     bool websocket;
     const SpiceChannelEventInfo *info; /* spice-server's; the connection's name. NULL: it does not have it yet */
     gint64 since;                      /* monotonic time of its arrival, µs */
@@ -75,6 +77,7 @@ static void
 connection_free(Connection *connection)
 {
     stop_source(&connection->first_byte);
+    guard_free(connection->guard);
     g_clear_fd(&connection->fd, NULL);
     g_free(connection->peer);
     g_free(connection);
@@ -171,8 +174,9 @@ hand_over(Clients *clients, Connection *connection)
     }
     connection->number = connection->fd;
     connection->fd = copy;
+    connection->guard = guard_new(connection->number, connection->websocket);
     clients->handed_over = connection;
-    if (spice_server_add_client(clients->server, connection->number, 0) < 0) {
+    if (!connection->guard || spice_server_add_client(clients->server, connection->number, 0) < 0) {
         close(connection->number);
         forget(clients, connection);
     }
@@ -338,6 +342,7 @@ on_channel(Clients *clients, Connection *connection, const SpiceChannelEventInfo
     connection->type = info->type;
     connection->id = info->id;
     connection->client = (uint32_t)info->connection_id;
+    guard_begin(connection->guard, info->type);
     set_link_alarm(clients);
     if (info->type == SPICE_CHANNEL_DISPLAY)
         clients->ops->arriving(clients->user, (unsigned)info->id,
