@@ -26,6 +26,10 @@ struct Screen {
     GMutex lock;
     Scanout scanouts[SCREEN_MAX_SCANOUTS];
     GArray *viewers; /* Viewer */
+    Surface *fallback;
+    bool taken; /* the producer has set a surface since its beginning */
+    void (*fallback_shown)(void *user);
+    void *fallback_user;
     GMutex producer_lock;
     const ProducerOps *producer_ops;
     void *producer;
@@ -52,6 +56,7 @@ screen_free(Screen *screen)
         surface_unref(screen->scanouts[i].surface);
         g_free(screen->scanouts[i].cursor);
     }
+    surface_unref(screen->fallback);
     g_array_unref(screen->viewers);
     g_mutex_clear(&screen->lock);
     g_mutex_clear(&screen->producer_lock);
@@ -86,17 +91,107 @@ screen_set_producer(Screen *screen, const ProducerOps *ops, void *producer)
     screen->producer = producer;
 }
 
-void
-screen_set_surface(Screen *screen, unsigned scanout, Surface *surface)
+/* Under the lock. The old surface is the caller's to release once it has let go of that: its release may take a while. */
+static Surface *
+show(Screen *screen, unsigned scanout, Surface *surface)
 {
     Scanout *shown = scanout_at(screen, scanout);
-    g_autoptr(Surface) old = NULL; /* released after the lock: its owner's release may take a while */
+    Surface *old = shown->surface;
 
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&screen->lock);
-    old = shown->surface;
     shown->surface = surface ? surface_ref(surface) : NULL;
     for (guint i = 0; i < screen->viewers->len; i++)
         viewer_at(screen, i)->ops->surface(viewer_at(screen, i)->viewer, scanout, surface);
+    return old;
+}
+
+/* Under the lock. */
+static bool
+shows_fallback(const Screen *screen)
+{
+    return screen->fallback && screen->scanouts[0].surface == screen->fallback && screen->viewers->len;
+}
+
+static void
+tell_fallback_shown(const Screen *screen)
+{
+    if (shows_fallback(screen) && screen->fallback_shown)
+        screen->fallback_shown(screen->fallback_user);
+}
+
+void
+screen_set_surface(Screen *screen, unsigned scanout, Surface *surface)
+{
+    g_autoptr(Surface) old = NULL, fallback = NULL;
+
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&screen->lock);
+    if (surface && !screen->taken) {
+        screen->taken = true;
+        if (scanout && screen->fallback) /* the first one shows nothing yet, and nothing of the firmware's any more */
+            fallback = show(screen, 0, NULL);
+    }
+    if (surface || screen->taken || scanout || !screen->fallback)
+        old = show(screen, scanout, surface);
+}
+
+void
+screen_set_fallback(Screen *screen, Surface *surface)
+{
+    g_autoptr(Surface) old = NULL, was_shown = NULL;
+
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&screen->lock);
+    old = screen->fallback;
+    screen->fallback = surface ? surface_ref(surface) : NULL;
+    if (screen->taken || (!old && !surface))
+        return;
+    was_shown = show(screen, 0, surface);
+    tell_fallback_shown(screen);
+}
+
+void
+screen_begin(Screen *screen)
+{
+    g_autoptr(Surface) old = NULL;
+
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&screen->lock);
+    if (!screen->taken)
+        return;
+    screen->taken = false;
+    if (screen->fallback)
+        old = show(screen, 0, screen->fallback);
+    tell_fallback_shown(screen);
+}
+
+void
+screen_take(Screen *screen)
+{
+    g_autoptr(Surface) old = NULL;
+
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&screen->lock);
+    if (!screen->taken && screen->fallback)
+        old = show(screen, 0, NULL);
+    screen->taken = true;
+}
+
+bool
+screen_is_taken(Screen *screen)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&screen->lock);
+    return screen->taken;
+}
+
+bool
+screen_shows_fallback(Screen *screen)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&screen->lock);
+    return shows_fallback(screen);
+}
+
+void
+screen_listen_fallback(Screen *screen, void (*shown)(void *user), void *user)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&screen->lock);
+    screen->fallback_shown = shown;
+    screen->fallback_user = user;
 }
 
 /* The part of the box that lies inside the surface; false where there is none. */
@@ -110,19 +205,34 @@ clip(pixman_box32_t *box, const Surface *surface)
     return box->x1 < box->x2 && box->y1 < box->y2;
 }
 
-void
-screen_damage(Screen *screen, unsigned scanout, const pixman_box32_t *box)
+/* Under the lock. */
+static void
+damage(Screen *screen, unsigned scanout, const pixman_box32_t *box)
 {
     Scanout *shown = scanout_at(screen, scanout);
     pixman_box32_t inside = *box;
 
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&screen->lock);
     if (!shown->surface || !clip(&inside, shown->surface))
         return;
     shown->stats.frames++;
     shown->stats.damaged_pixels += (uint64_t)(inside.x2 - inside.x1) * (uint64_t)(inside.y2 - inside.y1);
     for (guint i = 0; i < screen->viewers->len; i++)
         viewer_at(screen, i)->ops->damage(viewer_at(screen, i)->viewer, scanout, &inside);
+}
+
+void
+screen_damage(Screen *screen, unsigned scanout, const pixman_box32_t *box)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&screen->lock);
+    damage(screen, scanout, box);
+}
+
+void
+screen_damage_fallback(Screen *screen, const pixman_box32_t *box)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&screen->lock);
+    if (shows_fallback(screen))
+        damage(screen, 0, box);
 }
 
 void
@@ -175,6 +285,7 @@ screen_add_viewer(Screen *screen, const ViewerOps *ops, void *viewer)
     g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&screen->lock);
     g_array_append_val(screen->viewers, added);
     tell_all(screen, &added);
+    tell_fallback_shown(screen);
 }
 
 void

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Scanouts: what virtio-gpu (later ramfb) shows, and who looks at it.
+ * Scanouts: what virtio-gpu and ramfb show, and who looks at it.
  *
- *     virtio-gpu resources → scanout: a surface plus damage → viewers: SPICE, a screenshot, later the host's own monitor
+ *     virtio-gpu resources, or else ramfb → scanout: a surface plus damage → viewers: SPICE, a screenshot, later the host's own monitor
  *
  * A Screen holds the desktop's 1 to SCREEN_MAX_SCANOUTS scanouts. The producer (display thread) sets surfaces and cursors
  * and adds damage; each viewer is told at once, on that same thread, and must only take note (mark a region, wake its own
@@ -68,6 +68,20 @@ void screen_set_surface(Screen *screen, unsigned scanout, Surface *surface);
 void screen_damage(Screen *screen, unsigned scanout, const pixman_box32_t *box);
 void screen_set_cursor(Screen *screen, unsigned scanout, const CursorImage *image);
 void screen_move_cursor(Screen *screen, unsigned scanout, int32_t x, int32_t y);
+
+/*
+ * The fallback: what the first scanout shows before a driver has taken the screen, that is, from the producer's beginning
+ * (screen_begin(), at each reset of it) until it sets its first surface; then its own, or blank. Any thread.
+ */
+void screen_set_fallback(Screen *screen, Surface *surface); /* NULL: none */
+void screen_damage_fallback(Screen *screen, const pixman_box32_t *box);
+/* Whether it is on the screen and there is somebody to see it. */
+bool screen_shows_fallback(Screen *screen);
+/* @shown is called when that becomes true, from within any call here: it only takes note. NULL: nobody. */
+void screen_listen_fallback(Screen *screen, void (*shown)(void *user), void *user);
+void screen_begin(Screen *screen);
+void screen_take(Screen *screen); /* as by a first surface: for loading */
+bool screen_is_taken(Screen *screen);
 
 /*
  * Viewer's side: any thread. Adding tells the viewer the present surfaces and cursors at once, before it returns, on the

@@ -72,6 +72,7 @@ gpu_reset(VirtioDevice *device)
         gpu_scanout_show(gpu, i, NULL, NULL);
         screen_set_cursor(gpu->screen, i, NULL);
     }
+    screen_begin(gpu->screen);
     gpu_state_forget(gpu);
     memset(gpu->scanouts, 0, sizeof gpu->scanouts);
     gpu_resources_clear(gpu);

@@ -19,6 +19,7 @@
 #define UEFI_SECURE_CODE "/usr/share/OVMF/OVMF_CODE_4M.secboot.fd"
 #define UEFI_SECURE_VARIABLES "/usr/share/OVMF/OVMF_VARS_4M.ms.fd" /* Microsoft's keys, which have signed shim */
 #define BIOS_CODE "/usr/share/seabios/bios-256k.bin"
+#define BIOS_VGA_ROM "/usr/share/seabios/vgabios-ramfb.bin"
 
 G_DEFINE_QUARK(carrel - config - error - quark, config_error)
 
@@ -73,6 +74,7 @@ config_free(DesktopConfig *config)
     g_free(config->cpu);
     g_free(config->firmware_word);
     source_clear(&config->firmware_code);
+    source_clear(&config->vga_rom);
     source_clear(&config->variables);
     g_free(config->variables_template);
     source_clear(&config->kernel);
@@ -308,6 +310,10 @@ check_firmware(const DesktopConfig *config, GError **error)
     if (!uefi && (config->secure_boot || is_given(&config->variables)))
         return fail(config, "boot", config->secure_boot ? "secure-boot" : "variables", CONFIG_ERROR_VALUE, error,
                     "goes with firmware=uefi");
+    if (is_given(&config->vga_rom) && (uefi || !config->scanouts))
+        return fail(config, "boot", "vga-rom", CONFIG_ERROR_VALUE, error, "goes with firmware=bios and a display");
+    if (!check_source(config, "boot", "vga-rom", &config->vga_rom, false, error))
+        return false;
     return check_source(config, "boot", "firmware-code", &config->firmware_code, true, error) &&
            check_source(config, "boot", "variables", &config->variables, uefi, error);
 }
@@ -374,6 +380,8 @@ fill_firmware(DesktopConfig *config)
     }
     if (config->firmware == FIRMWARE_BIOS && !config->firmware_code.fd_name)
         fill_path(&config->firmware_code.path, BIOS_CODE);
+    if (config->firmware == FIRMWARE_BIOS && config->scanouts && !config->vga_rom.fd_name)
+        fill_path(&config->vga_rom.path, BIOS_VGA_ROM);
 }
 
 /* A desktop without a UUID of its own gets one that stays the same as long as its name does. */
@@ -546,6 +554,7 @@ bool
 config_check_files(const DesktopConfig *config, GError **error)
 {
     if (!check_file(config, "boot", "firmware-code", config->firmware_code.path, WANT_FILE, false, error) ||
+        !check_file(config, "boot", "vga-rom", config->vga_rom.path, WANT_FILE, false, error) ||
         !check_variables(config, error) ||
         !check_file(config, "boot", "kernel", config->kernel.path, WANT_FILE, false, error) ||
         !check_file(config, "boot", "initrd", config->initrd.path, WANT_FILE, false, error))

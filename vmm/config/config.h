@@ -94,6 +94,7 @@ typedef struct {
     ConfigFirmware firmware; /* … and what it comes to */
     bool secure_boot;
     ConfigSource firmware_code;  /* where it was not given, the path of Debian's file; none without firmware */
+    ConfigSource vga_rom;        /* with FIRMWARE_BIOS and a display; the same of its VGA BIOS */
     ConfigSource variables;      /* with FIRMWARE_UEFI */
     char *variables_template;    /* filled likewise */
     ConfigSource kernel, initrd; /* with FIRMWARE_NONE */

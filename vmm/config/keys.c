@@ -47,6 +47,8 @@ static const Key boot_keys[] = {
     {"secure-boot",        KEY_BOOL, D(secure_boot)},
     {"firmware-code",      KEY_PATH, D(firmware_code.path)},
     {"firmware-code-fd",   KEY_TEXT, D(firmware_code.fd_name)},
+    {"vga-rom",            KEY_PATH, D(vga_rom.path)},
+    {"vga-rom-fd",         KEY_TEXT, D(vga_rom.fd_name)},
     {"variables",          KEY_PATH, D(variables.path)},
     {"variables-fd",       KEY_TEXT, D(variables.fd_name)},
     {"variables-template", KEY_PATH, D(variables_template)},

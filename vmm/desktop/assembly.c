@@ -272,7 +272,7 @@ plug_in(Desktop *desktop, VirtioDevice *device, GError **error)
 }
 
 static bool
-make_display(Desktop *desktop, GError **error)
+make_display(Desktop *desktop, Resources *resources, GError **error)
 {
     const DesktopConfig *config = desktop->config;
     const VirtioGpuOptions options = {
@@ -289,7 +289,7 @@ make_display(Desktop *desktop, GError **error)
     GMainContext *context = loop_thread_context(desktop->display_thread);
     VirtioDevice *gpu = virtio_gpu_new("gpu0", desktop->memory, context, desktop->screen, &options);
     desktop->gpu = plug_in(desktop, gpu, error);
-    return desktop->gpu != NULL;
+    return desktop->gpu && desktop_make_firmware_screen(desktop, resources, error);
 }
 
 static bool
@@ -498,7 +498,7 @@ desktop_make_devices(Desktop *desktop, Resources *resources, GError **error)
 {
     const BoardWindow low = {BOARD_PCI32_BASE, BOARD_PCI32_SIZE}, high = pci64_window(desktop);
 
-    if (!make_io_thread(desktop, error) || !make_display(desktop, error) || !make_inputs(desktop, error) ||
+    if (!make_io_thread(desktop, error) || !make_display(desktop, resources, error) || !make_inputs(desktop, error) ||
         !make_disks(desktop, resources, error) || !make_nets(desktop, resources, error))
         return false;
     /* Nothing that follows asks the kernel for anything new, and the threads that libraries start inherit this. */

@@ -81,6 +81,8 @@ void desktop_uuid_bytes(const char *text, uint8_t bytes[16]);
 /* firmware.c: what firmware needs in place of a kernel, made with the board, … */
 bool desktop_make_firmware(Desktop *desktop, Resources *resources, GError **error);
 void desktop_add_firmware_devices(Desktop *desktop, Rtc *rtc);
+/* … its screen, with the display, … */
+bool desktop_make_firmware_screen(Desktop *desktop, Resources *resources, GError **error);
 /* … and what it is told, when all devices are there. */
 void desktop_tell_firmware(Desktop *desktop);
 

@@ -3,7 +3,9 @@
  * A desktop that boots by firmware: its code and variables in the address map, and what it is told through fw_cfg and CMOS.
  */
 #include "vmm/desktop/desktop_private.h"
+#include "display/ramfb.h"
 #include "vmm/board/bytes.h"
+#include "vmm/firmware/boot_file.h"
 #include "vmm/firmware/memory_list.h"
 #include "vmm/firmware/smbios.h"
 #include "vmm/firmware/table_loader.h"
@@ -83,6 +85,47 @@ desktop_add_firmware_devices(Desktop *desktop, Rtc *rtc)
     bus_map(desktop->ports, BOARD_PORT_APM, BOARD_PORTS_APM, &pm_apm_bus_ops, desktop->pm);
     machine_add(desktop->machine, "fw_cfg", &fw_cfg_device_ops, desktop->fw_cfg);
     fill_cmos(desktop, rtc);
+}
+
+/* --- the screen ---------------------------------------------------------------------------------------------------- */
+
+#define VGA_ROM_MAX (256 * 1024) /* what lies below 1 MiB */
+#define VGA_ROM_FILE "vgaroms/vgabios-ramfb.bin"
+
+/* SeaBIOS draws by means of a VGA BIOS, and looks for that in files of this kind. */
+static bool
+tell_vga_rom(Desktop *desktop, int fd, GError **error)
+{
+    const char *name = source_name(&desktop->config->vga_rom);
+    g_autofree uint8_t *bytes = NULL;
+    BootFile file;
+    bool read = boot_file_init(&file, fd, name, error);
+
+    if (read && file.size > VGA_ROM_MAX) {
+        g_set_error(error, BOOT_ERROR, BOOT_ERROR_MALFORMED, "%s: not a VGA BIOS: it is larger than 256 KiB", name);
+        read = false;
+    }
+    if (read) {
+        bytes = g_malloc(file.size);
+        read = boot_file_read(&file, 0, bytes, file.size, error);
+    }
+    if (!read) {
+        g_prefix_error(error, "%s: [boot] vga-rom: ", desktop->config->path);
+        return false;
+    }
+    fw_cfg_add_file(desktop->fw_cfg, VGA_ROM_FILE, bytes, file.size);
+    return true;
+}
+
+bool
+desktop_make_firmware_screen(Desktop *desktop, Resources *resources, GError **error)
+{
+    if (!desktop->fw_cfg)
+        return true;
+    GMainContext *context = loop_thread_context(desktop->display_thread);
+    Ramfb *ramfb = ramfb_new(desktop->fw_cfg, desktop->memory, desktop->screen, context);
+    machine_add(desktop->machine, "ramfb", &ramfb_device_ops, ramfb);
+    return resources->vga_rom < 0 || tell_vga_rom(desktop, resources->vga_rom, error);
 }
 
 /* --- tables -------------------------------------------------------------------------------------------------------- */

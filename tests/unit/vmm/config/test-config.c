@@ -87,6 +87,21 @@ test_guest_agent(void)
 }
 
 static void
+test_vga_rom(void)
+{
+    g_autoptr(DesktopConfig) bios = accept("[desktop]\nname=one\n[boot]\nfirmware=bios\n");
+    g_autoptr(DesktopConfig) blind = accept("[desktop]\nname=one\n[boot]\nfirmware=bios\n[display]\nscanouts=0\n");
+    g_autoptr(DesktopConfig) inherited = accept("[desktop]\nname=one\n[boot]\nfirmware=bios\nvga-rom-fd=v\n");
+
+    g_assert_cmpstr(bios->vga_rom.path, ==, "/usr/share/seabios/vgabios-ramfb.bin");
+    g_assert_null(blind->vga_rom.path);
+    g_assert_null(inherited->vga_rom.path);
+    g_assert_cmpstr(inherited->vga_rom.fd_name, ==, "v");
+    refuse("[desktop]\nname=one\n[boot]\nfirmware=uefi\nvariables=/v\nvga-rom=/r\n", CONFIG_ERROR_VALUE,
+           "d.conf: [boot] vga-rom:", "firmware=bios");
+}
+
+static void
 test_tpm(void)
 {
     g_autoptr(DesktopConfig) without = accept(MINIMAL);
@@ -309,6 +324,7 @@ int
 main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/config/vga-rom", test_vga_rom);
     g_test_add_func("/config/tpm", test_tpm);
     g_test_add_func("/config/guest-agent", test_guest_agent);
     g_test_add_func("/config/guest-os", test_guest_os);
