@@ -626,6 +626,12 @@ usb_storage_new(const char *id, bool cd, Medium *medium, const char *serial)
 }
 
 bool
+usb_storage_is_drive(const UsbDevice *device)
+{
+    return device->ops == &cd_device_ops || device->ops == &disk_device_ops;
+}
+
+bool
 usb_storage_is_cd(const UsbDevice *device)
 {
     return device->ops == &cd_device_ops;
@@ -634,16 +640,14 @@ usb_storage_is_cd(const UsbDevice *device)
 const char *
 usb_storage_medium(const UsbDevice *device)
 {
-    bool storage = device->ops == &cd_device_ops || device->ops == &disk_device_ops;
-    const Medium *medium = storage ? storage_of(device)->medium : NULL;
+    const Medium *medium = usb_storage_is_drive(device) ? storage_of(device)->medium : NULL;
     return medium ? medium_path(medium) : NULL;
 }
 
 bool
 usb_storage_is_busy(const UsbDevice *device)
 {
-    bool storage = device->ops == &cd_device_ops || device->ops == &disk_device_ops;
-    return storage && storage_of(device)->working;
+    return usb_storage_is_drive(device) && storage_of(device)->working;
 }
 
 bool

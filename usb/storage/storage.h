@@ -14,7 +14,8 @@
 /* @medium, the device's from here on: NULL only for a CD-ROM drive, which is empty then. @serial NULL: @id. */
 UsbDevice *usb_storage_new(const char *id, bool cd, Medium *medium, const char *serial);
 
-bool usb_storage_is_cd(const UsbDevice *device); /* false for a device of another kind too */
+bool usb_storage_is_drive(const UsbDevice *device); /* a disk or a CD-ROM drive */
+bool usb_storage_is_cd(const UsbDevice *device);    /* false for a device of another kind too */
 /* What is in the drive; NULL: nothing. */
 const char *usb_storage_medium(const UsbDevice *device);
 

@@ -369,6 +369,12 @@ xhci_free(Xhci *xhci)
     g_free(xhci);
 }
 
+unsigned
+xhci_slot_number(const Xhci *xhci)
+{
+    return xhci->pci.slot;
+}
+
 void
 xhci_stats(Xhci *xhci, XhciStats *stats)
 {

@@ -33,6 +33,9 @@ void xhci_free(Xhci *xhci);
 /* For the machine's table (device: the Xhci). It saves the devices on its bus with itself. */
 extern const DeviceOps xhci_device_ops;
 
+/* Where it is on PCI. */
+unsigned xhci_slot_number(const Xhci *xhci);
+
 /* Counts since it was made. Any thread. */
 typedef struct {
     uint64_t transfers, bytes; /* completed, and what they moved */

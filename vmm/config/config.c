@@ -44,6 +44,15 @@ disk_free(void *object)
 }
 
 static void
+cdrom_free(void *object)
+{
+    ConfigCdrom *cdrom = object;
+    g_free(cdrom->id);
+    source_clear(&cdrom->source);
+    g_free(cdrom);
+}
+
+static void
 net_free(void *object)
 {
     ConfigNet *net = object;
@@ -98,6 +107,7 @@ config_free(DesktopConfig *config)
     g_free(config->control_socket);
     g_free(config->control_fd_name);
     g_ptr_array_unref(config->disks);
+    g_ptr_array_unref(config->cdroms);
     g_ptr_array_unref(config->nets);
     g_ptr_array_unref(config->ports);
     g_free(config);
@@ -110,6 +120,7 @@ config_new(const char *path, const char *text, gsize len)
     config->path = g_strdup(path);
     config->text = g_strndup(text, len);
     config->disks = g_ptr_array_new_with_free_func(disk_free);
+    config->cdroms = g_ptr_array_new_with_free_func(cdrom_free);
     config->nets = g_ptr_array_new_with_free_func(net_free);
     config->ports = g_ptr_array_new_with_free_func(port_free);
     return config;
@@ -232,6 +243,21 @@ check_disks(const DesktopConfig *config, GError **error)
 }
 
 static bool
+check_cdroms(const DesktopConfig *config, GError **error)
+{
+    for (guint i = 0; i < config->cdroms->len; i++) {
+        const ConfigCdrom *cdrom = config->cdroms->pdata[i];
+        g_autofree char *group = g_strdup_printf("cdrom %s", cdrom->id);
+        if (!check_source(config, group, "path", &cdrom->source, false, error))
+            return false;
+        if (!config->usb)
+            return fail(config, group, NULL, CONFIG_ERROR_MISSING, error,
+                        "a CD-ROM drive is on USB: add the group [usb]");
+    }
+    return true;
+}
+
+static bool
 check_nets(const DesktopConfig *config, GError **error)
 {
     for (guint i = 0; i < config->nets->len; i++) {
@@ -322,13 +348,20 @@ static bool
 check_boot_order(const DesktopConfig *config, GError **error)
 {
     uint64_t seen[CONFIG_BOOT_INDEX_MAX / 64 + 1] = {0};
-    guint n_disks = config->disks->len;
+    guint n_disks = config->disks->len, n_cdroms = config->cdroms->len;
 
-    for (guint i = 0; i < n_disks + config->nets->len; i++) {
+    for (guint i = 0; i < n_disks + n_cdroms + config->nets->len; i++) {
         const ConfigDisk *disk = i < n_disks ? config->disks->pdata[i] : NULL;
-        const ConfigNet *net = disk ? NULL : config->nets->pdata[i - n_disks];
-        uint64_t index = disk ? disk->boot_index : net->boot_index;
-        g_autofree char *group = disk ? g_strdup_printf("disk %s", disk->id) : g_strdup_printf("net %s", net->id);
+        const ConfigCdrom *cdrom = !disk && i < n_disks + n_cdroms ? config->cdroms->pdata[i - n_disks] : NULL;
+        const ConfigNet *net = disk || cdrom ? NULL : config->nets->pdata[i - n_disks - n_cdroms];
+        uint64_t index = disk ? disk->boot_index : cdrom ? cdrom->boot_index : net->boot_index;
+        g_autofree char *group = g_strdup_printf("%s %s",
+                                                 disk    ? "disk"
+                                                 : cdrom ? "cdrom"
+                                                         : "net",
+                                                 disk    ? disk->id
+                                                 : cdrom ? cdrom->id
+                                                         : net->id);
         if (index && config->firmware == FIRMWARE_NONE)
             return fail(config, group, "boot-index", CONFIG_ERROR_VALUE, error, "there is no firmware to look at it");
         if (index && (seen[index / 64] & 1ull << index % 64))
@@ -355,8 +388,9 @@ check_whole(const DesktopConfig *config, GError **error)
         return fail(config, "control", "socket", CONFIG_ERROR_VALUE, error, "give a socket or an fd, not both");
     if (config->tpm && !config->tpm_socket == !config->tpm_fd_name)
         return fail(config, "tpm", "socket", CONFIG_ERROR_MISSING, error, "give one of socket or fd");
-    return check_firmware(config, error) && check_disks(config, error) && check_nets(config, error) &&
-           check_ports(config, error) && check_boot_order(config, error) && check_spice(config, error);
+    return check_firmware(config, error) && check_disks(config, error) && check_cdroms(config, error) &&
+           check_nets(config, error) && check_ports(config, error) && check_boot_order(config, error) &&
+           check_spice(config, error);
 }
 
 static void
@@ -563,6 +597,12 @@ config_check_files(const DesktopConfig *config, GError **error)
         const ConfigDisk *disk = config->disks->pdata[i];
         g_autofree char *group = g_strdup_printf("disk %s", disk->id);
         if (!check_file(config, group, "path", disk->source.path, WANT_DISK, !disk->read_only, error))
+            return false;
+    }
+    for (guint i = 0; i < config->cdroms->len; i++) {
+        const ConfigCdrom *cdrom = config->cdroms->pdata[i];
+        g_autofree char *group = g_strdup_printf("cdrom %s", cdrom->id);
+        if (!check_file(config, group, "path", cdrom->source.path, WANT_DISK, false, error))
             return false;
     }
     return true;

@@ -22,6 +22,7 @@ typedef enum {
 } ConfigError;
 
 #define CONFIG_DISKS_MAX 16
+#define CONFIG_CDROMS_MAX 8
 #define CONFIG_NETS_MAX 8
 #define CONFIG_PORTS_MAX 8
 #define CONFIG_VCPUS_MAX 64
@@ -52,6 +53,12 @@ typedef struct {
     uint64_t queues;     /* 0: as many as vCPUs, at most 4 */
     uint64_t boot_index; /* 0: firmware does not look for a system there before any other place */
 } ConfigDisk;
+
+typedef struct {
+    char *id;
+    ConfigSource source; /* neither: an empty drive */
+    uint64_t boot_index; /* as a disk's */
+} ConfigCdrom;
 
 typedef struct {
     char *id;
@@ -138,6 +145,7 @@ typedef struct {
     uint64_t sandbox_uid; /* what it becomes when started as root */
 
     GPtrArray *disks; /* ConfigDisk * in the file's order */
+    GPtrArray *cdroms;
     GPtrArray *nets;
     GPtrArray *ports;
 } DesktopConfig;

@@ -130,6 +130,12 @@ static const Key disk_keys[] = {
     {"boot-index", KEY_COUNT,  AT(ConfigDisk, boot_index), 1, CONFIG_BOOT_INDEX_MAX},
     {NULL},
 };
+static const Key cdrom_keys[] = {
+    {"path",       KEY_PATH,  AT(ConfigCdrom, source.path)},
+    {"fd",         KEY_TEXT,  AT(ConfigCdrom, source.fd_name)},
+    {"boot-index", KEY_COUNT, AT(ConfigCdrom, boot_index), 1, CONFIG_BOOT_INDEX_MAX},
+    {NULL},
+};
 static const Key net_keys[] = {
     {"backend",    KEY_CHOICE, AT(ConfigNet, backend), .words = backend_words},
     {"tap",        KEY_TEXT,   AT(ConfigNet, tap)},
@@ -159,6 +165,7 @@ static const KeyGroup groups[] = {
     {"control", control_keys},
     {"sandbox", sandbox_keys},
     {"disk",    disk_keys, sizeof(ConfigDisk), D(disks), CONFIG_DISKS_MAX},
+    {"cdrom",   cdrom_keys, sizeof(ConfigCdrom), D(cdroms), CONFIG_CDROMS_MAX},
     {"net",     net_keys,  sizeof(ConfigNet),  D(nets),  CONFIG_NETS_MAX},
     {"port",    port_keys, sizeof(ConfigPort), D(ports), CONFIG_PORTS_MAX},
 };

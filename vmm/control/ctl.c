@@ -213,6 +213,50 @@ do_resize(CarrelVmm1 *desktop, char **arguments, GError **error)
 }
 
 static bool
+do_usb(CarrelVmm1 *desktop, char **arguments, GError **error)
+{
+    g_autoptr(GVariant) devices = NULL;
+    const char *path, *id, *kind, *speed, *name, *medium;
+    GVariantIter iter;
+
+    if (!carrel_vmm1_call_list_usb_sync(desktop, &devices, NULL, error))
+        return false;
+    g_variant_iter_init(&iter, devices);
+    while (g_variant_iter_next(&iter, "(&s&s&s&s&s&s)", &path, &id, &kind, &speed, &name, &medium))
+        printf("port %s: %s (%s, %s speed): %s%s%s\n", path, id, kind, speed, name, *medium ? ", holds " : "", medium);
+    return true;
+}
+
+static bool
+do_insert(CarrelVmm1 *desktop, char **arguments, GError **error)
+{
+    int fd = open(arguments[1], O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+    if (fd < 0) {
+        g_set_error(error, G_IO_ERROR, g_io_error_from_errno(errno), "%s: %s", arguments[1], g_strerror(errno));
+        return false;
+    }
+    g_autoptr(GUnixFDList) fds = g_unix_fd_list_new_from_array(&fd, 1);
+    return carrel_vmm1_call_insert_medium_sync(desktop, arguments[0], g_variant_new_handle(0), arguments[1], fds, NULL,
+                                               NULL, error);
+}
+
+static bool
+do_eject(CarrelVmm1 *desktop, char **arguments, GError **error)
+{
+    if (!arguments[1] || !strcmp(arguments[1], "force"))
+        return carrel_vmm1_call_eject_medium_sync(desktop, arguments[0], arguments[1] != NULL, NULL, error);
+    g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "eject: “%s” is not “force”", arguments[1]);
+    return false;
+}
+
+static bool
+do_detach(CarrelVmm1 *desktop, char **arguments, GError **error)
+{
+    return carrel_vmm1_call_detach_usb_sync(desktop, arguments[0], NULL, error);
+}
+
+static bool
 do_balloon(CarrelVmm1 *desktop, char **arguments, GError **error)
 {
     uint64_t mib;
@@ -310,6 +354,13 @@ print_disconnected(CarrelVmm1 *desktop, guint64 client, const char *peer, gpoint
 }
 
 static void
+print_usb(CarrelVmm1 *desktop, const char *change, const char *device, const char *name, const char *reason,
+          gpointer user)
+{
+    printf("usb %s %s “%s”%s%s\n", change, device, name, *reason ? ": " : "", reason);
+}
+
+static void
 on_closed(GDBusConnection *connection, gboolean vanished, GError *error, gpointer loop)
 {
     g_main_loop_quit(loop);
@@ -323,6 +374,7 @@ do_watch(CarrelVmm1 *desktop, char **arguments, GError **error)
     setvbuf(stdout, NULL, _IOLBF, 0);
     g_signal_connect(desktop, "state-changed", G_CALLBACK(print_state), NULL);
     g_signal_connect(desktop, "client-connected", G_CALLBACK(print_connected), NULL);
+    g_signal_connect(desktop, "usb-changed", G_CALLBACK(print_usb), NULL);
     g_signal_connect(desktop, "client-disconnected", G_CALLBACK(print_disconnected), NULL);
     g_signal_connect(g_dbus_proxy_get_connection(G_DBUS_PROXY(desktop)), "closed", G_CALLBACK(on_closed), loop);
     print_state(desktop, carrel_vmm1_get_state(desktop), carrel_vmm1_get_pause_reasons(desktop),
@@ -349,6 +401,10 @@ static const struct {
     {"screenshot", 1, 2, do_screenshot, "FILE [N]", "write monitor N (0) to FILE as PNG"},
     {"ticket", 0, 1, do_ticket, "[SECONDS]", "set the SPICE password read from standard input"},
     {"resize", 1, 1, do_resize, "DISK", "tell the guest the image's new size"},
+    {"usb", 0, 0, do_usb, "", "what is plugged in"},
+    {"insert", 2, 2, do_insert, "DRIVE FILE", "put an ISO image into a CD-ROM drive"},
+    {"eject", 1, 2, do_eject, "DRIVE [force]", "take it out again"},
+    {"detach", 1, 1, do_detach, "DEVICE", "unplug a USB device"},
     {"addresses", 0, 0, do_addresses, "", "the guest's network addresses *"},
     {"set-time", 0, 0, do_set_time, "", "set the guest's clock to the host's *"},
     {"freeze", 0, 1, do_freeze, "[SECONDS]", "freeze the guest's file systems for so long (30) *"},

@@ -79,6 +79,56 @@ take_fd(GUnixFDList *fds, GVariant *handle, GError **error)
 }
 
 static gboolean
+on_list_usb(CarrelVmm1 *object, GDBusMethodInvocation *call, ControlServer *server)
+{
+    GVariantBuilder devices;
+
+    g_variant_builder_init(&devices, G_VARIANT_TYPE("a(ssssss)"));
+    server->ops->list_usb(server->desktop, &devices);
+    carrel_vmm1_complete_list_usb(object, call, g_variant_builder_end(&devices));
+    return TRUE;
+}
+
+static gboolean
+on_insert_medium(CarrelVmm1 *object, GDBusMethodInvocation *call, GUnixFDList *fds, const char *drive, GVariant *file,
+                 const char *name, ControlServer *server)
+{
+    g_autoptr(GError) error = NULL;
+    int fd = take_fd(fds, file, &error);
+
+    if (fd >= 0 && server->ops->insert_medium(server->desktop, drive, fd, name, &error))
+        carrel_vmm1_complete_insert_medium(object, call, NULL);
+    else
+        return_error(call, error);
+    return TRUE;
+}
+
+static gboolean
+on_eject_medium(CarrelVmm1 *object, GDBusMethodInvocation *call, const char *drive, gboolean force,
+                ControlServer *server)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (server->ops->eject_medium(server->desktop, drive, force, &error))
+        carrel_vmm1_complete_eject_medium(object, call);
+    else
+        return_error(call, error);
+    return TRUE;
+}
+
+static gboolean
+on_detach_usb(CarrelVmm1 *object, GDBusMethodInvocation *call, const char *device, ControlServer *server)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (server->ops->detach_usb(server->desktop, device, &error))
+        carrel_vmm1_complete_detach_usb(object, call);
+    else
+        return_error(call, error);
+    return TRUE;
+}
+
+static gboolean
 on_screenshot(CarrelVmm1 *object, GDBusMethodInvocation *call, GUnixFDList *fds, guint scanout, GVariant *file,
               ControlServer *server)
 {
@@ -228,6 +278,10 @@ static const struct {
     {"handle-set-ticket", G_CALLBACK(on_set_ticket)},
     {"handle-save", G_CALLBACK(on_save)},
     {"handle-cancel-save", G_CALLBACK(on_cancel_save)},
+    {"handle-list-usb", G_CALLBACK(on_list_usb)},
+    {"handle-insert-medium", G_CALLBACK(on_insert_medium)},
+    {"handle-eject-medium", G_CALLBACK(on_eject_medium)},
+    {"handle-detach-usb", G_CALLBACK(on_detach_usb)},
     {"handle-resize-disk", G_CALLBACK(on_resize_disk)},
     {"handle-set-balloon", G_CALLBACK(on_set_balloon)},
     {"handle-set-guest-time", G_CALLBACK(on_set_guest_time)},
@@ -474,6 +528,12 @@ on_flush_late(gpointer user)
 {
     *(bool *)user = true;
     return G_SOURCE_REMOVE;
+}
+
+void
+control_server_usb(ControlServer *server, const char *change, const char *device, const char *name, const char *reason)
+{
+    carrel_vmm1_emit_usb_changed(server->object, change, device, name, reason);
 }
 
 void

@@ -34,6 +34,12 @@ typedef struct {
     void (*cancel_save)(void *desktop);
     bool (*resize_disk)(void *desktop, const char *disk, uint64_t *bytes, GError **error);
     bool (*set_balloon)(void *desktop, uint64_t bytes, GError **error);
+    /* Adds "(ssssss)" as ListUsb has them. */
+    void (*list_usb)(void *desktop, GVariantBuilder *devices);
+    /* @fd is the callee's. */
+    bool (*insert_medium)(void *desktop, const char *drive, int fd, const char *name, GError **error);
+    bool (*eject_medium)(void *desktop, const char *drive, bool force, GError **error);
+    bool (*detach_usb)(void *desktop, const char *device, GError **error);
     /* Of the guest's agent. @answer is called later or at once, exactly once. */
     void (*set_guest_time)(void *desktop, ControlAnswer answer, void *user);
     void (*freeze)(void *desktop, unsigned seconds, ControlAnswer answer, void *user);
@@ -55,6 +61,9 @@ void control_server_set_state(ControlServer *server, const char *state, const ch
 void control_server_client(ControlServer *server, bool connected, uint64_t client, const char *peer,
                            unsigned n_clients);
 void control_server_set_agent(ControlServer *server, bool connected, bool frozen);
+/* Emits UsbChanged. */
+void control_server_usb(ControlServer *server, const char *change, const char *device, const char *name,
+                        const char *reason);
 /*
  * Sends what is queued to every peer, so that the last signals arrive before the process ends; a peer that does not read
  * holds it up for a moment only. Runs the main loop meanwhile.

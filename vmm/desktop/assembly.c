@@ -427,13 +427,13 @@ make_routes(Desktop *desktop)
 }
 
 static bool
-make_usb(Desktop *desktop, GError **error)
+make_usb(Desktop *desktop, Resources *resources, GError **error)
 {
     if (!desktop->config->usb)
         return true;
     desktop->usb =
         desktop_usb_new(desktop->config, desktop->pci, desktop->memory, desktop->machine, confine_usb, error);
-    return desktop->usb && desktop_usb_plug_in(desktop->usb, desktop->config, error);
+    return desktop->usb && desktop_usb_plug_in(desktop->usb, desktop->config, resources, desktop->io_thread, error);
 }
 
 static bool
@@ -474,7 +474,7 @@ make_spice(Desktop *desktop, Resources *resources, GError **error)
 static bool
 make_io_thread(Desktop *desktop, GError **error)
 {
-    if (!desktop->config->disks->len && !desktop->config->nets->len)
+    if (!desktop->config->disks->len && !desktop->config->nets->len && !desktop->config->cdroms->len)
         return true;
     desktop->io_thread = io_thread_new("io", error);
     if (desktop->io_thread)
@@ -504,7 +504,7 @@ desktop_make_devices(Desktop *desktop, Resources *resources, GError **error)
     /* Nothing that follows asks the kernel for anything new, and the threads that libraries start inherit this. */
     sandbox_filter_thread(SANDBOX_ROLE_MAIN);
     make_console(desktop, resources);
-    if (!make_usb(desktop, error) || !make_spice(desktop, resources, error))
+    if (!make_usb(desktop, resources, error) || !make_spice(desktop, resources, error))
         return false;
     if (desktop->config->guest_agent)
         desktop->agent = guest_agent_new(desktop->console, desktop->clock, desktop_agent_changed, desktop);

@@ -161,6 +161,30 @@ do_guest_addresses(void *object, ControlAnswer answer, void *user)
 }
 
 static void
+do_list_usb(void *object, GVariantBuilder *devices)
+{
+    desktop_usb_list(((Desktop *)object)->usb, devices);
+}
+
+static bool
+do_insert_medium(void *object, const char *drive, int fd, const char *name, GError **error)
+{
+    return desktop_usb_insert(((Desktop *)object)->usb, drive, fd, name, error);
+}
+
+static bool
+do_eject_medium(void *object, const char *drive, bool force, GError **error)
+{
+    return desktop_usb_eject(((Desktop *)object)->usb, drive, force, error);
+}
+
+static bool
+do_detach_usb(void *object, const char *device, GError **error)
+{
+    return desktop_usb_detach(((Desktop *)object)->usb, device, error);
+}
+
+static void
 add(GVariantBuilder *counters, const char *id, const char *name, uint64_t value)
 {
     g_autofree char *full = g_strdup_printf("%s.%s", id, name);
@@ -292,6 +316,10 @@ const ControlOps desktop_control_ops = {
     .save = desktop_save,
     .cancel_save = desktop_cancel_save,
     .resize_disk = do_resize_disk,
+    .list_usb = do_list_usb,
+    .insert_medium = do_insert_medium,
+    .eject_medium = do_eject_medium,
+    .detach_usb = do_detach_usb,
     .set_balloon = do_set_balloon,
     .set_guest_time = do_set_guest_time,
     .freeze = do_freeze,

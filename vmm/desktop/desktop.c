@@ -92,6 +92,12 @@ on_end_signal(gpointer user)
     return G_SOURCE_CONTINUE;
 }
 
+static void
+on_usb(void *user, const char *change, const char *id, const char *name, const char *reason)
+{
+    control_server_usb(((Desktop *)user)->control, change, id, name, reason);
+}
+
 static bool
 make_control(Desktop *desktop, Resources *resources, GError **error)
 {
@@ -99,6 +105,8 @@ make_control(Desktop *desktop, Resources *resources, GError **error)
         return true;
     desktop->control = control_server_new(g_steal_fd(&resources->control), desktop->config->name, desktop->config->uuid,
                                           &desktop_control_ops, desktop, error);
+    if (desktop->control && desktop->usb)
+        desktop_usb_listen(desktop->usb, on_usb, desktop);
     return desktop->control != NULL;
 }
 

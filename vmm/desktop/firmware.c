@@ -222,15 +222,22 @@ tell_memory(Desktop *desktop)
     fw_cfg_add_number(desktop->fw_cfg, FW_CFG_RAM_SIZE, guest_memory_size(desktop->memory), 8);
 }
 
+/* @path, which becomes the list's, in its place. */
+static void
+put_boot_path(GPtrArray *order, uint64_t index, char *path)
+{
+    if (order->len < index)
+        g_ptr_array_set_size(order, index);
+    order->pdata[index - 1] = path;
+}
+
 /* One line of the boot order: where OpenFirmware would have the device, which is how QEMU names it. */
 static void
 add_boot_path(GPtrArray *order, uint64_t index, const VirtioDevice *device, const char *kind, const char *below)
 {
-    if (!index)
-        return;
-    if (order->len < index)
-        g_ptr_array_set_size(order, index);
-    order->pdata[index - 1] = g_strdup_printf("/pci@i0cf8/%s@%x/%s", kind, virtio_pci_slot(device->transport), below);
+    if (index)
+        put_boot_path(order, index,
+                      g_strdup_printf("/pci@i0cf8/%s@%x/%s", kind, virtio_pci_slot(device->transport), below));
 }
 
 static void
@@ -242,6 +249,11 @@ tell_boot_order(Desktop *desktop)
     for (guint i = 0; i < desktop->disks->len; i++) {
         const ConfigDisk *disk = desktop->config->disks->pdata[i];
         add_boot_path(order, disk->boot_index, desktop->disks->pdata[i], "scsi", "disk@0,0");
+    }
+    for (guint i = 0; i < desktop->config->cdroms->len; i++) {
+        const ConfigCdrom *cdrom = desktop->config->cdroms->pdata[i];
+        if (cdrom->boot_index)
+            put_boot_path(order, cdrom->boot_index, desktop_usb_boot_path(desktop->usb, cdrom->id));
     }
     for (guint i = 0; i < desktop->nets->len; i++) {
         const ConfigNet *net = desktop->config->nets->pdata[i];

@@ -174,6 +174,24 @@ open_disks(Resources *resources, const DesktopConfig *config, InheritedFds *fds,
     return true;
 }
 
+static bool
+open_cdroms(Resources *resources, const DesktopConfig *config, InheritedFds *fds, GError **error)
+{
+    resources->cdroms = new_fds(config->cdroms->len);
+    for (guint i = 0; i < config->cdroms->len; i++) {
+        const ConfigCdrom *cdrom = config->cdroms->pdata[i];
+        if (!cdrom->source.path && !cdrom->source.fd_name)
+            continue;
+        resources->cdroms[i] = cdrom->source.path ? virtio_blk_open(cdrom->source.path, true, error)
+                                                  : inherited_fds_require(fds, cdrom->source.fd_name, error);
+        if (resources->cdroms[i] < 0) {
+            g_autofree char *group = g_strdup_printf("cdrom %s", cdrom->id);
+            return blame(error, config, group, cdrom->source.path ? "path" : "fd");
+        }
+    }
+    return true;
+}
+
 /* One inherited tap descriptor for each queue pair, and as many for vhost where they were given too or can be opened. */
 static NetBackend *
 inherited_tap(const ConfigNet *net, InheritedFds *fds, GError **error)
@@ -314,8 +332,9 @@ bool
 resources_open(Resources *resources, const DesktopConfig *config, InheritedFds *fds, GError **error)
 {
     return open_kvm(resources, fds, error) && open_boot(resources, config, fds, error) &&
-           open_disks(resources, config, fds, error) && open_nets(resources, config, fds, error) &&
-           open_tpm(resources, config, fds, error) && open_serial(resources, config, error);
+           open_disks(resources, config, fds, error) && open_cdroms(resources, config, fds, error) &&
+           open_nets(resources, config, fds, error) && open_tpm(resources, config, fds, error) &&
+           open_serial(resources, config, error);
 }
 
 void
@@ -331,6 +350,7 @@ resources_free(Resources *resources)
             close(single[i]);
     close_fds(resources->ports);
     close_fds(resources->disks);
+    close_fds(resources->cdroms);
     for (guint i = 0; i < resources->n_nets; i++)
         net_backend_free(resources->nets[i]);
     g_free(resources->nets);

@@ -24,6 +24,7 @@ typedef struct {
     int kernel, initrd;      /* initrd -1: none; both -1 with firmware, … */
     int firmware, variables; /* … which has these; variables -1: none */
     int vga_rom;             /* -1: none */
+    int *cdroms;             /* one for each [cdrom]; -1: empty */
     int *disks;              /* one for each [disk] */
     int tpm;                 /* connected to swtpm's control socket; -1: none */
     int saved;               /* --restore FILE, or -1 */

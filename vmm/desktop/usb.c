@@ -2,9 +2,14 @@
 /* Putting USB together. */
 #include "vmm/desktop/usb.h"
 #include "usb/hid/hid.h"
+#include "usb/storage/storage.h"
 #include "usb/policy.h"
 #include "usb/redirect/redirect.h"
 #include "vmm/board/loop_thread.h"
+
+#include <glib/gstdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 struct DesktopUsb {
     LoopThread *thread;
@@ -12,6 +17,9 @@ struct DesktopUsb {
     UsbBus *bus;
     Xhci *xhci; /* the machine's */
     InputSink keyboard, tablet;
+    IoThread *io_thread; /* not owned; NULL where there is no drive */
+    DesktopUsbListener listener;
+    void *user;
     UsbPolicy *policy;
     UsbRedirect *redirect; /* NULL: no SPICE, or not wanted */
 };
@@ -73,14 +81,276 @@ desktop_usb_new(const DesktopConfig *config, PciBus *pci, GuestMemory *memory, M
     return usb;
 }
 
-bool
-desktop_usb_plug_in(DesktopUsb *usb, const DesktopConfig *config, GError **error)
+static bool
+plug_in_cdroms(DesktopUsb *usb, const DesktopConfig *config, Resources *resources, GError **error)
 {
+    for (guint i = 0; i < config->cdroms->len; i++) {
+        const ConfigCdrom *cdrom = config->cdroms->pdata[i];
+        const char *name = cdrom->source.path ? cdrom->source.path : cdrom->source.fd_name;
+        int fd = g_steal_fd(&resources->cdroms[i]);
+        Medium *medium = fd >= 0 ? medium_new(fd, name, true, true, usb->io_thread, error) : NULL;
+        if ((fd >= 0 && !medium) || !plug_in(usb, usb_storage_new(cdrom->id, true, medium, NULL), error)) {
+            g_prefix_error(error, "%s: [cdrom %s]: ", config->path, cdrom->id);
+            return false;
+        }
+    }
+    return true;
+}
+
+bool
+desktop_usb_plug_in(DesktopUsb *usb, const DesktopConfig *config, Resources *resources, IoThread *io_thread,
+                    GError **error)
+{
+    usb->io_thread = io_thread;
     if (plug_in_input(usb, config->usb_keyboard, usb_keyboard_new, "usb-keyboard", &usb->keyboard, error) &&
         plug_in_input(usb, config->usb_tablet, usb_tablet_new, "usb-tablet", &usb->tablet, error))
-        return true;
+        return plug_in_cdroms(usb, config, resources, error);
     g_prefix_error(error, "%s: [usb]: ", config->path);
     return false;
+}
+
+/* --- what a supervisor may ask: each a call to the USB thread ------------------------------------------------------- */
+
+typedef struct {
+    DesktopUsb *usb;
+    const char *id;
+    GVariantBuilder *devices;
+    Medium *medium;
+    bool force;
+    char *path;
+    GError **error;
+    bool done;
+} Request;
+
+static void
+add_device(void *user, UsbDevice *device)
+{
+    const char *medium = usb_storage_medium(device);
+    g_autofree char *path = usb_device_path(device);
+
+    g_variant_builder_add(user, "(ssssss)", path, device->id, device->ops->kind, usb_speed_name(device->speed),
+                          device->name, medium ? medium : "");
+}
+
+static void
+list_on_thread(void *data)
+{
+    Request *request = data;
+    usb_bus_foreach(request->usb->bus, add_device, request->devices);
+}
+
+void
+desktop_usb_list(DesktopUsb *usb, GVariantBuilder *devices)
+{
+    Request request = {.usb = usb, .devices = devices};
+
+    if (usb)
+        usb_bus_call(usb->bus, list_on_thread, &request);
+}
+
+static UsbDevice *
+find(const Request *request)
+{
+    UsbDevice *device = usb_bus_find(request->usb->bus, request->id);
+
+    if (!device)
+        g_set_error(request->error, USB_ERROR, USB_ERROR_DEVICE, "the desktop has no USB device “%s”", request->id);
+    return device;
+}
+
+static UsbDevice *
+find_drive(const Request *request)
+{
+    UsbDevice *device = find(request);
+
+    if (!device || usb_storage_is_cd(device))
+        return device;
+    g_set_error(request->error, USB_ERROR, USB_ERROR_DEVICE, "“%s” is no CD-ROM drive", request->id);
+    return NULL;
+}
+
+static void
+path_on_thread(void *data)
+{
+    Request *request = data;
+    UsbDevice *device = find(request);
+    request->path = device ? usb_device_path(device) : NULL;
+}
+
+char *
+desktop_usb_boot_path(const DesktopUsb *usb, const char *id)
+{
+    Request request = {.usb = (DesktopUsb *)usb, .id = id};
+
+    usb_bus_call(usb->bus, path_on_thread, &request);
+    g_autofree char *path = request.path;
+    return path ? g_strdup_printf("/pci@i0cf8/usb@%x/storage@%s/channel@0/disk@0,0", xhci_slot_number(usb->xhci), path)
+                : NULL;
+}
+
+static void
+insert_on_thread(void *data)
+{
+    Request *request = data;
+    UsbDevice *drive = find_drive(request);
+
+    if (drive)
+        request->done = usb_storage_insert(drive, request->medium, request->error);
+    else
+        medium_unref(request->medium);
+}
+
+/* Files only: a block device wants calls that the sandbox allows no more. */
+static bool
+is_file(int fd, const char *name, GError **error)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+        return true;
+    g_set_error(error, USB_ERROR, USB_ERROR_MEDIUM, "%s: only a regular file can be inserted into a running desktop",
+                name);
+    return false;
+}
+
+bool
+desktop_usb_insert(DesktopUsb *usb, const char *drive, int fd, const char *name, GError **error)
+{
+    g_autofd int image = fd;
+    Request request = {.usb = usb, .id = drive, .error = error};
+
+    if (!usb || !usb->io_thread) {
+        g_set_error(error, USB_ERROR, USB_ERROR_DEVICE, "the desktop has no CD-ROM drive: its configuration has none");
+        return false;
+    }
+    if (!is_file(image, name, error))
+        return false;
+    request.medium = medium_new(g_steal_fd(&image), name, true, true, usb->io_thread, error);
+    if (request.medium)
+        usb_bus_call(usb->bus, insert_on_thread, &request);
+    return request.done;
+}
+
+static void
+eject_on_thread(void *data)
+{
+    Request *request = data;
+    UsbDevice *drive = find_drive(request);
+    request->done = drive && usb_storage_eject(drive, request->force, request->error);
+}
+
+static bool
+has_usb(const DesktopUsb *usb, GError **error)
+{
+    if (!usb)
+        g_set_error(error, USB_ERROR, USB_ERROR_DEVICE, "the desktop has no USB: its configuration has no [usb]");
+    return usb;
+}
+
+bool
+desktop_usb_eject(DesktopUsb *usb, const char *drive, bool force, GError **error)
+{
+    Request request = {.usb = usb, .id = drive, .force = force, .error = error};
+
+    if (has_usb(usb, error))
+        usb_bus_call(usb->bus, eject_on_thread, &request);
+    return request.done;
+}
+
+/* The desktop's own keyboard and tablet stay: keys have nowhere else to go. */
+static bool
+may_detach(const Request *request, const UsbDevice *device)
+{
+    const char *why = NULL;
+
+    if (device == request->usb->keyboard.sink || device == request->usb->tablet.sink)
+        why = "belongs to the desktop and stays";
+    else if (usb_storage_is_busy(device))
+        why = "is at work: try again";
+    else if (!usb_storage_is_drive(device))
+        why = "is not the desktop's own: it goes when whoever lent it takes it back";
+    if (why)
+        g_set_error(request->error, USB_ERROR, USB_ERROR_REFUSED, "“%s” %s", device->id, why);
+    return !why;
+}
+
+static void
+detach_on_thread(void *data)
+{
+    Request *request = data;
+    UsbDevice *device = find(request);
+
+    if (!device || !may_detach(request, device))
+        return;
+    usb_bus_detach(request->usb->bus, device, "it was detached over control");
+    usb_device_free(device);
+    request->done = true;
+}
+
+bool
+desktop_usb_detach(DesktopUsb *usb, const char *device, GError **error)
+{
+    Request request = {.usb = usb, .id = device, .error = error};
+
+    if (has_usb(usb, error))
+        usb_bus_call(usb->bus, detach_on_thread, &request);
+    return request.done;
+}
+
+/* --- changes, on their way to the main thread ------------------------------------------------------------------------ */
+
+typedef struct {
+    DesktopUsb *usb;
+    UsbChange change;
+    char *id, *name, *reason;
+} Change;
+
+static void
+change_free(void *data)
+{
+    Change *change = data;
+    g_free(change->id);
+    g_free(change->name);
+    g_free(change->reason);
+    g_free(change);
+}
+
+static gboolean
+tell_change(void *data)
+{
+    static const char *const words[] = {
+        [USB_ATTACHED] = "attached", [USB_DETACHED] = "detached", [USB_REFUSED] = "refused",
+        [USB_INSERTED] = "inserted", [USB_EJECTED] = "ejected",
+    };
+    const Change *change = data;
+
+    change->usb->listener(change->usb->user, words[change->change], change->id, change->name, change->reason);
+    return G_SOURCE_REMOVE;
+}
+
+static void
+on_change(void *user, UsbChange what, const UsbDevice *device, const char *reason)
+{
+    Change *change = g_new(Change, 1);
+
+    *change = (Change){user, what, g_strdup(device ? device->id : ""), g_strdup(device ? device->name : ""),
+                       g_strdup(reason)};
+    g_idle_add_full(G_PRIORITY_DEFAULT, tell_change, change, change_free);
+}
+
+static void
+listen_on_thread(void *data)
+{
+    DesktopUsb *usb = data;
+    usb_bus_listen(usb->bus, on_change, usb);
+}
+
+void
+desktop_usb_listen(DesktopUsb *usb, DesktopUsbListener listener, void *user)
+{
+    usb->listener = listener;
+    usb->user = user;
+    usb_bus_call(usb->bus, listen_on_thread, usb);
 }
 
 static UsbPolicy *

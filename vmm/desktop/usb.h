@@ -10,7 +10,8 @@
 #include "usb/xhci/xhci.h"
 #include "vmm/board/input.h"
 #include "vmm/board/machine.h"
-#include "vmm/config/config.h"
+#include "vmm/block/io_thread.h"
+#include "vmm/desktop/resources.h"
 
 typedef struct DesktopUsb DesktopUsb;
 struct RedsState; /* spice-server's SpiceServer */
@@ -19,7 +20,8 @@ struct RedsState; /* spice-server's SpiceServer */
 DesktopUsb *desktop_usb_new(const DesktopConfig *config, PciBus *pci, GuestMemory *memory, Machine *machine,
                             void (*prepare)(void *user), GError **error);
 /* Plugs in what the configuration names. */
-bool desktop_usb_plug_in(DesktopUsb *usb, const DesktopConfig *config, GError **error);
+bool desktop_usb_plug_in(DesktopUsb *usb, const DesktopConfig *config, Resources *resources, IoThread *io_thread,
+                         GError **error);
 /* Whether the rules in the configuration are some. */
 bool desktop_usb_check(const DesktopConfig *config, GError **error);
 /* Lets the clients of @server plug in devices of theirs. Until desktop_usb_end_redirection(), before the server is freed. */
@@ -34,4 +36,19 @@ UsbBus *desktop_usb_bus(const DesktopUsb *usb);
 /* Without ops where there is none; @usb may be NULL. */
 InputSink desktop_usb_keyboard(const DesktopUsb *usb);
 InputSink desktop_usb_tablet(const DesktopUsb *usb);
+/* Where firmware finds a drive, as the boot order names it; NULL: no such device. Free it. */
+char *desktop_usb_boot_path(const DesktopUsb *usb, const char *id);
+
+/* What a supervisor may ask; @usb may be NULL. Adds "(ssssss)": port, id, kind, speed, name, medium. */
+void desktop_usb_list(DesktopUsb *usb, GVariantBuilder *devices);
+/* @fd: the callee's. @name: of the image, for people. */
+bool desktop_usb_insert(DesktopUsb *usb, const char *drive, int fd, const char *name, GError **error);
+bool desktop_usb_eject(DesktopUsb *usb, const char *drive, bool force, GError **error);
+bool desktop_usb_detach(DesktopUsb *usb, const char *device, GError **error);
+
+/* Told on the main thread of every change. Once. */
+typedef void (*DesktopUsbListener)(void *user, const char *change, const char *id, const char *name,
+                                   const char *reason);
+void desktop_usb_listen(DesktopUsb *usb, DesktopUsbListener listener, void *user);
+
 void desktop_usb_stats(const DesktopUsb *usb, XhciStats *stats);

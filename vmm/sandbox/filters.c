@@ -174,6 +174,7 @@ static const FilterCall main_loop[] = {
     FCNTL(F_DUPFD_CLOEXEC), /* and no F_SETOWN: a descriptor can send any signal to its owner */
     FCNTL(F_GETFD),
     FCNTL(F_GETFL),
+    FCNTL(F_OFD_SETLK), /* the lock of a disk, and of a disc that is inserted */
     FCNTL(F_SETFD),
     FCNTL(F_SETFL),
     {"fstatfs"},
@@ -214,15 +215,8 @@ static const FilterCall main_loop[] = {
 
 /* While the desktop is made, and never again. */
 static const FilterCall set_up[] = {
-    FCNTL(F_ADD_SEALS),
-    FCNTL(F_OFD_SETLK), /* a disk's lock */
-    IOCTL(BLKPBSZGET),
-    IOCTL(BLKSSZGET),
-    {"ioctl", 2, IOCTL_TYPE_MASK, IOCTL_KVM},
-    {"io_uring_setup"},
-    {"listen"},
-    {"memfd_create"},
-    {NULL},
+    FCNTL(F_ADD_SEALS), IOCTL(BLKPBSZGET), IOCTL(BLKSSZGET), {"ioctl", 2, IOCTL_TYPE_MASK, IOCTL_KVM},
+    {"io_uring_setup"}, {"listen"},        {"memfd_create"}, {NULL},
 };
 
 const FilterCall *const sandbox_filter_calls[SANDBOX_N_ROLES][FILTER_LISTS_MAX + 1] = {
