@@ -1,29 +1,71 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Holds carrel-desktop.conf(5) against the table of keys: each key is documented in its group, and nothing else is."""
+"""
+Holds the manuals against the tables in the sources: carrel-desktop.conf(5) has each key in its group, with its default and the
+words it may be, and nothing else; carrel-vmm(1) has each verb of ctl.
+"""
 import re
 import sys
 
 
+def default(kind, rest, words):
+    """What a key is when it is not given, as the manual would say it; None where that needs more than a word."""
+    given = re.search(r'"([^"]*)"', rest)
+    if given:
+        return given[1]
+    if kind == "BOOL":
+        return "false"
+    return words[0] if kind == "CHOICE" else None
+
+
 def table():
+    """{group: {key: (default, words)}}"""
     text = open("vmm/config/keys.c").read()
-    keys = {name: re.findall(r'\{"([^"]+)",\s*KEY_', body)
-            for name, body in re.findall(r"static const Key (\w+)_keys\[\] = \{(.*?)\n\};", text, re.S)}
+    words = {name: re.findall(r'"([^"]+)"', body)
+             for name, body in re.findall(r"(\w+_words)\[\] = \{(.*?)\}", text, re.S)}
+    keys = {}
+    for variable, body in re.findall(r"static const Key (\w+)_keys\[\] = \{(.*?)\n\};", text, re.S):
+        keys[variable] = {}
+        for name, kind, rest in re.findall(r'\{"([^"]+)",\s*KEY_(\w+),(.*?)\}', body):
+            choices = re.search(r"\.words = (\w+)", rest)
+            choices = words[choices[1]] if choices else []
+            keys[variable][name] = default(kind, rest, choices), choices
     groups = re.search(r"static const KeyGroup groups\[\] = \{(.*?)\n\};", text, re.S)[1]
-    return {name: sorted(keys[variable]) for name, variable in re.findall(r'\{"(\w+)",\s*(\w+)_keys', groups)}
+    return {name: keys[variable] for name, variable in re.findall(r'\{"(\w+)",\s*(\w+)_keys', groups)}
 
 
 def manual():
+    """{group: {key: paragraph}}"""
     sections = re.split(r"^\.Ss \[(\w+)[^\]]*\]\n", open("vmm/carrel-desktop.conf.5").read(), flags=re.M)[1:]
-    return {name: sorted(re.findall(r"^\.It Cm (\S+)", body, re.M))
-            for name, body in zip(sections[::2], sections[1::2])}
+    found = {}
+    for name, body in zip(sections[::2], sections[1::2]):
+        items = re.split(r"^\.It Cm (\S+).*\n", body, flags=re.M)[1:]
+        found[name] = dict(zip(items[::2], items[1::2]))
+    return found
 
 
-def main():
+def mistakes():
     wanted, found = table(), manual()
     for group in sorted(set(wanted) | set(found)):
-        if wanted.get(group) != found.get(group):
-            print(f"[{group}]: the table has {wanted.get(group)}, the manual {found.get(group)}")
-    return wanted != found or not wanted
+        keys, paragraphs = wanted.get(group, {}), found.get(group, {})
+        for key in sorted(set(keys) ^ set(paragraphs)):
+            yield f"[{group}] {key} is {'not in the manual' if key in keys else 'in the manual alone'}"
+        for key in set(keys) & set(paragraphs):
+            value, words = keys[key]
+            text = paragraphs[key].replace("\n.Ar ", " ")
+            if value is not None and not re.search(rf"Default:? {re.escape(value)}\b", text):
+                yield f"[{group}] {key}: the manual does not say “Default {value}”"
+            for word in words:
+                if not re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", text):
+                    yield f"[{group}] {key}: the manual does not say what “{word}” is"
+    verbs = re.search(r"\} verbs\[\] = \{(.*?)\n\};", open("vmm/control/ctl.c").read(), re.S)[1]
+    page = open("vmm/carrel-vmm.1").read()
+    for verb in re.findall(r'\{"([^"]+)"', verbs):
+        if not re.search(rf"^\.It Cm {verb}\b", page, re.M):
+            yield f"the verb {verb} is not in carrel-vmm(1)"
+    if not wanted or not verbs:
+        yield "a table was not found"
 
 
-sys.exit(main())
+found = list(mistakes())
+print("\n".join(found))
+sys.exit(bool(found))
