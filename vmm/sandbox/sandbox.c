@@ -63,27 +63,32 @@ typedef struct {
     const char *name;
 } Namespace;
 
-static const Namespace namespaces[] = {
-    {CLONE_NEWNET, "network"}, {CLONE_NEWIPC, "IPC"}, {CLONE_NEWUTS, "UTS"}, {CLONE_NEWNS, "mount"}};
+static const Namespace namespaces[] = {{CLONE_NEWNET, "network namespace"},
+                                       {CLONE_NEWIPC, "IPC namespace"},
+                                       {CLONE_NEWUTS, "UTS namespace"},
+                                       {CLONE_NEWNS, "mount namespace"}};
 
 /* Returns what the host did not allow, or NULL. */
 static char *
 enter_namespaces(void)
 {
-    g_autoptr(GString) left_out = g_string_new(NULL);
+    g_autoptr(GStrvBuilder) left_out = g_strv_builder_new();
     bool have_mounts = false;
 
+    if (getpid() != 1) /* sandbox_fork() could not have one */
+        g_strv_builder_add(left_out, "PID namespace");
     if (geteuid() != 0 && !own_user_namespace())
-        return g_strdup("user, network, IPC, UTS and mount namespaces, empty root");
+        g_strv_builder_add(left_out, "user namespace");
     for (size_t i = 0; i < G_N_ELEMENTS(namespaces); i++) {
         bool had = unshare(namespaces[i].flag) == 0;
-        have_mounts = had && namespaces[i].flag == CLONE_NEWNS;
+        have_mounts |= had && namespaces[i].flag == CLONE_NEWNS;
         if (!had)
-            g_string_append_printf(left_out, "%s%s namespace", left_out->len ? ", " : "", namespaces[i].name);
+            g_strv_builder_add(left_out, namespaces[i].name);
     }
     if (!have_mounts || !empty_root())
-        g_string_append_printf(left_out, "%sempty root", left_out->len ? ", " : "");
-    return left_out->len ? g_string_free_and_steal(g_steal_pointer(&left_out)) : NULL;
+        g_strv_builder_add(left_out, "empty root");
+    g_auto(GStrv) names = g_strv_builder_end(left_out);
+    return *names ? g_strjoinv(", ", names) : NULL;
 }
 
 static bool

@@ -23,6 +23,8 @@
 
 #define UID 65534
 
+static char *left_out; /* of namespaces */
+
 typedef int (*Inside)(void); /* the desktop process; returns its exit status */
 
 static pid_t
@@ -36,7 +38,7 @@ start(Inside inside, bool enter, const char *path)
         return pid;
     g_autoptr(GError) error = NULL;
     sandbox_hold_signals();
-    if (!sandbox_fork(path ? paths : paths + 1, &error) || (enter && !sandbox_enter(UID, NULL, &error)))
+    if (!sandbox_fork(path ? paths : paths + 1, &error) || (enter && !sandbox_enter(UID, &left_out, &error)))
         _exit(99);
     _exit(inside());
 }
@@ -69,7 +71,7 @@ check_given_up(void)
         return 3;
     if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1)
         return 4;
-    if (getpid() != 1)
+    if (getpid() != 1 || left_out)
         return 5;
     return 0;
 }
@@ -230,7 +232,7 @@ test_filters(void)
 static int
 signals_own_threads_only(void)
 {
-    if (getpid() == 1)
+    if (getpid() == 1 || !strstr(left_out, "PID namespace"))
         return 1;
     sandbox_filter_thread(SANDBOX_ROLE_MAIN);
     if (syscall(SYS_tgkill, getpid(), syscall(SYS_gettid), 0) != 0)
