@@ -51,7 +51,7 @@ def mistakes():
             yield f"[{group}] {key} is {'not in the manual' if key in keys else 'in the manual alone'}"
         for key in set(keys) & set(paragraphs):
             value, words = keys[key]
-            text = paragraphs[key].replace("\n.Ar ", " ")
+            text = paragraphs[key].replace("\n.Ar ", " ").replace("\\-", "-")
             if value is not None and not re.search(rf"Default:? {re.escape(value)}\b", text):
                 yield f"[{group}] {key}: the manual does not say “Default {value}”"
             for word in words:
