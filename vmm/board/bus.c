@@ -225,6 +225,13 @@ fits(const Range *range, uint64_t address, unsigned size)
     return range->last - address >= size - 1 && (size & (size - 1)) == 0;
 }
 
+bool
+bus_answers(Bus *bus, uint64_t address)
+{
+    Range range;
+    return look_up(bus, address, &range) && fits(&range, address, 1);
+}
+
 uint64_t
 bus_read(Bus *bus, uint64_t address, unsigned size)
 {

@@ -6,7 +6,7 @@
  * capacity, read under a sequence count. Changes (a guest moving a BAR) are rare and serialised by a mutex. A device that
  * is on a bus lives as long as the bus.
  *
- * bus_read() and bus_write(): any thread. The rest: any thread, serialised inside.
+ * bus_read(), bus_write() and bus_answers(): any thread. The rest: any thread, serialised inside.
  */
 #pragma once
 
@@ -48,6 +48,9 @@ void bus_unmap(Bus *bus, uint64_t base);
 
 int bus_doorbell_add(Bus *bus, uint64_t address, unsigned size, int eventfd);
 int bus_doorbell_remove(Bus *bus, uint64_t address, unsigned size, int eventfd);
+
+/* Whether somebody answers at @address. */
+bool bus_answers(Bus *bus, uint64_t address);
 
 /*
  * @size is 1 to 8. An access nobody answers reads as all ones and writes nowhere, as on a PC. One that crosses the end of a

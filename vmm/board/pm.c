@@ -273,8 +273,9 @@ pm_set_smi(Pm *pm, PmSmi raise, void *user)
 }
 
 void
-pm_set_smi_lock(Pm *pm, bool locked)
+pm_set_smi_lock(void *device, bool locked)
 {
+    Pm *pm = device;
     g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&pm->lock);
     pm->smi_locked = locked;
 }
@@ -320,7 +321,6 @@ pm_reset(void *device)
     pm->status = pm->enable = pm->control = 0;
     pm->reset_control = 0;
     pm->smi_enable = 0;
-    pm->smi_locked = false;
     memset(pm->apm, 0, sizeof(pm->apm));
     memset(pm->gpe_enable, 0, sizeof(pm->gpe_enable));
     pm->top_bit_changes = timer_ticks(pm) >> TIMER_TOP_BIT;
@@ -362,7 +362,6 @@ static const StateField pm_fields[] = {
     STATE_UINT(Pm, top_bit_changes, 1),
     STATE_UINT(Pm, reset_control, 1),
     STATE_UINT(Pm, smi_enable, 2),
-    STATE_BOOL(Pm, smi_locked, 2),
     STATE_BYTES(Pm, apm, 2),
     STATE_END,
 };

@@ -39,8 +39,8 @@ Pm *pm_new(Clock *clock, const IrqController *irq, PmRequest request, void *user
  */
 typedef void (*PmSmi)(void *user);
 void pm_set_smi(Pm *pm, PmSmi raise, void *user);
-/* From now on the guest cannot clear SMI_EN's global enable (the LPC bridge's SMI_LOCK). Any thread. */
-void pm_set_smi_lock(Pm *pm, bool locked);
+/* For pci_bus_set_smi_lock(); the user is the Pm. While locked, the guest cannot clear SMI_EN's global enable. Any thread. */
+void pm_set_smi_lock(void *pm, bool locked);
 
 /* Somebody pressed the power button. A guest without an ACPI driver does not notice. */
 void pm_power_button(Pm *pm);

@@ -83,6 +83,8 @@ make_vm(Desktop *desktop, Resources *resources, GError **error)
     desktop->irq = vm_irq_controller(desktop->vm);
     desktop->ports = bus_new(true, &vm_bus_ops, desktop->vm);
     desktop->addresses = bus_new(false, &vm_bus_ops, desktop->vm);
+    if (desktop->config->secure_boot)
+        desktop->smm_addresses = bus_new(false, &vm_bus_ops, desktop->vm);
     desktop->machine = machine_new();
     return true;
 }
@@ -99,6 +101,7 @@ make_vcpus(Desktop *desktop, GError **error)
                   .memory = desktop->config->memory},
         .ports = desktop->ports,
         .addresses = desktop->addresses,
+        .smm = desktop->smm_addresses,
         .machine = desktop->machine,
         .thread_begin = confine_vcpu,
     };

@@ -179,6 +179,7 @@ desktop_free(Desktop *desktop)
     vcpus_free(desktop->vcpus);
     bus_free(desktop->ports);
     bus_free(desktop->addresses);
+    bus_free(desktop->smm_addresses);
     vm_free(desktop->vm);
     rom_finish(&desktop->rom);
     guest_memory_free(desktop->memory);

@@ -35,6 +35,7 @@ struct Desktop {
     Vm *vm;
     Bus *ports;
     Bus *addresses;
+    Bus *smm_addresses; /* NULL without Secure Boot */
     IrqController irq;
     Machine *machine; /* owns the devices of its table */
     Clock *clock;

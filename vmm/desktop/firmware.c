@@ -38,14 +38,17 @@ desktop_make_firmware(Desktop *desktop, Resources *resources, GError **error)
         if (!desktop->flash)
             return false;
         machine_add(desktop->machine, "flash", &flash_device_ops, desktop->flash);
-        bus_map(desktop->addresses, BOARD_FLASH_END - desktop->rom.size - flash_size(desktop->flash),
-                flash_size(desktop->flash), &flash_bus_ops, desktop->flash);
+        /* with Secure Boot nobody changes variables but firmware in system management mode */
+        bus_map(config->secure_boot ? desktop->smm_addresses : desktop->addresses,
+                BOARD_FLASH_END - desktop->rom.size - flash_size(desktop->flash), flash_size(desktop->flash),
+                &flash_bus_ops, desktop->flash);
     }
     const AddressMapOptions options = {
         .slots = vm_slots(desktop->vm),
         .memory = desktop->memory,
         .rom = &desktop->rom,
         .flash = desktop->flash,
+        .smm = config->secure_boot,
         .machine = desktop->machine,
     };
     desktop->address_map = address_map_new(&options, error);
@@ -82,6 +85,10 @@ desktop_add_firmware_devices(Desktop *desktop, Rtc *rtc)
     pci_bus_set_memory_control(desktop->pci, address_map_control, desktop->address_map);
     desktop->fw_cfg = fw_cfg_new(desktop->memory);
     bus_map(desktop->ports, BOARD_PORT_FW_CFG, FW_CFG_PORTS, &fw_cfg_bus_ops, desktop->fw_cfg);
+    if (desktop->config->secure_boot) {
+        pm_set_smi(desktop->pm, vcpus_raise_smi, desktop->vcpus);
+        pci_bus_set_smi_lock(desktop->pci, pm_set_smi_lock, desktop->pm);
+    }
     bus_map(desktop->ports, BOARD_PORT_APM, BOARD_PORTS_APM, &pm_apm_bus_ops, desktop->pm);
     machine_add(desktop->machine, "fw_cfg", &fw_cfg_device_ops, desktop->fw_cfg);
     fill_cmos(desktop, rtc);

@@ -263,6 +263,14 @@ open_firmware(Resources *resources, const DesktopConfig *config, InheritedFds *f
         return (resources->vga_rom = open_boot_file(config, &config->vga_rom, "vga-rom", fds, error)) >= 0;
     if (config->firmware != FIRMWARE_UEFI)
         return true;
+    /* Secure Boot is worth nothing where the guest can change the variables that say what is to be trusted */
+    if (config->secure_boot && !kvm_host_has_smm(resources->kvm)) {
+        g_set_error(error, KVM_ERROR, KVM_ERROR_LACKING,
+                    "%s: [boot] secure-boot: this host's KVM has no system management mode (KVM_CAP_X86_SMM), which "
+                    "keeps the guest from what it trusts: use another host, or secure-boot=false",
+                    config->path);
+        return false;
+    }
     if (variables->path)
         resources->variables = variables_open(variables->path, config->variables_template, error);
     else

@@ -157,6 +157,7 @@ address_map_control(void *object, const PciMemoryControl *control)
     g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&map->lock);
 
     map->view.control = *control;
+    guest_memory_hide(map->options.memory, control->tseg_size);
     carry_out_or_pause(map);
 }
 

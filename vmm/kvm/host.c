@@ -117,6 +117,13 @@ kvm_host_open(int inherited, GError **error)
     return g_steal_fd(&fd);
 }
 
+bool
+kvm_host_has_smm(int kvm_fd)
+{
+    return ioctl(kvm_fd, KVM_CHECK_EXTENSION, KVM_CAP_X86_SMM) > 0 &&
+           ioctl(kvm_fd, KVM_CHECK_EXTENSION, KVM_CAP_MULTI_ADDRESS_SPACE) >= 2;
+}
+
 /* KVM's LAPIC has a TSC deadline timer whatever the processor has, but many kernels tell so by a capability only. */
 static void
 add_tsc_deadline(int kvm_fd, struct kvm_cpuid2 *cpuid)

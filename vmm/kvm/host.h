@@ -22,6 +22,8 @@ typedef enum {
  * version, and one by one each capability Carrel needs. Returns the descriptor, or -1 and an error in one line.
  */
 int kvm_host_open(int inherited, GError **error);
+/* Whether processors can have system management mode, with memory of its own. */
+bool kvm_host_has_smm(int kvm_fd);
 
 /*
  * KVM_GET_SUPPORTED_CPUID as a whole, and the TSC deadline timer, of which a capability tells; freed with g_free(). NULL and

@@ -39,10 +39,11 @@ struct GuestMemory {
     uint8_t *host;
     GuestRegion regions[2];
     size_t n_regions;
-    int fd;        /* -1: private memory */
-    bool merge;    /* KSM */
-    bool shared;   /* host is a shared mapping of fd */
-    uint64_t unit; /* bytes: what can be given back at the least */
+    uint64_t reachable; /* bytes of the first region that devices may reach; atomic */
+    int fd;             /* -1: private memory */
+    bool merge;         /* KSM */
+    bool shared;        /* host is a shared mapping of fd */
+    uint64_t unit;      /* bytes: what can be given back at the least */
 
     uint64_t *dirty;  /* atomic; one bit a page while tracked, else NULL */
     uint64_t *bitmap; /* what dirty points to when it does; kept until the end, a late writer may still hold it */
@@ -159,6 +160,7 @@ lay_out(GuestMemory *memory)
 {
     uint64_t low = MIN(memory->size, GUEST_LOW_RAM_MAX);
     memory->regions[0] = (GuestRegion){.gpa = 0, .size = low, .offset = 0, .host = memory->host};
+    memory->reachable = low;
     memory->n_regions = 1;
     if (memory->size > low)
         memory->regions[memory->n_regions++] = (GuestRegion){
@@ -227,10 +229,18 @@ guest_memory_at(const GuestMemory *memory, uint64_t gpa, uint64_t len)
     for (size_t i = 0; i < memory->n_regions; i++) {
         const GuestRegion *region = &memory->regions[i];
         uint64_t at = gpa - region->gpa; /* huge where gpa is below the region */
-        if (at < region->size && len && len <= region->size - at)
+        uint64_t size = i ? region->size : __atomic_load_n(&memory->reachable, __ATOMIC_RELAXED);
+        if (at < size && len && len <= size - at)
             return region->host + at;
     }
     return NULL;
+}
+
+void
+guest_memory_hide(GuestMemory *memory, uint64_t size)
+{
+    uint64_t low = memory->regions[0].size;
+    __atomic_store_n(&memory->reachable, low - MIN(size, low), __ATOMIC_RELAXED);
 }
 
 uint64_t

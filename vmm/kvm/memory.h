@@ -61,6 +61,12 @@ const GuestRegion *guest_memory_regions(const GuestMemory *memory, size_t *n_reg
  */
 uint8_t *guest_memory_at(const GuestMemory *memory, uint64_t gpa, uint64_t len);
 
+/*
+ * Keeps devices out of the last @size bytes of low RAM, which are for system management mode alone: from here on
+ * guest_memory_at() gives none of them. 0 lets them in again. Any thread.
+ */
+void guest_memory_hide(GuestMemory *memory, uint64_t size);
+
 /* The guest physical address of a byte that guest_memory_at() gave. */
 uint64_t guest_memory_address(const GuestMemory *memory, const void *host);
 

@@ -105,17 +105,26 @@ do_port(Vcpu *vcpu)
     }
 }
 
+/* In system management mode some addresses are other devices'. */
+static Bus *
+addresses_now(const Vcpu *vcpu)
+{
+    bool smm = vcpu->smm && (vcpu->run->flags & KVM_RUN_X86_SMM);
+    return smm && bus_answers(vcpu->smm, vcpu->run->mmio.phys_addr) ? vcpu->smm : vcpu->addresses;
+}
+
 static void
 do_memory(Vcpu *vcpu)
 {
     struct kvm_run *run = vcpu->run;
+    Bus *addresses = addresses_now(vcpu);
 
     if (run->mmio.is_write) {
         count(vcpu, VCPU_EXIT_MEMORY_WRITE);
-        bus_write(vcpu->addresses, run->mmio.phys_addr, run->mmio.len, load_little(run->mmio.data, run->mmio.len));
+        bus_write(addresses, run->mmio.phys_addr, run->mmio.len, load_little(run->mmio.data, run->mmio.len));
     } else {
         count(vcpu, VCPU_EXIT_MEMORY_READ);
-        uint64_t value = bus_read(vcpu->addresses, run->mmio.phys_addr, run->mmio.len);
+        uint64_t value = bus_read(addresses, run->mmio.phys_addr, run->mmio.len);
         memcpy(run->mmio.data, &value, run->mmio.len);
     }
 }

@@ -18,6 +18,7 @@ typedef struct {
     size_t run_size;
     Bus *ports;
     Bus *addresses;
+    Bus *smm; /* NULL: none */
     Machine *machine;
     uint64_t exits[VCPU_EXITS]; /* atomic, relaxed */
 } Vcpu;

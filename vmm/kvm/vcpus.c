@@ -459,8 +459,11 @@ vcpus_new(Vm *vm, const VcpusOptions *options, GError **error)
         Slot *slot = &vcpus->slots[i];
         slot->vcpus = vcpus;
         slot->resting = true;
-        slot->vcpu =
-            (Vcpu){.fd = -1, .ports = options->ports, .addresses = options->addresses, .machine = options->machine};
+        slot->vcpu = (Vcpu){.fd = -1,
+                            .ports = options->ports,
+                            .addresses = options->addresses,
+                            .smm = options->smm,
+                            .machine = options->machine};
         vcpu_state_init(&slot->state);
     }
     take_kick_signal();
@@ -517,6 +520,18 @@ void
 vcpus_set_loader(Vcpus *vcpus, const BootLoader *loader)
 {
     vcpus->loader = *loader;
+}
+
+void
+vcpus_raise_smi(void *user)
+{
+    Vcpus *vcpus = user;
+
+    for (unsigned i = 0; i < vcpus->options.count; i++) {
+        Slot *slot = &vcpus->slots[i];
+        if (slot->thread == g_thread_self())
+            (void)ioctl(slot->vcpu.fd, KVM_SMI, 0); /* cannot fail where the capability is there */
+    }
 }
 
 unsigned

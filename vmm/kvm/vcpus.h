@@ -25,6 +25,7 @@ typedef struct {
     CpuidPolicy cpuid;
     Bus *ports;       /* borrowed, as all of these */
     Bus *addresses;   /* guest physical addresses that are no RAM */
+    Bus *smm;         /* those that only a processor in system management mode reaches; NULL: there is no such mode */
     Machine *machine; /* told of resets and errors */
     /* Called first on each processor's thread, before the guest runs there (to confine it). May be NULL. */
     void (*thread_begin)(void *user);
@@ -60,6 +61,12 @@ void vcpus_add_to_machine(Vcpus *vcpus);
 void vcpus_set_loader(Vcpus *vcpus, const BootLoader *loader);
 /* Has the loader load and sets the first processor to it. Before machine_start(); not where a saved desktop is loaded. */
 bool vcpus_boot(Vcpus *vcpus, GError **error);
+
+/*
+ * Has the processor whose thread this is enter system management mode before its next instruction. Nothing on any other
+ * thread. For pm_set_smi().
+ */
+void vcpus_raise_smi(void *vcpus);
 
 unsigned vcpus_count(const Vcpus *vcpus);
 /* Bits of a guest physical address, as the guest's CPUID tells: for board_pci64_window(). */

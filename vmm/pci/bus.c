@@ -25,7 +25,7 @@ struct PciBus {
     IrqController irq;
     PciDevice *slots[PCI_SLOTS];
     PciHostBridge host_bridge;
-    PciDevice lpc_bridge;
+    PciLpcBridge lpc_bridge;
 
     uint32_t address;        /* 0xcf8; atomic */
     const BusOps *reset_ops; /* 0xcf9; may be NULL */
@@ -160,7 +160,7 @@ pci_bus_new(Bus *ports, Bus *memory, const IrqController *irq)
     pci_host_bridge_init(&bus->host_bridge, bus);
     pci_bus_add(bus, &bus->host_bridge.pci, 0);
     pci_lpc_bridge_init(&bus->lpc_bridge);
-    pci_bus_add(bus, &bus->lpc_bridge, LPC_BRIDGE_SLOT);
+    pci_bus_add(bus, &bus->lpc_bridge.pci, LPC_BRIDGE_SLOT);
     pci_host_bridge_reset(&bus->host_bridge);
     return bus;
 }
@@ -170,7 +170,7 @@ pci_bus_free(PciBus *bus)
 {
     if (!bus)
         return;
-    pci_device_finish(&bus->lpc_bridge);
+    pci_device_finish(&bus->lpc_bridge.pci);
     pci_host_bridge_finish(&bus->host_bridge);
     for (unsigned i = 0; i < PCI_SLOTS; i++)
         g_assert(!bus->slots[i]); /* devices go first */
@@ -225,6 +225,12 @@ void
 pci_bus_set_memory_control(PciBus *bus, PciMemoryControlChanged changed, void *user)
 {
     pci_host_bridge_set_memory_control(&bus->host_bridge, changed, user);
+}
+
+void
+pci_bus_set_smi_lock(PciBus *bus, PciSmiLockChanged changed, void *user)
+{
+    pci_lpc_bridge_set_smi_lock(&bus->lpc_bridge, changed, user);
 }
 
 uint64_t
@@ -363,19 +369,21 @@ bus_reset(void *device)
         if (bus->slots[slot])
             pci_device_reset(bus->slots[slot]);
     pci_host_bridge_reset(&bus->host_bridge);
+    pci_lpc_bridge_follow(&bus->lpc_bridge);
 }
 
 static bool
 bus_after_load(void *object, GError **error)
 {
     PciBus *bus = object;
+    pci_lpc_bridge_follow(&bus->lpc_bridge);
     return pci_host_bridge_follow(&bus->host_bridge, error);
 }
 
 static const StateField bus_fields[] = {
     STATE_UINT(PciBus, address, 1),
     STATE_STRUCT(PciBus, host_bridge.pci, 1, &pci_device_state),
-    STATE_STRUCT(PciBus, lpc_bridge, 1, &pci_device_state),
+    STATE_STRUCT(PciBus, lpc_bridge.pci, 1, &pci_device_state),
     STATE_END,
 };
 static const StateTable bus_state = {

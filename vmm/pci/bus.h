@@ -16,6 +16,7 @@
 #include "vmm/board/memory_map.h"
 #include "vmm/pci/device.h"
 #include "vmm/pci/host_bridge.h"
+#include "vmm/pci/lpc_bridge.h"
 
 #define PCI_SLOTS 32
 #define PCI_SLOTS_FREE 30 /* the board has the first and the last */
@@ -43,6 +44,9 @@ void pci_bus_set_reset_port(PciBus *bus, const BusOps *ops, void *device);
  * called at once with what they say now. @changed NULL: nobody any more. Main thread, while no vCPU runs.
  */
 void pci_bus_set_memory_control(PciBus *bus, PciMemoryControlChanged changed, void *user);
+
+/* The same for the LPC bridge's lock of SMI_EN, with system management mode only. */
+void pci_bus_set_smi_lock(PciBus *bus, PciSmiLockChanged changed, void *user);
 
 /*
  * The window above 4 GiB for tables that say so: from the lowest to the highest of the BARs that are there, with room to

@@ -11,4 +11,17 @@
 
 #define LPC_BRIDGE_SLOT 31
 
-void pci_lpc_bridge_init(PciDevice *bridge);
+/* Whether SMI_EN's global enable is locked (GEN_PMCON_1's SMI_LOCK). Under the config lock, or on the main thread. */
+typedef void (*PciSmiLockChanged)(void *user, bool locked);
+
+typedef struct {
+    PciDevice pci;
+    PciSmiLockChanged changed; /* NULL: there is no system management mode, and the lock reads 0 */
+    void *user;
+} PciLpcBridge;
+
+void pci_lpc_bridge_init(PciLpcBridge *bridge);
+/* See pci_bus_set_smi_lock(). */
+void pci_lpc_bridge_set_smi_lock(PciLpcBridge *bridge, PciSmiLockChanged changed, void *user);
+/* After a reset or a load: tells what its registers say, and what the guest may write. */
+void pci_lpc_bridge_follow(PciLpcBridge *bridge);

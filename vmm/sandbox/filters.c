@@ -82,7 +82,8 @@ static const FilterCall vcpu[] = {
     IOCTL(KVM_RUN),       IOCTL(KVM_GET_REGS), /* where it was, for the line about a guest that cannot go on */
     IOCTL(KVM_IRQFD),     IOCTL(KVM_SET_GSI_ROUTING),
     IOCTL(KVM_IOEVENTFD), IOCTL(KVM_SET_USER_MEMORY_REGION), /* the host bridge's registers, flash */
-    {"fallocate"},        {"fdatasync"},                     /* UEFI's variables, as the next */
+    IOCTL(KVM_SMI),       {"fallocate"},
+    {"fdatasync"}, /* UEFI's variables, as the next */
     {"pwrite64"},         {"rt_sigaction"},
     {"rt_sigtimedwait"},  {NULL},
 };
