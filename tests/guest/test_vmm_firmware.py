@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+Desktops that begin with firmware: Debian's SeaBIOS runs up to a boot sector of ours, and what Secure Boot and UEFI's
+variables ask of the host. Whole systems, and OVMF, are too much for every KVM this runs on: tests/e2e boots those.
+"""
+
+import fcntl
+import os
+import shutil
+import struct
+
+import pytest
+
+VARIABLES = "/usr/share/OVMF/OVMF_VARS_4M.fd"
+KVM_CHECK_EXTENSION, KVM_CAP_X86_SMM = 0xAE03, 117
+SECTOR = 512
+FIRMWARE_SOON = 120  # seconds; SeaBIOS is some ten million instructions of real mode
+
+
+def boot_sector(words):
+    """Prints `words` on the serial port, then powers off: at 0x7c00, in real mode."""
+    code = bytes([
+        0xFA, 0xFC,  # cli (SeaBIOS still prints, by the timer's interrupt); cld
+        0x31, 0xC0, 0x8E, 0xD8,  # xor ax, ax; mov ds, ax
+        0xBA, 0xF8, 0x03,  # mov dx, 0x3f8
+        0xBE, 0x1E, 0x7C,  # mov si, the words
+        0xAC, 0x84, 0xC0, 0x74, 0x03, 0xEE, 0xEB, 0xF8,  # each, up to the zero: out dx, al
+        0xBA, 0x04, 0x06, 0xB8, 0x00, 0x20, 0xEF,  # PM1 control: S5
+        0xF4, 0xEB, 0xFD,  # hlt, for ever
+    ])
+    assert len(code) == 0x1E
+    return (code + words + b"\0").ljust(SECTOR - 2, b"\0") + b"\x55\xaa"
+
+
+@pytest.fixture
+def disks(tmp_path):
+    """Two that each say which they are."""
+    paths = []
+    for name in (b"first", b"second"):
+        paths.append(tmp_path / f"{name.decode()}.raw")
+        paths[-1].write_bytes(boot_sector(b"booted from the %s disk\n" % name).ljust(1 << 20, b"\0"))
+    return paths
+
+
+def configuration(bench, disks, order, **more):
+    groups = bench.groups("load", "", **more)
+    groups["boot"] = {"firmware": "bios"}
+    groups["desktop"] |= {"memory": "64M", "vcpus": 1}
+    for path, index in zip(disks, order):
+        groups[f"disk {path.stem}"] = {"path": path, "boot-index": index}
+    return groups
+
+
+@pytest.mark.parametrize(("order", "expected"), [((1, 2), b"first"), ((2, 1), b"second")])
+def test_seabios_boots_from_disk(bench, disks, order, expected):
+    desktop = bench.start(bench.write(configuration(bench, disks, order)))
+    assert desktop.wait(FIRMWARE_SOON) == 0, desktop.said()
+    printed = desktop.printed()
+    assert b"booted from the %s disk\n" % expected in printed, printed
+    assert printed.count(b"booted from") == 1
+
+
+def has_smm():
+    kvm = os.open("/dev/kvm", os.O_RDWR)
+    try:
+        return fcntl.ioctl(kvm, KVM_CHECK_EXTENSION, KVM_CAP_X86_SMM) > 0
+    finally:
+        os.close(kvm)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/kvm") or has_smm(), reason="this KVM has system management mode")
+def test_secure_boot_without_smm_is_refused(bench, tmp_path):
+    groups = bench.groups("load", "")
+    groups["boot"] = {"secure-boot": True, "variables": tmp_path / "vars.fd"}
+    bench.refused(groups, says=r"\[boot\] secure-boot: .*no system management mode \(KVM_CAP_X86_SMM\)")
+
+
+def damaged(path):
+    path.write_bytes(b"\xff" * os.path.getsize(VARIABLES))
+
+
+def short(path):
+    shutil.copy(VARIABLES, path)
+    os.truncate(path, 4096)
+
+
+def in_use(path):
+    shutil.copy(VARIABLES, path)
+    file = open(path, "r+b")
+    fcntl.fcntl(file, 37, struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))  # F_OFD_SETLK
+    return file
+
+
+@pytest.mark.parametrize(("spoil", "words"), [(damaged, "damaged one: remove it"), (short, "its size is not"),
+                                              (in_use, "in use by another desktop")])
+def test_variables_that_cannot_be_used(bench, tmp_path, spoil, words):
+    path = tmp_path / "vars.fd"
+    held = spoil(path)
+    before = path.read_bytes()
+    groups = bench.groups("load", "")
+    groups["boot"] = {"variables": path}
+    bench.refused(groups, says=rf"\[boot\] variables: .*{words}")
+    assert path.read_bytes() == before
+    if held:
+        held.close()
