@@ -96,6 +96,7 @@ config_free(DesktopConfig *config)
     g_free(config->smbios_sku);
     g_free(config->smbios_family);
     g_free(config->smbios_asset_tag);
+    g_free(config->usb_policy);
     g_free(config->spice_socket);
     g_free(config->spice_address);
     g_free(config->spice_fd_name);
