@@ -173,7 +173,6 @@ bool xhci_drain_all(Xhci *xhci);
 
 /* --- registers.c -------------------------------------------------------------------------------------------------- */
 
-extern const BusOps xhci_bus_ops;
 /* The lock held: as after a hardware reset. */
 void xhci_registers_reset(Xhci *xhci);
 

@@ -30,6 +30,9 @@ typedef struct {
 Xhci *xhci_new(PciBus *pci, int slot, const XhciOptions *options, GError **error);
 void xhci_free(Xhci *xhci);
 
+/* Its registers (owner: the Xhci), for tests; the guest reaches them through the BAR. */
+extern const BusOps xhci_bus_ops;
+
 /* For the machine's table (device: the Xhci). It saves the devices on its bus with itself. */
 extern const DeviceOps xhci_device_ops;
 
