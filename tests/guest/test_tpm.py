@@ -2,6 +2,7 @@
 """The TPM, with swtpm behind it; and swtpm as it should not be."""
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -10,6 +11,8 @@ import subprocess
 import pytest
 from behaviour import wait_until
 from vmm import Machine
+
+PATIENCE = 90  # seconds: where the kernel's part of a guest is emulated SeaBIOS takes some
 
 
 @pytest.fixture
@@ -27,10 +30,10 @@ def swtpm(kind, tmp_path):
         path = tmp_path / "swtpm"
         path.unlink(missing_ok=True)
         process = subprocess.Popen(["swtpm", "socket", "--tpm2", "--tpmstate", f"dir={folder}", "--terminate",
-                                    "--ctrl", f"type=unixio,path={path}"], stderr=subprocess.DEVNULL)
+                                    "--ctrl", f"type=unixio,path={path}", "--log", f"file={folder}/log,level=20"], stderr=subprocess.DEVNULL)
         started.append(process)
         wait_until(path.exists, "swtpm's socket")
-        process.path = path
+        process.path, process.log = path, folder / "log"
         return process
 
     yield start
@@ -52,6 +55,27 @@ def test_tpm(run, swtpm, tmp_path):
     run("tpm", Machine(tpm=first.path),
         actions={"save": lambda session, _: session.save_and_restore(tmp_path / "saved", another)})
     assert others[0].wait(20) == 0
+
+
+def test_seabios_measures(bench, swtpm, tmp_path):
+    """Debian's SeaBIOS starts the TPM and extends registers 0 to 7 with what it is about to run: it found device and log."""
+    if not os.path.exists("/usr/share/seabios/bios-256k.bin"):
+        pytest.skip("no seabios")
+    process = swtpm()
+    (tmp_path / "disk").write_bytes(bytes(1 << 20))
+    desktop = bench.start(bench.groups(boot={"kernel": None, "command-line": None, "firmware": "bios"},
+                                       disk_a={"path": tmp_path / "disk"}, tpm={"socket": process.path}))
+
+    def commands():
+        """(code, first word of arguments) of each."""
+        return re.findall(r"SWTPM_IO_Read: length \d+\n 80 0[12] (?:\w\w ){4}00 00 (\w\w \w\w) 00 00(?: 00 (\w\w))?",
+                          process.log.read_text())
+
+    wait_until(lambda: ("01 82", "07") in commands(), "the last register's being extended", PATIENCE)
+    assert commands()[0][0] == "01 44"  # TPM2_Startup
+    assert {register for code, register in commands() if code == "01 82"} == {f"{n:02X}" for n in range(8)}
+    desktop.do("stop")
+    assert desktop.wait() == 0
 
 
 def test_inherited(bench, swtpm):

@@ -40,13 +40,19 @@ checksum(AcpiTables *tables, AcpiFile in, uint32_t offset, uint32_t start, uint3
     g_array_append_val(tables->checksums, entry);
 }
 
-/* Appends a pointer of @size bytes to what lies at @place in the file of tables. */
+/* Appends a pointer of @size bytes to what lies at @place in file @to. */
+static void
+put_pointer_to(AcpiTables *tables, AcpiFile in, AcpiFile to, uint32_t place, unsigned size)
+{
+    AcpiPointer entry = {in, to, tables->files[in]->len, size};
+    g_array_append_val(tables->pointers, entry);
+    bytes_put(tables->files[in], place, size);
+}
+
 static void
 put_pointer(AcpiTables *tables, AcpiFile in, uint32_t place, unsigned size)
 {
-    AcpiPointer entry = {in, ACPI_FILE_TABLES, tables->files[in]->len, size};
-    g_array_append_val(tables->pointers, entry);
-    bytes_put(tables->files[in], place, size);
+    put_pointer_to(tables, in, ACPI_FILE_TABLES, place, size);
 }
 
 /* The common header (5.2.6). Returns where the table begins. */
@@ -314,12 +320,9 @@ add_mcfg(AcpiTables *tables, uint64_t ecam)
 #define TPM2_CLIENT 0    /* a PC, not a server */
 #define TPM2_START_CRB 7 /* commands are started by the control area itself */
 
-/*
- * TCG ACPI 1.4, 8: where the control area is. No log area: what measures before the operating system is firmware, and UEFI
- * has its own way to hand its log on.
- */
+/* TCG ACPI 1.4, 8: where the control area is, and the log, which SeaBIOS does not measure without. */
 static uint32_t
-add_tpm2(AcpiTables *tables)
+add_tpm2(AcpiTables *tables, uint32_t log_size)
 {
     GByteArray *out = body(tables);
     uint32_t start = table_begin(tables, "TPM2", 4);
@@ -329,8 +332,12 @@ add_tpm2(AcpiTables *tables)
     bytes_put(out, BOARD_TPM_BASE + TPM_CONTROL_AREA, 8);
     bytes_put(out, TPM2_START_CRB, 4);
     bytes_pad_to(out, out->len + 12); /* the start method's parameters: none */
-    bytes_put(out, 0, 4);             /* the log area's least length … */
-    bytes_put(out, 0, 8);             /* … and its address: there is none */
+    bytes_put(out, log_size, 4);
+    if (log_size)
+        put_pointer_to(tables, ACPI_FILE_TABLES, ACPI_FILE_TPM_LOG, 0, 8);
+    else
+        bytes_put(out, 0, 8);
+    bytes_pad_to(tables->files[ACPI_FILE_TPM_LOG], log_size);
     table_end(tables, start);
     return start;
 }
@@ -387,7 +394,7 @@ acpi_tables_new(const AcpiOptions *options)
     places.mcfg = add_mcfg(tables, board_ecam(options->ecam));
     places.has_tpm2 = options->tpm;
     if (options->tpm)
-        places.tpm2 = add_tpm2(tables);
+        places.tpm2 = add_tpm2(tables, options->tpm_log);
     places.xsdt = add_xsdt(tables, &places);
     add_rsdp(tables, &places);
     return tables;
@@ -433,7 +440,8 @@ acpi_tables_link(const AcpiTables *tables, uint64_t base)
 
     g_assert(base % TABLES_ALIGN == 0);
     for (unsigned i = 0; i < ACPI_FILE_COUNT; i++) {
-        bytes_pad_to(image, (image->len + TABLES_ALIGN - 1) & ~(TABLES_ALIGN - 1));
+        if (tables->files[i]->len)
+            bytes_pad_to(image, (image->len + TABLES_ALIGN - 1) & ~(TABLES_ALIGN - 1));
         at[i] = image->len;
         bytes_put_raw(image, tables->files[i]->data, tables->files[i]->len);
     }

@@ -22,11 +22,13 @@ typedef struct {
     uint64_t ecam;     /* where it is, between the ends of the 32-bit window; 0: BOARD_ECAM_BASE */
     bool com1;         /* whether there is a serial port */
     bool tpm;          /* whether there is a TPM 2.0 */
+    uint32_t tpm_log;  /* bytes in which firmware logs what it measures; 0: there is no firmware, or no TPM */
 } AcpiOptions;
 
 typedef enum {
-    ACPI_FILE_RSDP,   /* 16-byte aligned, below 1 MiB where firmware's guests scan for it */
-    ACPI_FILE_TABLES, /* 64-byte aligned (FACS, 5.2.10) */
+    ACPI_FILE_RSDP,    /* 16-byte aligned, below 1 MiB where firmware's guests scan for it */
+    ACPI_FILE_TABLES,  /* 64-byte aligned (FACS, 5.2.10) */
+    ACPI_FILE_TPM_LOG, /* zeroes, as many as the options say */
     ACPI_FILE_COUNT
 } AcpiFile;
 

@@ -14,7 +14,8 @@
 #include <linux/qemu_fw_cfg.h>
 
 #define MIB (1ull << 20)
-#define KVM_PAGES 0x4000 /* from BOARD_KVM_IDENTITY_MAP */
+#define TPM_LOG_SIZE (64 * 1024) /* as much as the TCG asks for at least (PC Client Firmware Profile) */
+#define KVM_PAGES 0x4000         /* from BOARD_KVM_IDENTITY_MAP */
 
 static const char *
 source_name(const ConfigSource *source)
@@ -152,6 +153,7 @@ make_tables(const Desktop *desktop)
         .ecam = pci_bus_ecam(desktop->pci),
         .com1 = true,
         .tpm = desktop->config->tpm,
+        .tpm_log = desktop->config->tpm ? TPM_LOG_SIZE : 0,
     };
     return acpi_tables_new(&options);
 }
@@ -174,9 +176,12 @@ tell_tables(Desktop *desktop)
     g_autoptr(AcpiTables) tables = make_tables(desktop);
     g_autoptr(GByteArray) script = table_loader_script(tables);
     const GByteArray *rsdp = acpi_tables_file(tables, ACPI_FILE_RSDP),
-                     *rest = acpi_tables_file(tables, ACPI_FILE_TABLES);
+                     *rest = acpi_tables_file(tables, ACPI_FILE_TABLES),
+                     *log = acpi_tables_file(tables, ACPI_FILE_TPM_LOG);
 
     fw_cfg_add_file(desktop->fw_cfg, table_loader_file_names[ACPI_FILE_RSDP], rsdp->data, rsdp->len);
+    if (log->len)
+        fw_cfg_add_file(desktop->fw_cfg, table_loader_file_names[ACPI_FILE_TPM_LOG], log->data, log->len);
     fw_cfg_add_live(desktop->fw_cfg, table_loader_file_names[ACPI_FILE_TABLES], rest->data, rest->len, &live, desktop);
     fw_cfg_add_file(desktop->fw_cfg, TABLE_LOADER_FILE, script->data, script->len);
 }

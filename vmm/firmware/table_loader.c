@@ -12,6 +12,7 @@ enum { ZONE_HIGH = 1, ZONE_BELOW_1M = 2 };
 const char *const table_loader_file_names[ACPI_FILE_COUNT] = {
     [ACPI_FILE_RSDP] = "etc/acpi/rsdp",
     [ACPI_FILE_TABLES] = "etc/acpi/tables",
+    [ACPI_FILE_TPM_LOG] = "etc/tpm/log",
 };
 
 static guint
@@ -78,6 +79,8 @@ table_loader_script(const AcpiTables *tables)
 
     allocate(script, ACPI_FILE_RSDP, 16, ZONE_BELOW_1M);
     allocate(script, ACPI_FILE_TABLES, 64, ZONE_HIGH);
+    if (acpi_tables_file(tables, ACPI_FILE_TPM_LOG)->len)
+        allocate(script, ACPI_FILE_TPM_LOG, 64, ZONE_HIGH);
     for (size_t i = 0; i < n_pointers; i++)
         add_pointer(script, &pointers[i]);
     for (size_t i = 0; i < n_checksums; i++)

@@ -5,6 +5,7 @@
  *     idle ── cmdReady ──→ ready ── START ──→ under way ── response ──→ ready
  *       ←──── goIdle ────────┘
  *
+ * START is taken while idle, too, though the specification has it ignored then: SeaBIOS never asks to be ready first.
  * Requests are done at once, so that CTRL_REQ always reads as 0. CANCEL is taken and has no effect: a command that ends as it
  * would have is one of the two ends it may have.
  */
@@ -87,8 +88,9 @@ start_command(Crb *crb)
 {
     uint32_t size = command_size(crb);
 
-    if (!crb->assigned || !crb->ready || crb->busy || crb->failed)
+    if (!crb->assigned || crb->busy || crb->failed)
         return;
+    crb->ready = true;
     if (size < SWTPM_HEADER || size > DATA_SIZE) {
         respond_code(crb, RC_COMMAND_SIZE);
         return;

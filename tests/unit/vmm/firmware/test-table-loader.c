@@ -12,6 +12,8 @@
 
 #define BASE 0x7ff00000ull /* of the tables; the RSDP's file comes right before, as acpi_tables_link() has them */
 
+#define LOG 0x7fe00000ull
+
 static AcpiTables *
 build(uint64_t ecam, BoardWindow pci64)
 {
@@ -66,7 +68,9 @@ carry_out(Place places[ACPI_FILE_COUNT], const uint8_t *command)
         g_assert_cmphex(place->address, ==, 0);
         place->align = number(command + 60, 4);
         place->zone = command[64];
-        place->address = place == &places[ACPI_FILE_RSDP] ? BASE : BASE + 64; /* the RSDP has 36 bytes */
+        place->address = place == &places[ACPI_FILE_RSDP]     ? BASE
+                         : place == &places[ACPI_FILE_TABLES] ? BASE + 64 /* the RSDP has 36 bytes */
+                                                              : LOG;
         g_assert_cmphex(place->address % place->align, ==, 0);
         break;
     case 2:
@@ -120,6 +124,27 @@ test_same_as_linked(void)
     g_assert_cmpmem(places[ACPI_FILE_RSDP].bytes->data, 36, linked->data, 36);
     g_assert_cmpmem(places[ACPI_FILE_TABLES].bytes->data, places[ACPI_FILE_TABLES].bytes->len, linked->data + 64,
                     linked->len - 64);
+    places_finish(places);
+}
+
+/* A TPM's log has room of its own, and its table says where. */
+static void
+test_tpm_log(void)
+{
+    static const uint32_t id;
+    g_autoptr(AcpiTables) tables = acpi_tables_new(
+        &(AcpiOptions){.apic_ids = &id, .n_cpus = 1, .ecam = BOARD_ECAM_BASE, .tpm = true, .tpm_log = 65536});
+    Place places[ACPI_FILE_COUNT];
+
+    load(places, tables);
+    g_assert_cmpuint(places[ACPI_FILE_TPM_LOG].bytes->len, ==, 65536);
+    g_assert_cmphex(places[ACPI_FILE_TPM_LOG].address, ==, LOG);
+    const GByteArray *bytes = places[ACPI_FILE_TABLES].bytes;
+    const uint8_t *table = memmem(bytes->data, bytes->len, "TPM2", 4);
+    g_assert_nonnull(table);
+    g_assert_cmpuint(number(table + 4, 4), ==, 76);
+    g_assert_cmpuint(number(table + 64, 4), ==, 65536);
+    g_assert_cmphex(number(table + 68, 8), ==, LOG);
     places_finish(places);
 }
 
@@ -195,6 +220,7 @@ main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/table-loader/same-as-linked", test_same_as_linked);
+    g_test_add_func("/table-loader/tpm-log", test_tpm_log);
     g_test_add_func("/table-loader/moved", test_moved);
     g_test_add_func("/table-loader/windows", test_windows);
     return g_test_run();
