@@ -223,7 +223,8 @@ do_usb(CarrelVmm1 *desktop, char **arguments, GError **error)
         return false;
     g_variant_iter_init(&iter, devices);
     while (g_variant_iter_next(&iter, "(&s&s&s&s&s&s)", &path, &id, &kind, &speed, &name, &medium))
-        printf("port %s: %s (%s, %s speed): %s%s%s\n", path, id, kind, speed, name, *medium ? ", holds " : "", medium);
+        print_line(stdout, "port %s: %s (%s, %s speed): %s%s%s", path, id, kind, speed, name, *medium ? ", holds " : "",
+                   medium);
     return true;
 }
 
@@ -357,7 +358,7 @@ static void
 print_usb(CarrelVmm1 *desktop, const char *change, const char *device, const char *name, const char *reason,
           gpointer user)
 {
-    printf("usb %s %s “%s”%s%s\n", change, device, name, *reason ? ": " : "", reason);
+    print_line(stdout, "usb %s %s “%s”%s%s", change, device, name, *reason ? ": " : "", reason);
 }
 
 static void

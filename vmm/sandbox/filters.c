@@ -190,7 +190,9 @@ static const FilterCall main_loop[] = {
     {"getsockname"},
     {"getsockopt"},
     {"getuid"},
-    IOCTL(BLKGETSIZE64), /* a disk that is a block device, when it grows */
+    IOCTL(BLKGETSIZE64), /* a disk that is a block device, when it is made and when it grows; a disc that is put in */
+    IOCTL(BLKPBSZGET),
+    IOCTL(BLKSSZGET),
     IOCTL(FIONREAD),
     IOCTL(SIOCOUTQ), /* a SPICE client that does not read */
     IOCTL(TCGETS),
@@ -216,8 +218,9 @@ static const FilterCall main_loop[] = {
 
 /* While the desktop is made, and never again. */
 static const FilterCall set_up[] = {
-    FCNTL(F_ADD_SEALS), IOCTL(BLKPBSZGET), IOCTL(BLKSSZGET), {"ioctl", 2, IOCTL_TYPE_MASK, IOCTL_KVM},
-    {"io_uring_setup"}, {"listen"},        {"memfd_create"}, {NULL},
+    FCNTL(F_ADD_SEALS), {"ioctl", 2, IOCTL_TYPE_MASK, IOCTL_KVM},
+    {"io_uring_setup"}, {"listen"},
+    {"memfd_create"},   {NULL},
 };
 
 const FilterCall *const sandbox_filter_calls[SANDBOX_N_ROLES][FILTER_LISTS_MAX + 1] = {
