@@ -218,6 +218,44 @@ test_save_and_load(void)
     fixture_finish(&to);
 }
 
+static void
+count_smi(void *user)
+{
+    ++*(unsigned *)user;
+}
+
+/* Without system management mode firmware finds it set up already; with it, the APM port enters it once that is enabled. */
+static void
+test_smi(void)
+{
+    Fixture f;
+    unsigned n = 0;
+
+    fixture_init(&f);
+    pm_apm_bus_ops.write(f.pm, 0, 1, 0x42);
+    g_assert_cmphex(in(&f, PM_REGISTER_SMI_ENABLE, 4), ==, 0x20);
+    pm_set_smi(f.pm, count_smi, &n);
+    g_assert_cmphex(in(&f, PM_REGISTER_SMI_ENABLE, 4), ==, 0);
+    pm_apm_bus_ops.write(f.pm, 0, 1, 0x42);
+    g_assert_cmpuint(n, ==, 0);
+    out(&f, PM_REGISTER_SMI_ENABLE, 4, 0x21);
+    pm_apm_bus_ops.write(f.pm, 1, 1, 0x17); /* the status port is only memory */
+    g_assert_cmpuint(n, ==, 0);
+    pm_apm_bus_ops.write(f.pm, 0, 1, 0x43);
+    g_assert_cmpuint(n, ==, 1);
+    g_assert_cmphex(pm_apm_bus_ops.read(f.pm, 0, 2), ==, 0x1743);
+    pm_set_smi_lock(f.pm, true);
+    out(&f, PM_REGISTER_SMI_ENABLE, 4, 0x20);
+    g_assert_cmphex(in(&f, PM_REGISTER_SMI_ENABLE, 4), ==, 0x21);
+    out(&f, PM_REGISTER_SMI_ENABLE, 4, 0);
+    g_assert_cmphex(in(&f, PM_REGISTER_SMI_ENABLE, 4), ==, 0x01);
+    pm_set_smi_lock(f.pm, false);
+    pm_device_ops.reset(f.pm);
+    g_assert_cmphex(in(&f, PM_REGISTER_SMI_ENABLE, 4), ==, 0);
+    g_assert_cmphex(pm_apm_bus_ops.read(f.pm, 0, 2), ==, 0);
+    fixture_finish(&f);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -229,5 +267,6 @@ main(int argc, char **argv)
     g_test_add_func("/pm/resets", test_resets);
     g_test_add_func("/pm/any-access", test_any_access);
     g_test_add_func("/pm/save-and-load", test_save_and_load);
+    g_test_add_func("/pm/smi", test_smi);
     return g_test_run();
 }

@@ -372,6 +372,25 @@ test_dirty_from_two_threads(void)
     g_assert_cmpuint(n_pages, ==, 50 * 256); /* none lost */
 }
 
+/* What system management mode has for itself, at the end of low RAM, is out of every device's reach. */
+static void
+test_hide(void)
+{
+    g_autoptr(GuestMemory) memory = guest_memory_new(&(GuestMemoryOptions){.size = 16ull << 20}, NULL);
+    uint64_t end = 16ull << 20, hidden = 1ull << 20;
+    uint8_t byte = 1;
+
+    guest_memory_hide(memory, hidden);
+    g_assert_nonnull(guest_memory_at(memory, end - hidden - 1, 1));
+    g_assert_null(guest_memory_at(memory, end - hidden - 1, 2));
+    g_assert_null(guest_memory_at(memory, end - hidden, 1));
+    g_assert_false(guest_memory_write(memory, end - 1, &byte, 1));
+    guest_memory_hide(memory, 1ull << 30);
+    g_assert_null(guest_memory_at(memory, 0, 1));
+    guest_memory_hide(memory, 0);
+    g_assert_true(guest_memory_write(memory, end - 1, &byte, 1));
+}
+
 int
 main(int argc, char **argv)
 {
@@ -390,5 +409,6 @@ main(int argc, char **argv)
     g_test_add_func("/memory/saved-refused", test_saved_refused);
     g_test_add_func("/memory/dirty", test_dirty);
     g_test_add_func("/memory/dirty-threads", test_dirty_from_two_threads);
+    g_test_add_func("/memory/hide", test_hide);
     return g_test_run();
 }

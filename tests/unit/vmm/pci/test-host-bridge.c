@@ -152,6 +152,41 @@ test_state(void)
     pci_fixture_finish(&to);
 }
 
+/* The LPC bridge's lock of SMI_EN: the guest sets it, and only a reset takes it away. */
+static void
+on_smi_lock(void *user, bool locked)
+{
+    *(bool *)user = locked;
+}
+
+static void
+test_smi_lock(void)
+{
+    PciFixture fixture, loaded;
+    bool locked = true, locked_there = false;
+    g_autoptr(GByteArray) bytes = g_byte_array_new();
+
+    pci_fixture_init(&fixture);
+    config_put(&fixture, 31, 0xa0, 2, 0xffff); /* without system management mode there is none */
+    g_assert_cmphex(config_get(&fixture, 31, 0xa0, 2), ==, 0);
+    pci_bus_set_smi_lock(fixture.pci, on_smi_lock, &locked);
+    g_assert_false(locked);
+    config_put(&fixture, 31, 0xa0, 2, 0x0010);
+    g_assert_true(locked);
+    config_put(&fixture, 31, 0xa0, 2, 0);
+    g_assert_cmphex(config_get(&fixture, 31, 0xa0, 2), ==, 0x10);
+    state_save(pci_bus_ops.state, fixture.pci, bytes);
+    pci_fixture_init(&loaded);
+    pci_bus_set_smi_lock(loaded.pci, on_smi_lock, &locked_there);
+    g_assert_true(state_load(pci_bus_ops.state, loaded.pci, 1, bytes->data, bytes->len, NULL));
+    g_assert_true(locked_there);
+    pci_bus_ops.reset(fixture.pci);
+    g_assert_false(locked);
+    g_assert_cmphex(config_get(&fixture, 31, 0xa0, 2), ==, 0);
+    pci_fixture_finish(&fixture);
+    pci_fixture_finish(&loaded);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -162,5 +197,6 @@ main(int argc, char **argv)
     g_test_add_func("/pci/host-bridge/tseg", test_tseg);
     g_test_add_func("/pci/host-bridge/lock", test_lock);
     g_test_add_func("/pci/host-bridge/state", test_state);
+    g_test_add_func("/pci/host-bridge/smi-lock", test_smi_lock);
     return g_test_run();
 }
