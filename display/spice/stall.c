@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One alarm: set when a frame has to wait, and by itself for as long as something is stuck. */
+/*
+ * One alarm: set when a frame has to wait, and by itself for as long as something is stuck. Once set it is left alone, so
+ * frames that keep having to wait, as with any slow client, do not wake the main thread each.
+ */
 #include "display/spice/stall.h"
 
 #include "display/spice/alarm.h"
 
 struct StallWatch {
     GSource *alarm;
+    gint is_set; /* atomic; the alarm will ring */
     Clients *clients;
     Qxl *const *scanouts;
     unsigned n_scanouts;
@@ -22,6 +26,7 @@ static void
 look(void *user)
 {
     StallWatch *watch = user;
+    g_atomic_int_set(&watch->is_set, false); /* a frame that has to wait from here on sets it again */
     gint64 now = g_get_monotonic_time(), next = ALARM_NEVER;
 
     for (unsigned i = 0; i < watch->n_scanouts; i++) {
@@ -35,7 +40,10 @@ look(void *user)
         }
         next = next == ALARM_NEVER ? deadline : MIN(next, deadline);
     }
-    alarm_set(watch->alarm, next);
+    if (next == ALARM_NEVER)
+        return;
+    g_atomic_int_set(&watch->is_set, true);
+    alarm_set(watch->alarm, MIN(next, now + STALL_SHARED_SECONDS * G_USEC_PER_SEC)); /* clients may come and go */
 }
 
 StallWatch *
@@ -67,5 +75,6 @@ stall_watch_set_scanouts(StallWatch *watch, Qxl *const *scanouts, unsigned n)
 void
 stall_watch_start(StallWatch *watch)
 {
-    alarm_set(watch->alarm, ALARM_NOW);
+    if (!g_atomic_int_exchange(&watch->is_set, true))
+        alarm_set(watch->alarm, ALARM_NOW);
 }
