@@ -46,6 +46,8 @@ class Machine:
     keyboard: bool = False
     tablet: bool = False
     mouse: bool = False
+    usb: bool = False  # a controller, a keyboard and a tablet
+    cdrom: pathlib.Path = None  # with usb: the image in a drive
     gpu: bool = False
     gpu_outputs: int = 1
     spice: object = None  # the path of the Unix socket to listen on, or (loopback address, port)
@@ -219,6 +221,11 @@ class Qemu:
                 a += ["-device", f"virtio-{device}-pci,{virtio}"]
         if m.gpu:
             a += ["-device", f"virtio-gpu-pci,{virtio},id=gpu,max_outputs={m.gpu_outputs},edid=on"]
+        if m.usb:
+            a += ["-device", "qemu-xhci,id=xhci", "-device", "usb-kbd,bus=xhci.0", "-device", "usb-tablet,bus=xhci.0"]
+        if m.cdrom:
+            a += ["-blockdev", f"driver=raw,node-name=cd,read-only=on,file.driver=file,file.filename={m.cdrom}",
+                  "-device", "usb-bot,id=bot,bus=xhci.0", "-device", "scsi-cd,bus=bot.0,drive=cd"]
         if m.spice:
             tcp = isinstance(m.spice, tuple)
             where = f"addr={m.spice[0]},port={m.spice[1]}" if tcp else f"unix=on,addr={m.spice}"
@@ -322,6 +329,10 @@ class Carrel:
             groups["tpm"] = {"socket": m.tpm}
         for name, path in m.ports.items():
             groups[f"port {name}"] = {"socket": path}
+        if m.usb:
+            groups["usb"] = {}
+        if m.cdrom:
+            groups["cdrom cd0"] = {"path": m.cdrom}
         if m.spice:
             tcp = isinstance(m.spice, tuple)
             where = {"address": m.spice[0], "port": m.spice[1]} if tcp else {"socket": m.spice}
