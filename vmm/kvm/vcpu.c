@@ -19,6 +19,7 @@
 #include <glib/gstdio.h>
 
 #define HYPERV_INVALID_HYPERCALL_CODE 2
+#define FAULT_LOG_INTERVAL_US (10 * G_USEC_PER_SEC)
 
 const char *const vcpu_exit_names[VCPU_EXITS] = {
     [VCPU_EXIT_PORT_READ] = "port-read",
@@ -175,6 +176,22 @@ shut_down(Vcpu *vcpu, MachineRequest request)
     return VCPU_STOP_RESET;
 }
 
+/*
+ * The one end of a guest that leaves no trace in the guest: said here, once in ten seconds, since some fault again and again.
+ * Where it was cannot be told: AMD's processors forget.
+ */
+static VcpuStop
+triple_fault(Vcpu *vcpu)
+{
+    int64_t now = g_get_monotonic_time();
+
+    if (!vcpu->fault_logged || now - vcpu->fault_logged >= FAULT_LOG_INTERVAL_US) {
+        vcpu->fault_logged = now;
+        g_message("vcpu%u: a fault that the guest cannot handle (triple fault): the desktop is reset", vcpu->index);
+    }
+    return shut_down(vcpu, MACHINE_REQUEST_RESET);
+}
+
 /* What the guest asks the hypervisor for in KVM's or Hyper-V's own way. */
 static VcpuStop
 do_system_event(Vcpu *vcpu)
@@ -237,8 +254,8 @@ vcpu_run(Vcpu *vcpu)
         case KVM_EXIT_INTR:
         case KVM_EXIT_IRQ_WINDOW_OPEN:
             break;
-        case KVM_EXIT_SHUTDOWN: /* triple fault */
-            return shut_down(vcpu, MACHINE_REQUEST_RESET);
+        case KVM_EXIT_SHUTDOWN:
+            return triple_fault(vcpu);
         case KVM_EXIT_SYSTEM_EVENT:
             return do_system_event(vcpu);
         case KVM_EXIT_INTERNAL_ERROR:

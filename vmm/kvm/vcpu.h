@@ -21,6 +21,7 @@ typedef struct {
     Bus *smm; /* NULL: none */
     Machine *machine;
     uint64_t exits[VCPU_EXITS]; /* atomic, relaxed */
+    int64_t fault_logged;       /* when, in µs of the monotonic clock; 0: never */
 } Vcpu;
 
 typedef enum {
