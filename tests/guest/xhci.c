@@ -455,7 +455,10 @@ test_hostile(void)
     ok(hostile_ring(3, base, 8, TYPE(NORMAL) | 1 << 5) != SUCCESS, "data in the controller's own registers");
     ok(still_works(), "it works all the same");
 
-    ok(control(0x80, 6, 0x100, 0, 0xffff) == SUCCESS, "a request of more than there is");
+    if (start_on_qemu())
+        skip("QEMU stalls what is longer than 4096", "a request of more than there is");
+    else
+        ok(control(0x80, 6, 0x100, 0, 0xffff) == SUCCESS, "a request of more than there is");
     ring_add(&rings[1], 0x0012000001000680ull, 8, TYPE(SETUP) | 1 << 6);
     ring_add(&rings[1], physical(buffer), 8, TYPE(NORMAL));
     doorbell(slot, 1);
