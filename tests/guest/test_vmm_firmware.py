@@ -103,3 +103,27 @@ def test_variables_that_cannot_be_used(bench, tmp_path, spoil, words):
     assert path.read_bytes() == before
     if held:
         held.close()
+
+
+@pytest.mark.parametrize("firmware", ["uefi", "bios"])
+def test_saved_before_the_first_instruction(bench, tmp_path, firmware):
+    """Made, saved, restored with other variables in the file, and run: the saved ones are in the file again."""
+    variables = tmp_path / "vars.fd"
+    groups = bench.groups("load", "")
+    groups["boot"] = {"firmware": firmware, "variables": variables if firmware == "uefi" else None}
+    groups["desktop"] |= {"paused": True}
+    desktop = bench.start(bench.write(groups))
+    desktop.do("save", tmp_path / "saved")
+    assert desktop.wait() == 0, desktop.said()
+    with open(VARIABLES, "rb") as file:
+        original = file.read()
+    if firmware == "uefi":
+        assert variables.read_bytes() == original
+        variables.write_bytes(original[:-1] + b"\0")
+    desktop = bench.start("--restore", tmp_path / "saved")
+    assert desktop.state() == "paused (user)"
+    desktop.do("resume")
+    desktop.do("stop")
+    assert desktop.wait() == 0, desktop.said()
+    if firmware == "uefi":
+        assert variables.read_bytes() == original

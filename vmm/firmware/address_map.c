@@ -188,8 +188,6 @@ address_map_free(AddressMap *map)
 {
     if (!map)
         return;
-    if (map->options.flash)
-        flash_set_user(map->options.flash, NULL, NULL);
     g_mutex_clear(&map->lock);
     g_free(map);
 }

@@ -45,6 +45,7 @@ typedef struct {
 } AddressMapOptions;
 
 /* As it is at power-on. NULL with an error where the host will not have it. Main thread. */
+/* Freed when neither chip nor bus can call it any more: after the machine. */
 AddressMap *address_map_new(const AddressMapOptions *options, GError **error);
 void address_map_free(AddressMap *map);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(AddressMap, address_map_free)
