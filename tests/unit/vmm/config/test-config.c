@@ -184,6 +184,9 @@ test_firmware(void)
     refuse("[desktop]\nname=x\n[boot]\nfirmware=bios\n[disk a]\npath=/d\nboot-index=2\n"
            "[net n]\nbackend=none\nboot-index=2\n",
            CONFIG_ERROR_VALUE, "d.conf: [net n] boot-index: ", "used twice");
+    refuse("[desktop]\nname=x\n[boot]\nfirmware=bios\n[usb]\n[cdrom c]\nboot-index=2\n"
+           "[disk a]\npath=/d\nboot-index=2\n",
+           CONFIG_ERROR_VALUE, "d.conf: [cdrom c] boot-index: ", "used twice");
 }
 
 static void
@@ -246,6 +249,9 @@ test_values(void)
         {"[boot]\nvariables=v\n", "[boot] variables: ", "absolute"},
         {"[disk a]\npath=/d\nboot-index=1\n", "[disk a] boot-index: ", "no firmware"},
         {"[disk a]\npath=/d\nboot-index=65\n", "[disk a] boot-index: ", "from 1 to 64"},
+        {"[cdrom c]\npath=/d\n", "[cdrom c]: ", "add the group [usb]"},
+        {"[usb]\n[cdrom c]\npath=/d\nfd=d\n", "[cdrom c] path: ", "not both"},
+        {"[usb]\nports=32\n", "[usb] ports: ", "from 1 to 31"},
         {"[disk a b]\npath=/d\n", "[disk a b]: ", "letters"},
         {"[disk a]\n", "[disk a] path: ", "must be given"},
         {"[disk a]\npath=/d\nserial=123456789012345678901\n", "[disk a] serial: ", "20 bytes"},
