@@ -110,7 +110,7 @@ class Room:
 
     def _new_desktop(self, monitors):
         return Desktop(self.host, self.vmm, rooms.images()[1].cmdline, data_disk=DATA_DISK, ticket=TICKET, network=True,
-                       monitors=monitors, emulated=rooms.chosen_accelerator().emulated)
+                       tpm=True, monitors=monitors, emulated=rooms.chosen_accelerator().emulated)
 
     def _boot(self, monitors):
         started = time.monotonic()

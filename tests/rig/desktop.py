@@ -28,11 +28,11 @@ class Desktop:
     """See start(). Paths are the host's. spice_host_port: the host's TCP port behind ours, each desktop's own."""
 
     def __init__(self, host, vmm, cmdline, name="desk", memory_mib=1024, vcpus=2, disk="/dev/vdb", data_disk=None,
-                 ticket=None, network=False, monitors=1, emulated=True, spice_host_port=5900):
+                 ticket=None, network=False, tpm=False, monitors=1, emulated=True, spice_host_port=5900):
         self.host, self.vmm, self.name = host, vmm, name
         self.memory_mib, self.vcpus = memory_mib, vcpus
         self.disk, self.data_disk = disk, data_disk
-        self.ticket, self.network, self.monitors = ticket, network, monitors
+        self.ticket, self.network, self.tpm, self.monitors = ticket, network, tpm, monitors
         self.folder = pathlib.PurePosixPath("/run/desktop") / name
         # An emulated guest would take seconds to unpack its kernel; elsewhere it is what a person would boot.
         self.kernel = "/srv/guest/vmlinux" if emulated else "/srv/guest/vmlinuz"

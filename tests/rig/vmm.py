@@ -49,14 +49,21 @@ class Carrel:
             lines += ["[disk data]", f"path={desktop.data_disk}", "serial=data"]
         if desktop.network:
             lines += ["[net lan]", "backend=passt"]
+        if desktop.tpm:
+            lines += ["[tpm]", f"socket={desktop.folder}/swtpm"]
         return "\n".join(lines) + "\n"
+
+    def _with_tpm(self, desktop, command):
+        """A TPM for the desktop, which ends with it. A restored desktop brings the state itself."""
+        swtpm = (f"swtpm socket --tpm2 --tpmstate dir={desktop.folder}/tpm --terminate --daemon"
+                 f" --ctrl type=unixio,path={desktop.folder}/swtpm --log file={desktop.folder}/swtpm.log")
+        return shlex.join(["sh", "-c", f"mkdir -p {desktop.folder}/tpm && {swtpm} && exec {command}"])
 
     def command(self, desktop, restore=None):
         config = f"{desktop.folder}/desktop.conf"
         desktop.host.write(config, self._config(desktop))
-        if restore:
-            return f"/usr/local/bin/carrel-vmm run --restore {restore} {config}"
-        return f"/usr/local/bin/carrel-vmm run {config}"
+        command = f"/usr/local/bin/carrel-vmm run {f'--restore {restore} ' if restore else ''}{config}"
+        return self._with_tpm(desktop, command) if desktop.tpm else command
 
     def ctl(self, desktop, *words, data=None):
         """A verb of carrel-vmm ctl that must succeed, given data on its standard input; returns what it prints."""
