@@ -20,6 +20,7 @@ typedef struct {
     void *user;
     GuestAgent *agent;
     unsigned seconds;
+    GError *error; /* of the first of two calls */
 } Caller;
 
 struct GuestAgent {
@@ -58,6 +59,7 @@ answer(Caller *caller, GVariant *result, const GError *error)
 {
     if (caller->done)
         caller->done(caller->user, result, error);
+    g_clear_error(&caller->error);
     g_free(caller);
 }
 
@@ -76,13 +78,51 @@ time_arguments(Clock *clock)
     return g_strdup_printf("{\"time\":%" G_GINT64_FORMAT "}", clock_wall(clock));
 }
 
+static const AgentCommand get_time = {
+    .command = "guest-get-time", .result = AGENT_RESULT_NUMBER, .seconds = COMMAND_SECONDS};
+
+static bool
+is_right(const GuestAgent *agent, GVariant *result)
+{
+    gint64 guest, host = clock_wall(agent->clock);
+
+    g_variant_get(result, "(x)", &guest);
+    return guest >= host - TIME_OFF_MAX && guest <= host + TIME_OFF_MAX;
+}
+
+static void
+refused_time_is_known(void *user, GVariant *result, const GError *error)
+{
+    Caller *caller = user;
+    g_autoptr(GVariant) nothing = g_variant_ref_sink(g_variant_new("()"));
+
+    if (result && is_right(caller->agent, result))
+        answer(caller, nothing, NULL);
+    else
+        answer(caller, NULL, error ? error : caller->error);
+}
+
+/* The agent sets the time, and then the clock of the board by hwclock(8), which not every guest has: it refuses for that. */
+static void
+set_time_done(void *user, GVariant *result, const GError *error)
+{
+    Caller *caller = user;
+
+    if (!g_error_matches(error, AGENT_ERROR, AGENT_ERROR_REFUSED)) {
+        answer(caller, result, error);
+        return;
+    }
+    caller->error = g_error_copy(error);
+    agent_calls_add(caller->agent->calls, &get_time, refused_time_is_known, caller);
+}
+
 void
 guest_agent_set_time(GuestAgent *agent, GuestAgentDone done, void *user)
 {
     static const AgentCommand command = {
         .command = "guest-set-time", .arguments = time_arguments, .seconds = COMMAND_SECONDS};
 
-    agent_calls_add(agent->calls, &command, done, user);
+    agent_calls_add(agent->calls, &command, set_time_done, caller_new(agent, done, user));
 }
 
 static void
@@ -95,26 +135,18 @@ static void
 time_is_known(void *user, GVariant *result, const GError *error)
 {
     GuestAgent *agent = user;
-    gint64 guest;
 
-    if (!result)
-        return;
-    g_variant_get(result, "(x)", &guest);
-    int64_t host = clock_wall(agent->clock);
-    if (guest < host - TIME_OFF_MAX || guest > host + TIME_OFF_MAX)
+    if (result && !is_right(agent, result))
         guest_agent_set_time(agent, time_was_set, NULL);
 }
 
 static void
 look_at_time(GuestAgent *agent)
 {
-    static const AgentCommand command = {
-        .command = "guest-get-time", .result = AGENT_RESULT_NUMBER, .seconds = COMMAND_SECONDS};
-
     if (!agent->check_time || agent->held || agent->frozen || !agent_calls_are_open(agent->calls))
         return;
     agent->check_time = false;
-    agent_calls_add(agent->calls, &command, time_is_known, agent);
+    agent_calls_add(agent->calls, &get_time, time_is_known, agent);
 }
 
 /* ---- frozen file systems ---- */

@@ -64,13 +64,14 @@ send(AgentCalls *calls, const char *text)
     flush(calls);
 }
 
+/* @begin: "\xff" has the agent forget half a command that somebody else left, and complain, which is passed over; or "". */
 static void
-send_sync(AgentCalls *calls)
+send_sync(AgentCalls *calls, const char *begin)
 {
     g_autofree char *text = NULL;
 
     calls->id = (calls->id + 1) & INT32_MAX;
-    text = g_strdup_printf("\xff{\"execute\":\"guest-sync-delimited\",\"arguments\":{\"id\":%u}}\n", calls->id);
+    text = g_strdup_printf("%s{\"execute\":\"guest-sync-delimited\",\"arguments\":{\"id\":%u}}\n", begin, calls->id);
     send(calls, text);
 }
 
@@ -85,7 +86,7 @@ send_command(AgentCalls *calls, const Call *call)
     set_due(calls, clock_now(calls->clock) + call->command.seconds * CLOCK_SECOND);
     send(calls, text);
     if (call->command.silent)
-        send_sync(calls);
+        send_sync(calls, ""); /* a complaint would be taken for the command's answer */
 }
 
 /* The first call is over. @result may be floating. */
@@ -121,7 +122,7 @@ start_next(AgentCalls *calls)
     }
     calls->phase = SYNC;
     set_due(calls, clock_now(calls->clock) + SYNC_SECONDS * CLOCK_SECOND);
-    send_sync(calls);
+    send_sync(calls, "\xff");
 }
 
 /* Whether a delimited line is the answer to the latest sync. */

@@ -11,7 +11,7 @@
 
 G_DEFINE_QUARK(carrel - agent - error - quark, agent_error)
 
-#define TEXT_MAX 200 /* bytes of an error's words that are passed on */
+#define TEXT_MAX 200 /* characters of an error's words that are passed on */
 #define NAME_MAX_BYTES 64
 
 static GVariant *
@@ -41,9 +41,9 @@ is_shallow(const char *line, size_t len)
     return true;
 }
 
-/* A member that is a string of printable text, or NULL. */
+/* A member that is a string, or NULL. */
 static const char *
-member_text(JsonObject *object, const char *name)
+member_string(JsonObject *object, const char *name)
 {
     JsonNode *node = json_object_get_member(object, name);
     const char *text;
@@ -51,7 +51,16 @@ member_text(JsonObject *object, const char *name)
     if (!node || !JSON_NODE_HOLDS_VALUE(node) || json_node_get_value_type(node) != G_TYPE_STRING)
         return NULL;
     text = json_node_get_string(node);
-    if (!text || !g_utf8_validate(text, -1, NULL))
+    return text && g_utf8_validate(text, -1, NULL) ? text : NULL;
+}
+
+/* A member that is a string of printable text, or NULL. */
+static const char *
+member_text(JsonObject *object, const char *name)
+{
+    const char *text = member_string(object, name);
+
+    if (!text)
         return NULL;
     for (const char *c = text; *c; c = g_utf8_next_char(c))
         if (g_unichar_iscntrl(g_utf8_get_char(c)))
@@ -68,15 +77,20 @@ node_number(JsonNode *node, int64_t *number)
     return true;
 }
 
-/* {"class": …, "desc": …} */
+/* {"class": …, "desc": …}; often the words of a program that failed in the guest, line ends and all. */
 static GVariant *
 refused(JsonNode *node, GError **error)
 {
-    const char *why = JSON_NODE_HOLDS_OBJECT(node) ? member_text(json_node_get_object(node), "desc") : NULL;
-    g_autofree char *cut = why ? g_utf8_substring(why, 0, MIN(g_utf8_strlen(why, -1), TEXT_MAX)) : NULL;
+    const char *why = JSON_NODE_HOLDS_OBJECT(node) ? member_string(json_node_get_object(node), "desc") : NULL;
+    g_autoptr(GString) line = g_string_new(NULL);
 
+    for (unsigned n = 0; why && *why && n < TEXT_MAX; why = g_utf8_next_char(why), n++) {
+        gunichar c = g_utf8_get_char(why);
+        g_string_append_unichar(line, g_unichar_isprint(c) ? c : ' ');
+    }
+    g_strstrip(line->str);
     g_set_error(error, AGENT_ERROR, AGENT_ERROR_REFUSED, "the guest's agent refused: %s",
-                cut && *cut ? cut : "it does not say why");
+                *line->str ? line->str : "it does not say why");
     return NULL;
 }
 

@@ -46,7 +46,7 @@ test_errors(void)
 {
     refuse("{\"error\": {\"class\": \"GenericError\", \"desc\": \"no such device\"}}", AGENT_RESULT_NONE,
            AGENT_ERROR_REFUSED, "refused: no such device");
-    refuse("{\"error\": {\"desc\": \"two\\nlines\"}}", AGENT_RESULT_NONE, AGENT_ERROR_REFUSED, "does not say why");
+    refuse("{\"error\": {\"desc\": \"two\\nlines\"}}", AGENT_RESULT_NONE, AGENT_ERROR_REFUSED, "refused: two lines");
     refuse("{\"error\": 7}", AGENT_RESULT_NONE, AGENT_ERROR_REFUSED, "does not say why");
     refuse("{\"error\": {\"desc\": \"\"}, \"return\": 1}", AGENT_RESULT_COUNT, AGENT_ERROR_REFUSED, "does not say why");
 
