@@ -4,6 +4,7 @@
 import pytest
 
 from conftest import crc
+from rig import spice_client
 
 pytestmark = pytest.mark.monitors(2)
 
@@ -51,3 +52,24 @@ def test_pointer_on_each_monitor(second_monitor, screen):
 
     second_monitor.wait(lambda: there(300, 200, 1), "the pointer on the second monitor")
     second_monitor.wait(lambda: there(50, 60, 0), "the pointer on the first monitor")
+
+
+def test_mouse_where_there_is_no_agent(desktop, client, screen):
+    """Without the agent, which alone could place the pointer on one of several monitors, the client's mouse moves it."""
+    def moved_to():
+        return [tuple(map(int, line.split()[1:])) for line in events.lines() if line.startswith("move")]
+
+    desktop.run("systemctl stop spice-vdagentd.socket spice-vdagentd", "root")
+    try:
+        client.wait(lambda: client.mouse_mode == spice_client.SERVER_MOUSE, "the guest's own pointer")
+        events = screen("input")
+        client.motion(1, 1)  # from wherever the X server takes up a pointer whose last device is gone
+        client.wait(moved_to, "a motion")
+        x, y = moved_to()[-1]
+        client.motion(-100, -50)
+        client.wait(lambda: moved_to()[-1][0] < x and moved_to()[-1][1] < y, "the pointer's going left and up")
+        x, y = moved_to()[-1]
+        client.click(3)
+        events.wait_for(f"button 3 down {x} {y}", f"button 3 up {x} {y}")
+    finally:
+        desktop.run("systemctl start spice-vdagentd.socket", "root")
