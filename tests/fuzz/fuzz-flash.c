@@ -23,22 +23,7 @@ enum {
     N_OPS,
 };
 
-typedef struct {
-    const uint8_t *at;
-    size_t left;
-} Input;
-
 static bool array;
-
-static uint32_t
-take(Input *input, unsigned bytes)
-{
-    uint32_t value = 0;
-
-    for (unsigned i = 0; i < bytes && input->left; i++, input->left--)
-        value |= (uint32_t)*input->at++ << (8 * i);
-    return value;
-}
 
 static void
 on_show(void *user, bool is_array)
@@ -63,28 +48,28 @@ save_and_load(Flash *flash)
 }
 
 static void
-run(Flash *flash, Input *input)
+run(Flash *flash, FuzzInput *input)
 {
     uint32_t offset;
     unsigned size;
     uint8_t n;
 
-    switch (take(input, 1) % N_OPS) {
+    switch (fuzz_take(input, 1) % N_OPS) {
     case OP_WRITE:
-        offset = take(input, 2) % SIZE;
-        size = 1u << take(input, 1) % 4;
+        offset = fuzz_take(input, 2) % SIZE;
+        size = 1u << fuzz_take(input, 1) % 4;
         if (offset + size <= SIZE)
-            flash_bus_ops.write(flash, offset, size, take(input, 1) * 0x0101010101010101ull);
+            flash_bus_ops.write(flash, offset, size, fuzz_take(input, 1) * 0x0101010101010101ull);
         break;
     case OP_READ:
-        offset = take(input, 2) % SIZE;
-        size = 1u << take(input, 1) % 4;
+        offset = fuzz_take(input, 2) % SIZE;
+        size = 1u << fuzz_take(input, 1) % 4;
         if (offset + size <= SIZE)
             flash_bus_ops.read(flash, offset, size);
         break;
     case OP_RUN:
-        offset = take(input, 2) % (SIZE - UINT8_MAX);
-        n = take(input, 1);
+        offset = fuzz_take(input, 2) % (SIZE - UINT8_MAX);
+        n = fuzz_take(input, 1);
         for (unsigned i = 0; i < n; i++) {
             flash_bus_ops.write(flash, offset + i, 1, 0x10);
             flash_bus_ops.write(flash, offset + i, 1, i);
@@ -119,7 +104,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
     static const uint8_t blank[SIZE];
-    Input input = {bytes, len};
+    FuzzInput input = {bytes, len};
     int fd = fuzz_file(blank, SIZE);
     Flash *flash = flash_new(dup(fd), "fuzz.fd", NULL);
 

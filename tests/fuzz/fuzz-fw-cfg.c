@@ -27,21 +27,6 @@ enum {
     N_OPS,
 };
 
-typedef struct {
-    const uint8_t *at;
-    size_t left;
-} Input;
-
-static uint64_t
-take(Input *input, unsigned bytes)
-{
-    uint64_t value = 0;
-
-    for (unsigned i = 0; i < bytes && input->left; i++, input->left--)
-        value |= (uint64_t)*input->at++ << (8 * i);
-    return value;
-}
-
 static void
 check_changed(void *user, const uint8_t *bytes, size_t len)
 {
@@ -51,15 +36,15 @@ check_changed(void *user, const uint8_t *bytes, size_t len)
 static const FwCfgOps writable_ops = {.changed = check_changed};
 
 static void
-access_port(FwCfg *fw_cfg, Input *input, bool write)
+access_port(FwCfg *fw_cfg, FuzzInput *input, bool write)
 {
-    uint8_t where = take(input, 1);
+    uint8_t where = fuzz_take(input, 1);
     unsigned size = 1u << (where >> 4) % 3, port = where % FW_CFG_PORTS;
 
     if (port + size > FW_CFG_PORTS)
         return; /* the bus cuts these */
     if (write)
-        fw_cfg_bus_ops.write(fw_cfg, port, size, take(input, 4));
+        fw_cfg_bus_ops.write(fw_cfg, port, size, fuzz_take(input, 4));
     else
         fw_cfg_bus_ops.read(fw_cfg, port, size);
 }
@@ -84,13 +69,13 @@ save_and_load(FwCfg *fw_cfg)
 }
 
 static void
-run(FwCfg *fw_cfg, uint8_t *ram, Input *input)
+run(FwCfg *fw_cfg, uint8_t *ram, FuzzInput *input)
 {
     struct fw_cfg_dma_access access;
     size_t len;
     uint8_t offset;
 
-    switch (take(input, 1) % N_OPS) {
+    switch (fuzz_take(input, 1) % N_OPS) {
     case OP_READ:
         access_port(fw_cfg, input, false);
         break;
@@ -98,23 +83,23 @@ run(FwCfg *fw_cfg, uint8_t *ram, Input *input)
         access_port(fw_cfg, input, true);
         break;
     case OP_RAM:
-        offset = take(input, 1);
-        len = take(input, 1);
+        offset = fuzz_take(input, 1);
+        len = fuzz_take(input, 1);
         len = MIN(len, input->left);
         memcpy(ram + offset, input->at, len);
         input->at += len;
         input->left -= len;
         break;
     case OP_DMA:
-        offset = take(input, 1);
-        access.control = GUINT32_TO_BE((uint32_t)take(input, 4));
-        access.length = GUINT32_TO_BE((uint32_t)take(input, 2));
-        access.address = GUINT64_TO_BE(take(input, 3));
+        offset = fuzz_take(input, 1);
+        access.control = GUINT32_TO_BE((uint32_t)fuzz_take(input, 4));
+        access.length = GUINT32_TO_BE((uint32_t)fuzz_take(input, 2));
+        access.address = GUINT64_TO_BE(fuzz_take(input, 3));
         memcpy(ram + offset, &access, sizeof(access));
         run_dma(fw_cfg, offset);
         break;
     case OP_AT:
-        run_dma(fw_cfg, take(input, 8));
+        run_dma(fw_cfg, fuzz_take(input, 8));
         break;
     case OP_SAVE:
         save_and_load(fw_cfg);
@@ -143,7 +128,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
     static const uint8_t zeros[WRITABLE_SIZE];
-    Input input = {bytes, len};
+    FuzzInput input = {bytes, len};
     g_autoptr(GuestMemory) memory = guest_memory_new(&(GuestMemoryOptions){.size = RAM}, NULL);
     FwCfg *fw_cfg = fw_cfg_new(memory);
 

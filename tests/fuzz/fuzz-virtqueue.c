@@ -37,27 +37,12 @@ enum {
 };
 
 typedef struct {
-    const uint8_t *at;
-    size_t left;
-} Input;
-
-typedef struct {
     VirtioDevice device;
     VirtChain held[HELD_MAX];
     int last_popped;   /* -1: unpop is not right now */
     GPtrArray *parked; /* VirtChainState, while saved */
     uint8_t *ram;
 } Harness;
-
-static uint32_t
-take(Input *input, unsigned bytes)
-{
-    uint32_t value = 0;
-
-    for (unsigned i = 0; i < bytes && input->left; i++, input->left--)
-        value |= (uint32_t)*input->at++ << (8 * i);
-    return value;
-}
 
 /* --- a class that parks what it holds ----------------------------------------------------------------------------- */
 
@@ -175,9 +160,9 @@ begin(Harness *harness, uint8_t choice, const VirtQueueSetup *setup)
 }
 
 static void
-do_write(Harness *harness, Input *input)
+do_write(Harness *harness, FuzzInput *input)
 {
-    uint32_t offset = take(input, 2) % PLAYGROUND, len = take(input, 1);
+    uint32_t offset = fuzz_take(input, 2) % PLAYGROUND, len = fuzz_take(input, 1);
 
     len = MIN(MIN(len, PLAYGROUND - offset), input->left);
     memcpy(harness->ram + offset, input->at, len);
@@ -223,10 +208,10 @@ fill(VirtChain *chain, uint32_t want)
 
 /* One request, or a run of those held side by side. */
 static void
-do_push(Harness *harness, Input *input)
+do_push(Harness *harness, FuzzInput *input)
 {
-    uint8_t choice = take(input, 1);
-    uint32_t want = take(input, 2), written[HELD_MAX];
+    uint8_t choice = fuzz_take(input, 1);
+    uint32_t want = fuzz_take(input, 2), written[HELD_MAX];
     unsigned first = choice % HELD_MAX, n = 0;
 
     for (; first + n < HELD_MAX && n <= choice / HELD_MAX && harness->held[first + n].popped; n++)
@@ -262,24 +247,25 @@ do_save(Harness *harness, int place, uint8_t value)
 }
 
 static void
-do_setup(Harness *harness, Input *input)
+do_setup(Harness *harness, FuzzInput *input)
 {
-    uint8_t choice = take(input, 1);
-    VirtQueueSetup setup = {.descriptors = take(input, 2), .driver = take(input, 2), .device = take(input, 2)};
+    uint8_t choice = fuzz_take(input, 1);
+    VirtQueueSetup setup = {
+        .descriptors = fuzz_take(input, 2), .driver = fuzz_take(input, 2), .device = fuzz_take(input, 2)};
 
-    setup.size = take(input, 2);
+    setup.size = fuzz_take(input, 2);
     if (choice & 8)
         setup.descriptors = RAM - setup.descriptors;
     begin(harness, choice, &setup);
 }
 
 static void
-run(Harness *harness, Input *input)
+run(Harness *harness, FuzzInput *input)
 {
     VirtQueue *queue = harness->device.queues[0];
     int place;
 
-    switch (take(input, 1) % N_OPS) {
+    switch (fuzz_take(input, 1) % N_OPS) {
     case OP_WRITE:
         do_write(harness, input);
         break;
@@ -298,18 +284,18 @@ run(Harness *harness, Input *input)
         virtqueue_notify(queue);
         break;
     case OP_KICKS:
-        if (virtqueue_set_kicks(queue, take(input, 1) & 1))
+        if (virtqueue_set_kicks(queue, fuzz_take(input, 1) & 1))
             g_assert_true(virtqueue_ready(queue));
         break;
     case OP_SAVE:
         do_save(harness, -1, 0);
         break;
     case OP_LOAD:
-        place = take(input, 1);
-        do_save(harness, place, take(input, 1));
+        place = fuzz_take(input, 1);
+        do_save(harness, place, fuzz_take(input, 1));
         break;
     case OP_RESET:
-        begin(harness, take(input, 1), NULL);
+        begin(harness, fuzz_take(input, 1), NULL);
         break;
     case OP_SETUP:
         do_setup(harness, input);
@@ -348,12 +334,12 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
     static Harness *harness;
-    Input input = {bytes, len};
+    FuzzInput input = {bytes, len};
 
     if (!harness)
         harness = harness_new();
     memset(harness->ram, 0, RAM);
-    begin(harness, take(&input, 1), NULL);
+    begin(harness, fuzz_take(&input, 1), NULL);
     while (input.left) {
         run(harness, &input);
         check(harness);

@@ -48,21 +48,6 @@ enum {
     N_OPS,
 };
 
-typedef struct {
-    const uint8_t *at;
-    size_t left;
-} Input;
-
-static uint64_t
-take(Input *input, unsigned bytes)
-{
-    uint64_t value = 0;
-
-    for (unsigned i = 0; i < bytes && input->left; i++, input->left--)
-        value |= (uint64_t)*input->at++ << (8 * i);
-    return value;
-}
-
 /* --- a device that keeps transfers ------------------------------------------------------------------------------- */
 
 static UsbTransfer *kept;
@@ -263,66 +248,66 @@ set_up(Machine *machine)
 }
 
 static void
-write_trb(Machine *machine, Input *input)
+write_trb(Machine *machine, FuzzInput *input)
 {
-    unsigned ring = take(input, 1) % 6, index = take(input, 1);
+    unsigned ring = fuzz_take(input, 1) % 6, index = fuzz_take(input, 1);
     uint64_t at = (ring ? RINGS + (ring - 1) * 0x1000 : COMMANDS) + index * TRB_SIZE;
-    uint64_t parameter = take(input, 3);
-    uint32_t status = take(input, 3);
+    uint64_t parameter = fuzz_take(input, 3);
+    uint32_t status = fuzz_take(input, 3);
 
-    put_trb(machine, at, parameter, status, take(input, 4));
+    put_trb(machine, at, parameter, status, fuzz_take(input, 4));
 }
 
 static void
-press(Machine *machine, Input *input)
+press(Machine *machine, FuzzInput *input)
 {
-    InputEvent event = {EV_KEY, take(input, 1), take(input, 1)};
+    InputEvent event = {EV_KEY, fuzz_take(input, 1), fuzz_take(input, 1)};
 
     if (machine->devices[0])
         machine->keys.ops->report(machine->keys.sink, &event, 1);
 }
 
 static void
-run_record(Machine *machine, Input *input)
+run_record(Machine *machine, FuzzInput *input)
 {
-    uint8_t op = take(input, 1) % N_OPS;
+    uint8_t op = fuzz_take(input, 1) % N_OPS;
     unsigned offset;
 
     switch (op) {
     case OP_WRITE:
-        offset = take(input, 2) % (XHCI_BAR_SIZE / 4) * 4;
-        put(machine, offset, take(input, 4), 4);
+        offset = fuzz_take(input, 2) % (XHCI_BAR_SIZE / 4) * 4;
+        put(machine, offset, fuzz_take(input, 4), 4);
         break;
     case OP_WRITE8:
-        offset = take(input, 2) % (XHCI_BAR_SIZE / 4 - 1) * 4;
-        put(machine, offset, take(input, 8), 8);
+        offset = fuzz_take(input, 2) % (XHCI_BAR_SIZE / 4 - 1) * 4;
+        put(machine, offset, fuzz_take(input, 8), 8);
         break;
     case OP_READ:
-        offset = take(input, 2) % (XHCI_BAR_SIZE - 8);
-        xhci_bus_ops.read(machine->xhci, offset, 1u << take(input, 1) % 4);
+        offset = fuzz_take(input, 2) % (XHCI_BAR_SIZE - 8);
+        xhci_bus_ops.read(machine->xhci, offset, 1u << fuzz_take(input, 1) % 4);
         break;
     case OP_TRB:
         write_trb(machine, input);
         break;
     case OP_RAM: {
-        uint64_t at = take(input, 2) * 4;
-        uint32_t value = take(input, 4);
+        uint64_t at = fuzz_take(input, 2) * 4;
+        uint32_t value = fuzz_take(input, 4);
         guest_memory_write(machine->memory, at, &value, 4);
         break;
     }
     case OP_DOORBELL:
-        offset = XHCI_DOORBELLS + take(input, 1) * 4;
-        put(machine, offset, take(input, 1), 4);
+        offset = XHCI_DOORBELLS + fuzz_take(input, 1) * 4;
+        put(machine, offset, fuzz_take(input, 1), 4);
         break;
     case OP_TIME:
-        clock_advance(machine->clock, take(input, 2) * 1000);
+        clock_advance(machine->clock, fuzz_take(input, 2) * 1000);
         break;
     case OP_PLUG:
-        plug(machine, take(input, 1) % 4);
+        plug(machine, fuzz_take(input, 1) % 4);
         break;
     case OP_GIVE: {
-        uint32_t bytes = take(input, 2);
-        uint8_t status = take(input, 1) % (USB_FAULT + 1);
+        uint32_t bytes = fuzz_take(input, 2);
+        uint8_t status = fuzz_take(input, 1) % (USB_FAULT + 1);
         if (kept)
             keeper_give(kept, bytes, status);
         break;
@@ -377,7 +362,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
     static bool quiet;
-    Input input = {bytes, MIN(len, 4096)};
+    FuzzInput input = {bytes, MIN(len, 4096)};
     Machine machine;
 
     if (!quiet)

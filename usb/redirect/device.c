@@ -88,24 +88,23 @@ send_held(RedirectDevice *device)
 }
 
 /*
- * The request that an answer is for, gone from the table; its transfer, or NULL. The caller completes that. An answer of a
- * kind that was not asked for is none.
+ * The transfer that an answer is for, its request gone from the table; the caller completes it. NULL: nobody wants it. An
+ * answer of a kind that was not asked for is none.
  */
 static UsbTransfer *
-answered(RedirectPeer *peer, uint64_t id, RequestKind kind, UsbTransfer **transfer)
+answered(RedirectPeer *peer, uint64_t id, RequestKind kind)
 {
     RedirectDevice *device = peer->device;
     Request *request = device ? g_hash_table_lookup(device->requests, &id) : NULL;
 
-    *transfer = NULL;
     if (!request || request->kind != kind) {
         if (device)
             redirect_peer_complain(peer, "an answer to a request never made, thrown away");
         return NULL;
     }
-    *transfer = request->transfer;
+    UsbTransfer *transfer = request->transfer;
     request_drop(device, request);
-    return *transfer;
+    return transfer;
 }
 
 static void
@@ -139,9 +138,9 @@ static void
 on_control(void *user, uint64_t id, struct usb_redir_control_packet_header *header, uint8_t *data, int len)
 {
     RedirectPeer *peer = user;
-    UsbTransfer *transfer;
+    UsbTransfer *transfer = answered(peer, id, CONTROL);
 
-    if (answered(peer, id, CONTROL, &transfer)) {
+    if (transfer) {
         if (usb_transfer_is_in(transfer))
             complete_in(peer, transfer, header->status, data, len);
         else
@@ -154,9 +153,9 @@ static void
 on_bulk(void *user, uint64_t id, struct usb_redir_bulk_packet_header *header, uint8_t *data, int len)
 {
     RedirectPeer *peer = user;
-    UsbTransfer *transfer;
+    UsbTransfer *transfer = answered(peer, id, BULK);
 
-    if (answered(peer, id, BULK, &transfer)) {
+    if (transfer) {
         if (usb_transfer_is_in(transfer))
             complete_in(peer, transfer, header->status, data, len);
         else
@@ -168,9 +167,9 @@ on_bulk(void *user, uint64_t id, struct usb_redir_bulk_packet_header *header, ui
 void
 redirect_interrupt_answered(RedirectPeer *peer, uint64_t id, const struct usb_redir_interrupt_packet_header *header)
 {
-    UsbTransfer *transfer;
+    UsbTransfer *transfer = answered(peer, id, INTERRUPT);
 
-    if (answered(peer, id, INTERRUPT, &transfer))
+    if (transfer)
         complete_out(peer, transfer, header->status, header->length);
 }
 
@@ -181,9 +180,9 @@ on_setting(RedirectPeer *peer, uint64_t id, RequestKind get, RequestKind set, ui
     RedirectDevice *device = peer->device;
     const Request *request = device ? g_hash_table_lookup(device->requests, &id) : NULL;
     bool is_set = request && request->kind == set;
-    UsbTransfer *transfer;
+    UsbTransfer *transfer = answered(peer, id, is_set ? set : get);
 
-    if (!answered(peer, id, is_set ? set : get, &transfer))
+    if (!transfer)
         return;
     /* A refused setting is a refused request: clients say "invalid" where a device would stall. */
     if (status != usb_redir_success)
