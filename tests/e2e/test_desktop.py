@@ -173,7 +173,7 @@ def test_power_button_shuts_down_cleanly(room, desktop):
     room.vmm.power_button(desktop)
     room.host.wait_until(lambda: not desktop.alive(), "the desktop's end", 120)
     # A file system that was unmounted in order needs no recovery, and holds what was written last.
-    state = room.host.run("dumpe2fs -h /dev/vdb 2>/dev/null")
+    state = room.host.run("dumpe2fs -h /dev/vdb3 2>/dev/null")
     assert "needs_recovery" not in state
-    kept = room.host.run("mount -o ro /dev/vdb /mnt && cat /mnt/home/desk/kept; umount /mnt")
+    kept = room.host.run("mount -o ro /dev/vdb3 /mnt && cat /mnt/home/desk/kept; umount /mnt")
     assert kept.strip() == "kept"

@@ -26,7 +26,7 @@ PREPARE = """
 set -e
 test -c /dev/kvm || { echo "no /dev/kvm in the host; dmesg says:"; dmesg | grep -i -E 'kvm|svm|vmx'; exit 1; }
 mkdir -p /run/desktop /srv/guest /mnt
-mount -o ro,noload /dev/vdb /mnt
+mount -o ro,noload /dev/vdb3 /mnt
 cp /mnt/boot/vmlinuz-* /srv/guest/vmlinuz
 cp /mnt/boot/vmlinux /srv/guest/vmlinux
 cp /mnt/boot/initrd.img-* /srv/guest/initrd.img
