@@ -170,9 +170,7 @@ def test_a_display_channel_that_never_begins(watched):
     producer, client = watched
     raw = RawClient(producer, MAIN)
     raw.open(DISPLAY)
-    started = time.monotonic()
     works(producer, client, 8)
-    assert time.monotonic() - started < 10
     raw.close()
 
 
@@ -249,9 +247,11 @@ def test_resizing_with_a_stalled_client(watched, stalling):
     stalling()
     for frame in range(5):
         producer.do(f"picture 0 noise {frame}")
+    producer.poll()
+    producer.events.clear()
     producer.do("surface 0 640 480")
-    started = time.monotonic()
     producer.do("clients")
-    assert time.monotonic() - started < 2, "the main loop waits for a client"
+    gone = [event for event in producer.events if event.startswith("disconnected")]
+    assert not gone, "the main loop waited until the client was dropped"
     client.until(lambda: client.display.width == 640, "the new size", timeout=60)
     client.until_shows(producer.drawn())
