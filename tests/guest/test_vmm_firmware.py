@@ -8,6 +8,7 @@ import fcntl
 import os
 import shutil
 import struct
+import subprocess
 
 import pytest
 
@@ -58,6 +59,53 @@ def test_seabios_boots_from_disk(bench, disks, order, expected):
     printed = desktop.printed()
     assert b"booted from the %s disk\n" % expected in printed, printed
     assert printed.count(b"booted from") == 1
+
+
+@pytest.fixture
+def usb_places(disks, tmp_path):
+    """What a system can be started from: a virtio disk, a stick, and a disc (El Torito), as configuration groups."""
+    folder = tmp_path / "disc"
+    folder.mkdir()
+    (folder / "boot.bin").write_bytes(boot_sector(b"booted from the disc\n"))
+    disc = tmp_path / "disc.iso"
+    subprocess.run(["xorriso", "-as", "mkisofs", "-quiet", "-b", "boot.bin", "-no-emul-boot", "-boot-load-size", "1",
+                    "-o", disc, folder], check=True, capture_output=True)
+    return {"disk first": {"path": disks[0]}, "disk second": {"path": disks[1], "bus": "usb"}, "cdrom disc": {"path": disc}}
+
+
+@pytest.mark.parametrize(("place", "expected"), [("disk second", b"second disk"), ("cdrom disc", b"disc")])
+def test_seabios_boots_over_usb(bench, usb_places, place, expected):
+    """By the boot order, which is where the firmware's own USB driver must find what the configuration means."""
+    groups = configuration(bench, [], [], usb={"keyboard": False, "tablet": False}) | usb_places
+    for index, name in enumerate([place, *(name for name in usb_places if name != place)]):
+        groups[name] = groups[name] | {"boot-index": index + 1}
+    desktop = bench.start(bench.write(groups))
+    assert desktop.wait(FIRMWARE_SOON) == 0, desktop.said()
+    assert b"booted from the %s\n" % expected in desktop.printed(), desktop.printed()
+
+
+def test_seabios_passes_over_an_empty_drive(bench, disks):
+    groups = configuration(bench, [disks[0]], [2], usb={"keyboard": False, "tablet": False})
+    desktop = bench.start(bench.write(groups | {"cdrom empty": {"boot-index": 1}}))
+    assert desktop.wait(FIRMWARE_SOON) == 0, desktop.said()
+    assert b"booted from the first disk\n" in desktop.printed(), desktop.printed()
+
+
+@pytest.mark.parametrize(("drive", "content", "words"), [
+    ("cdrom a", "text", "this is no CD or DVD image"),
+    ("cdrom a", "empty", "it is empty"),
+    ("disk a", "empty", "it is empty"),
+    ("cdrom b", "disc", "there is a USB device “b” already"),
+])
+def test_bad_usb_drives(bench, tmp_path, drive, content, words):
+    """One error that names the group, and the file or what else is wrong."""
+    (tmp_path / "good").write_bytes(bytes(1 << 20))
+    (tmp_path / "text").write_bytes(b"not a disc\n" * 4001)
+    (tmp_path / "empty").write_bytes(b"")
+    (tmp_path / "disc").write_bytes(bytes(16 * 2048) + b"\1CD001\1".ljust(2048, b"\0"))
+    groups = bench.groups("load", "", usb={}) | {"disk b": {"path": tmp_path / "good", "bus": "usb"}}
+    groups[drive] = {"path": tmp_path / content, "bus": "usb" if drive.startswith("disk") else None}
+    bench.refused(groups, says=rf"\[{drive}\].*: .*{words}")
 
 
 def has_smm():

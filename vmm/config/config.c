@@ -230,6 +230,16 @@ check_source(const DesktopConfig *config, const char *group, const char *key, co
 }
 
 static bool
+check_usb_disk(const DesktopConfig *config, const char *group, const ConfigDisk *disk, GError **error)
+{
+    if (!config->usb)
+        return fail(config, group, "bus", CONFIG_ERROR_MISSING, error, "there is no USB: add the group [usb]");
+    if (disk->cache != DISK_CACHE_WRITEBACK)
+        return fail(config, group, "cache", CONFIG_ERROR_VALUE, error, "goes with bus=virtio");
+    return !disk->queues || fail(config, group, "queues", CONFIG_ERROR_VALUE, error, "goes with bus=virtio");
+}
+
+static bool
 check_disks(const DesktopConfig *config, GError **error)
 {
     for (guint i = 0; i < config->disks->len; i++) {
@@ -239,6 +249,8 @@ check_disks(const DesktopConfig *config, GError **error)
             return false;
         if (disk->serial && strlen(disk->serial) > 20)
             return fail(config, group, "serial", CONFIG_ERROR_VALUE, error, "at most 20 bytes");
+        if (disk->bus == DISK_BUS_USB && !check_usb_disk(config, group, disk, error))
+            return false;
     }
     return true;
 }

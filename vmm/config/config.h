@@ -32,6 +32,7 @@ typedef enum { GUEST_OS_LINUX, GUEST_OS_WINDOWS, GUEST_OS_OTHER } ConfigGuestOs;
 typedef enum { HYPERV_AUTO, HYPERV_ON, HYPERV_OFF } ConfigHyperv;
 typedef enum { RTC_AUTO, RTC_UTC, RTC_LOCAL } ConfigRtc;
 typedef enum { FIRMWARE_NONE, FIRMWARE_UEFI, FIRMWARE_BIOS } ConfigFirmware;
+typedef enum { DISK_BUS_VIRTIO, DISK_BUS_USB } ConfigDiskBus;
 typedef enum { DISK_CACHE_WRITEBACK, DISK_CACHE_NONE } ConfigDiskCache;
 typedef enum { DISK_ON_ERROR_PAUSE, DISK_ON_ERROR_REPORT } ConfigDiskOnError;
 typedef enum { NET_BACKEND_TAP, NET_BACKEND_PASST, NET_BACKEND_NONE } ConfigNetBackend;
@@ -44,6 +45,7 @@ typedef struct {
 
 typedef struct {
     char *id; /* "disk0": the group [disk disk0] */
+    ConfigDiskBus bus;
     ConfigSource source;
     bool read_only;
     char *serial; /* at most 20 bytes, virtio 1.2, 5.2.6.1 */

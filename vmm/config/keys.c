@@ -18,6 +18,7 @@ static const char *const guest_os_words[] = {"linux", "windows", "other", NULL};
 static const char *const hyperv_words[] = {"auto", "on", "off", NULL};
 static const char *const rtc_words[] = {"auto", "utc", "local", NULL};
 static const char *const firmware_words[] = {"none", "uefi", "bios", NULL};
+static const char *const bus_words[] = {"virtio", "usb", NULL};
 static const char *const cache_words[] = {"writeback", "none", NULL};
 static const char *const on_error_words[] = {"pause", "report", NULL};
 static const char *const backend_words[] = {"tap", "passt", "none", NULL};
@@ -119,6 +120,7 @@ static const Key sandbox_keys[] = {
     {NULL},
 };
 static const Key disk_keys[] = {
+    {"bus",        KEY_CHOICE, AT(ConfigDisk, bus), .words = bus_words},
     {"path",       KEY_PATH,   AT(ConfigDisk, source.path)},
     {"fd",         KEY_TEXT,   AT(ConfigDisk, source.fd_name)},
     {"read-only",  KEY_BOOL,   AT(ConfigDisk, read_only)},

@@ -318,6 +318,8 @@ make_disks(Desktop *desktop, Resources *resources, GError **error)
 {
     for (guint i = 0; i < desktop->config->disks->len; i++) {
         const ConfigDisk *disk = desktop->config->disks->pdata[i];
+        if (disk->bus != DISK_BUS_VIRTIO)
+            continue;
         const VirtioBlkOptions options = {
             .fd = g_steal_fd(&resources->disks[i]),
             .path = source_name(&disk->source),

@@ -56,7 +56,7 @@ struct Desktop {
     Pm *pm;
     Crb *tpm;
     VirtioDevice *gpu, *keyboard, *tablet, *mouse, *console, *balloon;
-    GPtrArray *disks; /* VirtioDevice *, in the configuration's order */
+    GPtrArray *disks; /* VirtioDevice *, those of the configuration on virtio, in its order */
     GPtrArray *nets;
     GPtrArray *ports_of_guest; /* SocketPort *: named console ports with a socket */
 

@@ -253,19 +253,28 @@ add_boot_path(GPtrArray *order, uint64_t index, const VirtioDevice *device, cons
 }
 
 static void
+add_usb_boot_path(GPtrArray *order, uint64_t index, const Desktop *desktop, const char *id)
+{
+    if (index)
+        put_boot_path(order, index, desktop_usb_boot_path(desktop->usb, id));
+}
+
+static void
 tell_boot_order(Desktop *desktop)
 {
     g_autoptr(GPtrArray) order = g_ptr_array_new_with_free_func(g_free);
     g_autoptr(GString) text = g_string_new(NULL);
 
-    for (guint i = 0; i < desktop->disks->len; i++) {
+    for (guint i = 0, n_virtio = 0; i < desktop->config->disks->len; i++) {
         const ConfigDisk *disk = desktop->config->disks->pdata[i];
-        add_boot_path(order, disk->boot_index, desktop->disks->pdata[i], "scsi", "disk@0,0");
+        if (disk->bus == DISK_BUS_USB)
+            add_usb_boot_path(order, disk->boot_index, desktop, disk->id);
+        else
+            add_boot_path(order, disk->boot_index, desktop->disks->pdata[n_virtio++], "scsi", "disk@0,0");
     }
     for (guint i = 0; i < desktop->config->cdroms->len; i++) {
         const ConfigCdrom *cdrom = desktop->config->cdroms->pdata[i];
-        if (cdrom->boot_index)
-            put_boot_path(order, cdrom->boot_index, desktop_usb_boot_path(desktop->usb, cdrom->id));
+        add_usb_boot_path(order, cdrom->boot_index, desktop, cdrom->id);
     }
     for (guint i = 0; i < desktop->nets->len; i++) {
         const ConfigNet *net = desktop->config->nets->pdata[i];

@@ -82,6 +82,24 @@ desktop_usb_new(const DesktopConfig *config, PciBus *pci, GuestMemory *memory, M
 }
 
 static bool
+plug_in_disks(DesktopUsb *usb, const DesktopConfig *config, Resources *resources, GError **error)
+{
+    for (guint i = 0; i < config->disks->len; i++) {
+        const ConfigDisk *disk = config->disks->pdata[i];
+        const char *name = disk->source.path ? disk->source.path : disk->source.fd_name;
+        if (disk->bus != DISK_BUS_USB)
+            continue;
+        Medium *medium =
+            medium_new(g_steal_fd(&resources->disks[i]), name, false, disk->read_only, usb->io_thread, error);
+        if (!medium || !plug_in(usb, usb_storage_new(disk->id, false, medium, disk->serial), error)) {
+            g_prefix_error(error, "%s: [disk %s]: ", config->path, disk->id);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool
 plug_in_cdroms(DesktopUsb *usb, const DesktopConfig *config, Resources *resources, GError **error)
 {
     for (guint i = 0; i < config->cdroms->len; i++) {
@@ -104,7 +122,7 @@ desktop_usb_plug_in(DesktopUsb *usb, const DesktopConfig *config, Resources *res
     usb->io_thread = io_thread;
     if (plug_in_input(usb, config->usb_keyboard, usb_keyboard_new, "usb-keyboard", &usb->keyboard, error) &&
         plug_in_input(usb, config->usb_tablet, usb_tablet_new, "usb-tablet", &usb->tablet, error))
-        return plug_in_cdroms(usb, config, resources, error);
+        return plug_in_disks(usb, config, resources, error) && plug_in_cdroms(usb, config, resources, error);
     g_prefix_error(error, "%s: [usb]: ", config->path);
     return false;
 }
@@ -169,12 +187,28 @@ find_drive(const Request *request)
     return NULL;
 }
 
+/* The hubs on the way to @device, from the root on. */
+static void
+append_hubs(GString *path, const UsbDevice *device)
+{
+    if (!device->parent)
+        return;
+    append_hubs(path, device->parent);
+    g_string_append_printf(path, "/hub@%x", device->parent->port);
+}
+
 static void
 path_on_thread(void *data)
 {
     Request *request = data;
     UsbDevice *device = find(request);
-    request->path = device ? usb_device_path(device) : NULL;
+    if (!device)
+        return;
+    GString *path = g_string_new(NULL);
+    g_string_printf(path, "/pci@i0cf8/usb@%x", xhci_slot_number(request->usb->xhci));
+    append_hubs(path, device);
+    g_string_append_printf(path, "/storage@%x/channel@0/disk@0,0", device->port);
+    request->path = g_string_free_and_steal(path);
 }
 
 char *
@@ -183,9 +217,7 @@ desktop_usb_boot_path(const DesktopUsb *usb, const char *id)
     Request request = {.usb = (DesktopUsb *)usb, .id = id};
 
     usb_bus_call(usb->bus, path_on_thread, &request);
-    g_autofree char *path = request.path;
-    return path ? g_strdup_printf("/pci@i0cf8/usb@%x/storage@%s/channel@0/disk@0,0", xhci_slot_number(usb->xhci), path)
-                : NULL;
+    return request.path;
 }
 
 static void
