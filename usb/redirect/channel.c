@@ -94,8 +94,7 @@ on_usb_ready(gpointer user)
 
     if (!channel->peer)
         return G_SOURCE_CONTINUE;
-    redirect_peer_writable(channel->peer);
-    make_ready(channel->usb_source, redirect_peer_readable(channel->peer));
+    make_ready(channel->usb_source, redirect_peer_work(channel->peer));
     channel->moved(channel->user);
     return G_SOURCE_CONTINUE;
 }

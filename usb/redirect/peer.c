@@ -272,6 +272,8 @@ void
 redirect_peer_flush(RedirectPeer *peer)
 {
     usbredirparser_do_write(peer->parser); /* what does not fit stays in the parser's queue */
+    if (usbredirparser_get_bufferered_output_size(peer->parser) > REDIRECT_UNREAD_BYTES_MAX)
+        redirect_peer_break(peer, "it does not read what it is sent");
 }
 
 static void
@@ -284,7 +286,7 @@ throw_away(RedirectPeer *peer)
 }
 
 bool
-redirect_peer_readable(RedirectPeer *peer)
+redirect_peer_work(RedirectPeer *peer)
 {
     peer->turn = TURN_BYTES;
     if (!peer->broken && usbredirparser_do_read(peer->parser) < 0)
@@ -295,12 +297,6 @@ redirect_peer_readable(RedirectPeer *peer)
         redirect_peer_complain(peer, "%s", peer->parser_said);
     redirect_peer_flush(peer);
     return peer->turn == 0;
-}
-
-void
-redirect_peer_writable(RedirectPeer *peer)
-{
-    redirect_peer_flush(peer);
 }
 
 bool

@@ -17,15 +17,17 @@
 #define REDIRECT_INTERRUPT_PACKETS_MAX 64
 #define REDIRECT_ISO_BUFFER_MS 60 /* what clients' schedulers and networks delay packets by, as peers have found it */
 #define REDIRECT_ISO_PACKETS_MAX 1024
+#define REDIRECT_KEPT_BYTES_MAX (8u << 20) /* in all packets of a device's endpoints that wait for the guest */
 #define REDIRECT_OUT_BYTES_MAX (32u << 20) /* of transfers on the way to the client; more wait in the guest */
-#define REDIRECT_UNANSWERED_MAX 1024       /* given up by us and never answered: then the client is given up too */
+#define REDIRECT_UNREAD_BYTES_MAX (64u << 20) /* said to a client that does not listen: then it is given up */
+#define REDIRECT_UNANSWERED_MAX 1024          /* given up by us and never answered: then the client is given up too */
 
 typedef struct RedirectPeer RedirectPeer;
 
 typedef struct {
     /* Bytes from the client: returns how many there were, 0: none now. */
     size_t (*read)(void *user, void *to, size_t len);
-    /* Bytes for it: returns how many were taken; call redirect_peer_writable() when it can take more. */
+    /* Bytes for it: returns how many were taken; call redirect_peer_work() when it can take more. */
     size_t (*write)(void *user, const void *from, size_t len);
 } RedirectPeerOps;
 
@@ -35,8 +37,7 @@ RedirectPeer *redirect_peer_new(UsbBus *bus, const UsbPolicy *policy, const char
 /* Unplugs its device, for @reason (usb_bus_detach()). NULL is fine. */
 void redirect_peer_free(RedirectPeer *peer, const char *reason);
 
-/* There is something to read. true: and more is left, since a turn is bounded; call again. */
-bool redirect_peer_readable(RedirectPeer *peer);
-void redirect_peer_writable(RedirectPeer *peer);
+/* There is something to read, or room to write. true: more is left, since a turn is bounded; call again. */
+bool redirect_peer_work(RedirectPeer *peer);
 /* Whether a device of it is plugged in. */
 bool redirect_peer_has_device(const RedirectPeer *peer);

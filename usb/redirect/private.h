@@ -51,6 +51,7 @@ struct RedirectDevice {
     unsigned n_given_up;  /* … of them, those whose transfers the guest has back already */
     size_t out_bytes;     /* of those with data for the device */
     GQueue held;          /* transfers that wait until less is on the way */
+    size_t kept_bytes;    /* of its endpoints' packets */
     GSource *patience;    /* runs while a cancelled transfer waits for its answer */
     RedirectEndpoint endpoints[REDIRECT_ENDPOINTS];
 };

@@ -33,6 +33,7 @@ endpoint_of(RedirectDevice *device, uint8_t address)
 static void
 packet_free(RedirectDevice *device, RedirectPacket *packet)
 {
+    device->kept_bytes -= (size_t)MAX(packet->len, 0);
     usbredirparser_free_packet_data(device->peer->parser, packet->data);
     g_free(packet);
 }
@@ -51,7 +52,10 @@ keep_packet(RedirectDevice *device, RedirectEndpoint *endpoint, uint8_t status, 
 
     *packet = (RedirectPacket){redirect_status(status), len, data};
     g_queue_push_tail(&endpoint->packets, packet);
+    device->kept_bytes += (size_t)MAX(len, 0);
     forget_packets(device, endpoint, max);
+    while (device->kept_bytes > REDIRECT_KEPT_BYTES_MAX && endpoint->packets.length > 1)
+        packet_free(device, g_queue_pop_head(&endpoint->packets));
 }
 
 static void

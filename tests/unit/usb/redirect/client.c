@@ -218,9 +218,8 @@ client_pump(Client *client)
         g_assert_cmpint(usbredirparser_do_read(client->parser), ==, 0);
         g_assert_cmpint(usbredirparser_do_write(client->parser), ==, 0);
         moved += client->to_client->len + client->to_peer->len;
-        while (redirect_peer_readable(client->peer))
+        while (redirect_peer_work(client->peer))
             ;
-        redirect_peer_writable(client->peer);
         moved += client->to_client->len + client->to_peer->len;
         while (g_main_context_iteration(client->context, FALSE))
             ;

@@ -598,6 +598,154 @@ test_answers_never_asked_for(void)
     assert_moved(in, USB_OK, 4);
 }
 
+/* Bulk data that come by themselves are for hosts that start them: nothing here does. */
+static void
+test_buffered_bulk_never_asked_for(void)
+{
+    g_autoptr(Client) client = client_new(4, USB_POLICY_ALL);
+    UsbDevice *device = client_connect(client);
+    g_autoptr(Move) in = move_new(device, USB_BULK, 0x81, 512);
+    struct usb_redir_bulk_receiving_status_header status = {.endpoint = 0x81};
+    uint8_t data[512] = {0};
+
+    client_pump(client);
+    usbredirparser_send_bulk_receiving_status(client->parser, client->last_id, &status);
+    for (unsigned id = 0; id < 10; id++) {
+        struct usb_redir_buffered_bulk_packet_header header = {
+            .stream_id = id, .length = sizeof data, .endpoint = 0x81};
+        usbredirparser_send_buffered_bulk_packet(client->parser, id, &header, data, sizeof data);
+    }
+    client_pump(client);
+    g_assert_false(in->done);
+    answer_bulk(client, client->last_id, 0x81, usb_redir_success, data, 4);
+    assert_moved(in, USB_OK, 4);
+}
+
+/* What only the desktop's side may say: said by a client, it breaks the protocol. */
+static void
+test_our_words(void)
+{
+    static const struct {
+        uint32_t type, length;
+    } packets[] = {{usb_redir_start_bulk_receiving, 10},
+                   {usb_redir_set_configuration, 1},
+                   {usb_redir_reset, 0},
+                   {usb_redir_start_iso_stream, 3},
+                   {usb_redir_cancel_data_packet, 0}};
+    uint8_t nothing[8 + 10] = {0};
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(packets); i++) {
+        g_autoptr(Client) client = client_new(4, USB_POLICY_ALL);
+        client_connect(client);
+        client_send_raw(client, &packets[i], sizeof packets[i]);
+        client_send_raw(client, nothing, 8 + packets[i].length);
+        assert_ended(client);
+    }
+}
+
+/* A client's own rules are its own matter: ours decide as before, and text that is no rules harms nobody. */
+static void
+test_filters(void)
+{
+    static const char *const texts[] = {"-1,-1,-1,-1,1",
+                                        "0x03,-1,-1,-1,0|-1,-1,-1,-1,1",
+                                        "",
+                                        ",,,,,,,,,,,|||||||||",
+                                        "0xfffffffffffffffffff,-99999999999,70000,-2,7",
+                                        "|-1,-1,-1,-1,1|1",
+                                        "\xff\xfe\x01"};
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(texts); i++) {
+        g_autoptr(Client) client = client_new(1, "0x03,-1,-1,-1,0|-1,-1,-1,-1,1");
+        struct {
+            uint32_t type, length;
+            uint64_t id;
+        } header = {usb_redir_filter_filter, (uint32_t)strlen(texts[i]) + 1, 0};
+        client_send_raw(client, &header, sizeof header);
+        client_send_raw(client, texts[i], header.length);
+        client_offer(client, usb_redir_speed_low, 3);
+        assert_told(client, "refused client0: the desktop's USB policy does not allow it");
+    }
+}
+
+static void
+test_filter_without_an_end(void)
+{
+    g_autoptr(Client) client = client_new(4, USB_POLICY_ALL);
+    struct {
+        uint32_t type, length;
+        uint64_t id;
+        char text[16];
+    } packet = {usb_redir_filter_filter, 16, 0, {0}};
+
+    memset(packet.text, '1', sizeof packet.text);
+    client_connect(client);
+    client_send_raw(client, &packet, sizeof packet);
+    assert_ended(client);
+}
+
+/* CVE-2021-3682's kind again, of several endpoints and packets as large as they can be: bounded for the device as a whole. */
+static void
+test_kept_is_bounded(void)
+{
+    enum { BYTES = 60000 };
+    g_autoptr(Client) client = client_new(4, USB_POLICY_ALL);
+    UsbDevice *device = client_connect(client);
+    struct usb_redir_interrupt_packet_header interrupt = {.endpoint = 0x83, .length = BYTES};
+    struct usb_redir_iso_packet_header iso = {.endpoint = 0x85, .length = BYTES};
+    g_autofree uint8_t *data = g_malloc0(BYTES);
+    g_autoptr(Move) first = move_new(device, USB_INTERRUPT, 0x83, 8);
+    g_autoptr(Move) start = move_new(device, USB_ISOCHRONOUS, 0x85, 192);
+    size_t kept = 0;
+
+    client_pump(client);
+    for (unsigned i = 0; i < 200; i++) {
+        usbredirparser_send_interrupt_packet(client->parser, 0, &interrupt, data, BYTES);
+        usbredirparser_send_iso_packet(client->parser, 0, &iso, data, BYTES);
+        client_pump(client);
+    }
+    for (bool got = true; got;) {
+        g_autoptr(Move) packet = move_new(device, USB_ISOCHRONOUS, 0x85, BYTES);
+        kept += packet->transfer.actual;
+        got = packet->transfer.actual;
+    }
+    for (bool got = true; got;) {
+        g_autoptr(Move) packet = move_new(device, USB_INTERRUPT, 0x83, BYTES);
+        got = packet->done;
+        kept += packet->transfer.actual;
+        if (!got)
+            device->ops->cancel(device, &packet->transfer);
+    }
+    g_assert_cmpuint(kept, >, REDIRECT_KEPT_BYTES_MAX / 2);
+    g_assert_cmpuint(kept, <=, REDIRECT_KEPT_BYTES_MAX + BYTES);
+}
+
+/* It reads nothing, and takes its device back and brings it again: what waits for it has an end. */
+static void
+test_deaf(void)
+{
+    enum { BYTES = 16 << 20 };
+    g_autoptr(Client) client = client_new(4, USB_POLICY_ALL);
+    UsbDevice *device = client_connect(client);
+    Move *moves[4];
+
+    client->room = 0;
+    for (unsigned i = 0; i < G_N_ELEMENTS(moves); i++) {
+        g_assert_nonnull(device);
+        moves[i] = move_new(device, USB_BULK, 0x02, BYTES);
+        if (i % 2) {
+            usbredirparser_send_device_disconnect(client->parser);
+            client_pump(client);
+            device = client_connect(client);
+        }
+    }
+    for (unsigned i = 0; i < G_N_ELEMENTS(moves); i++) {
+        assert_moved(moves[i], USB_GONE, 0);
+        move_free(moves[i]);
+    }
+    assert_ended(client);
+}
+
 /* It takes requests and never answers: what is kept of it has an end. */
 static void
 test_never_answers(void)
@@ -647,6 +795,12 @@ main(int argc, char **argv)
     g_test_add_func("/usb/redirect/device-out-of-nothing", test_device_out_of_nothing);
     g_test_add_func("/usb/redirect/too-many-interfaces", test_too_many_interfaces);
     g_test_add_func("/usb/redirect/answers-never-asked-for", test_answers_never_asked_for);
+    g_test_add_func("/usb/redirect/buffered-bulk-never-asked-for", test_buffered_bulk_never_asked_for);
+    g_test_add_func("/usb/redirect/our-words", test_our_words);
+    g_test_add_func("/usb/redirect/filters", test_filters);
+    g_test_add_func("/usb/redirect/filter-without-an-end", test_filter_without_an_end);
+    g_test_add_func("/usb/redirect/kept-is-bounded", test_kept_is_bounded);
+    g_test_add_func("/usb/redirect/deaf", test_deaf);
     g_test_add_func("/usb/redirect/never-answers", test_never_answers);
     return g_test_run();
 }
