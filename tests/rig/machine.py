@@ -15,7 +15,7 @@ import socket
 import subprocess
 import time
 
-from . import process, qmp
+from . import mend, process, qmp
 from .accelerator import QEMU
 
 
@@ -66,8 +66,11 @@ class Machine:
         self._child = process.spawn(self._command(state), self.log)
         try:
             self.monitor = qmp.connect(folder / "qmp", self._child)
+            if shape.accelerator.emulated:
+                mend.mend(self._child.pid)
             if state:
                 self._load(state)
+            self.monitor.execute("cont")
         except (OSError, qmp.Error) as error:
             self.stop()
             raise qmp.Error(f"{error}\n{self.log.read_text()}") from None
@@ -93,7 +96,7 @@ class Machine:
             command += ["-blockdev", f"driver=qcow2,node-name=disk{number},discard=unmap,detect-zeroes=unmap,"
                         f"file.driver=file,file.filename={disk},cache.no-flush=on",
                         "-device", f"virtio-blk-pci,drive=disk{number},id=vd{number}"]
-        return command + (["-incoming", "defer"] if state else [])
+        return command + (["-incoming", "defer"] if state else ["-S"])
 
     def alive(self):
         return self._child.poll() is None
@@ -134,7 +137,6 @@ class Machine:
         self._capable()
         self.monitor.execute("migrate-incoming", uri=f"file:{state / 'memory'}")
         self._settle("completed")
-        self.monitor.execute("cont")
 
     def stop(self):
         """Ends the emulator as a power cut would. The folder stays."""
