@@ -368,7 +368,9 @@ submit(UsbDevice *usb, UsbTransfer *transfer)
     bool in = usb_transfer_is_in(transfer);
 
     transfer->work = NULL;
-    if (transfer->type == USB_ISOCHRONOUS && in)
+    if (device->leaving)
+        usb_transfer_complete(transfer, USB_GONE);
+    else if (transfer->type == USB_ISOCHRONOUS && in)
         redirect_receive_iso(device, transfer);
     else if (transfer->type == USB_ISOCHRONOUS)
         redirect_send_iso(device, transfer);
@@ -425,6 +427,8 @@ cancel(UsbDevice *usb, UsbTransfer *transfer)
     RedirectDevice *device = redirect_of(usb);
     Request *request = transfer->work;
 
+    if (device->leaving)
+        return; /* it comes with the others */
     if (!request) {
         if (!redirect_receive_forget(device, transfer))
             g_assert(g_queue_remove(&device->held, transfer));
@@ -492,6 +496,7 @@ redirect_device_let_go(RedirectDevice *device)
     Request *request;
     g_autoptr(GPtrArray) out = g_ptr_array_new();
 
+    device->leaving = true; /* the first that is given back has the controller ask for others */
     g_hash_table_iter_init(&iter, device->requests);
     while (g_hash_table_iter_next(&iter, NULL, (gpointer *)&request))
         if (request->transfer)

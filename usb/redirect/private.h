@@ -52,6 +52,7 @@ struct RedirectDevice {
     size_t out_bytes;     /* of those with data for the device */
     GQueue held;          /* transfers that wait until less is on the way */
     size_t kept_bytes;    /* of its endpoints' packets */
+    bool leaving;         /* its transfers are being given back, all of them */
     GSource *patience;    /* runs while a cancelled transfer waits for its answer */
     RedirectEndpoint endpoints[REDIRECT_ENDPOINTS];
 };

@@ -497,6 +497,43 @@ test_gone_in_the_middle(void)
     answer_bulk(client, 1, 0x81, usb_redir_success, NULL, 0); /* too late, for nobody */
 }
 
+/* As the controller does: one that failed has it ask for the others of its endpoint. */
+static UsbTransfer *others[4];
+
+static void
+ask_for_others(UsbTransfer *transfer)
+{
+    ((Move *)transfer)->done = true;
+    for (unsigned i = 0; i < G_N_ELEMENTS(others); i++) {
+        UsbTransfer *other = g_steal_pointer(&others[i]);
+        if (other && !((Move *)other)->done)
+            other->device->ops->cancel(other->device, other);
+    }
+}
+
+static void
+test_gone_with_many(void)
+{
+    enum { N = 10, BYTES = 8 << 20 };
+    g_autoptr(Client) client = client_new(4, USB_POLICY_ALL);
+    UsbDevice *device = client_connect(client);
+    Move *moves[N];
+
+    for (unsigned i = 0; i < N; i++) /* some on their way, some held; two that wait for a packet */
+        moves[i] = i < 8 ? move_new(device, USB_BULK, 0x02, BYTES) : move_new(device, USB_INTERRUPT, 0x83, 8);
+    for (unsigned i = 0; i < N; i++)
+        moves[i]->transfer.done = ask_for_others;
+    others[0] = &moves[1]->transfer, others[1] = &moves[6]->transfer;
+    others[2] = &moves[8]->transfer, others[3] = &moves[9]->transfer;
+    client_pump(client);
+    usbredirparser_send_device_disconnect(client->parser);
+    client_pump(client);
+    for (unsigned i = 0; i < N; i++) {
+        g_assert_cmpint(moves[i]->transfer.status, ==, USB_GONE);
+        move_free(moves[i]);
+    }
+}
+
 static void
 assert_ended(Client *client)
 {
@@ -790,6 +827,7 @@ main(int argc, char **argv)
     g_test_add_func("/usb/redirect/iso-out", test_iso_out);
     g_test_add_func("/usb/redirect/reset", test_reset);
     g_test_add_func("/usb/redirect/gone-in-the-middle", test_gone_in_the_middle);
+    g_test_add_func("/usb/redirect/gone-with-many", test_gone_with_many);
     g_test_add_func("/usb/redirect/garbage", test_garbage);
     g_test_add_func("/usb/redirect/second-device", test_second_device);
     g_test_add_func("/usb/redirect/device-out-of-nothing", test_device_out_of_nothing);
