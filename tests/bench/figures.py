@@ -14,6 +14,7 @@ import statistics
 import time
 
 import measure
+import peer
 import spice
 import vmm
 
@@ -257,6 +258,72 @@ def restore(adapter, folder):
         saved.unlink()
 
 
+def usb_desktop(folder, redirect=0):
+    """A controller with keyboard and tablet; clients may redirect devices where there is SPICE."""
+    return vmm.Machine(memory_mib=GUEST_MIB, gpu=True, usb=True, redirect=redirect, spice=folder / "spice")
+
+
+def usb_idle(adapter, folder):
+    """Wake-ups while the guest's driver waits for keys and nobody types."""
+    with Run(adapter, "usb", usb_desktop(folder), folder, "mode=idle") as run:
+        run.until("ready")
+        run.answer()
+        time.sleep(2)
+        before, began = measure.wakeups(run.pid), time.monotonic()
+        time.sleep(5)
+        return (measure.wakeups(run.pid) - before) / (time.monotonic() - began)
+
+
+def usb_redirect(adapter, folder):
+    """Bulk reads of a disk at a client: 64 KiB at a time, one command after the other."""
+    size = 64
+    image = folder / "disk.img"
+    image.write_bytes(os.urandom(size * MIB))
+    machine = usb_desktop(folder, redirect=1)
+    with Run(adapter, "usb", machine, folder, f"mode=read size={size} blocks=128 seconds=3") as run:
+        run.until("plug")
+        client = spice.Client(machine.spice)
+        disk = peer.Peer(adapter.build, client.link(peer.USBREDIR), "disk", file=image)
+        run.answer()
+        run.until("begin")
+        seconds = measure.vmm_seconds(run.pid)
+        run.answer()
+        run.until("end")
+        seconds = measure.vmm_seconds(run.pid) - seconds
+        run.answer()
+        (count, nanoseconds), = run.numbers("read")
+        disk.end()
+        client.close()
+    return {"usb_redirect": count / nanoseconds * 1e9 / MIB, "usb_redirect_cpu": seconds / (count / MIB) * MS}
+
+
+def usb_stream(adapter, folder):
+    """Packets lost of a camera's and a headset's streams, both ways."""
+    seconds = 60 if adapter.name == "carrel" else 20
+    machine = usb_desktop(folder, redirect=2)
+    with Run(adapter, "usb", machine, folder, f"mode=stream seconds={seconds}") as run:
+        run.until("plug")
+        client = spice.Client(machine.spice)
+        peers = [peer.Peer(adapter.build, client.link(peer.USBREDIR, number), kind)
+                 for number, kind in enumerate(("camera", "headset"))]
+        run.answer()
+        run.until("end", timeout=seconds + 60)
+        run.answer()
+        streamed = {}
+        for line in run.session.serial_lines(20):
+            words = line.split()
+            if words and words[0] in ("camera", "microphone", "speaker"):
+                streamed[words[0]] = dict(zip(("packets", "lost", "empty", "wrong"), map(int, words[1:]), strict=True))
+            if line.startswith("1.."):
+                break
+        told = [one.end() for one in peers]
+        client.close()
+    for name in "camera", "microphone":
+        if streamed[name]["packets"] < seconds * (7500 if name == "camera" else 900):
+            raise vmm.Failure(f"the {name} did not stream: {streamed[name]}")
+    return sum(streamed[name]["lost"] for name in ("camera", "microphone")) + told[1]["lost"]
+
+
 # --- the table: measurement, runs of each VMM, and the figures it gives ---
 
 NO_WAKEUPS = "0"
@@ -284,5 +351,11 @@ MEASUREMENTS = [
         Figure("reads_32_cpu", "µs", "≤ QEMU / 1.2", below(1 / 1.2)),
     ]),
     (key, 3, [Figure("key", "ms", "≤ QEMU", below(1))]),
+    (usb_idle, 3, [Figure("usb_idle", "1/s", NO_WAKEUPS, lambda carrel, _qemu: carrel == 0)]),
+    (usb_redirect, 3, [
+        Figure("usb_redirect", "MiB/s", "≥ 1.5 × QEMU", above(1.5)),
+        Figure("usb_redirect_cpu", "ms/MiB"),
+    ]),
+    (usb_stream, 1, [Figure("usb_stream", "packets", "0 lost", lambda carrel, _qemu: carrel == 0)]),
     (restore, 5, [Figure("restore", "ms", "≤ 50 ms and ≤ 0.2 × QEMU", below(0.2, 50))]),
 ]

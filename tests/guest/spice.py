@@ -208,6 +208,10 @@ class Client:
             channel.send(DISPLAY_INIT, struct.pack("<BqBi", 1, 8 << 20, 1, 1 << 20))
         return channel
 
+    def link(self, kind, number=0):
+        """A channel's socket, for somebody else to speak and listen on."""
+        return Channel(self.path, kind, self.session, number).socket
+
     def close(self):
         for channel in reversed(self.channels):
             channel.close()

@@ -48,6 +48,7 @@ class Machine:
     mouse: bool = False
     usb: bool = False  # a controller, a keyboard and a tablet
     cdrom: pathlib.Path = None  # with usb: the image in a drive
+    redirect: int = 0  # with usb and spice: channels for clients' devices
     gpu: bool = False
     gpu_outputs: int = 1
     spice: object = None  # the path of the Unix socket to listen on, or (loopback address, port)
@@ -222,7 +223,9 @@ class Qemu:
         if m.gpu:
             a += ["-device", f"virtio-gpu-pci,{virtio},id=gpu,max_outputs={m.gpu_outputs},edid=on"]
         if m.usb:
-            a += ["-device", "qemu-xhci,id=xhci", "-device", "usb-kbd,bus=xhci.0", "-device", "usb-tablet,bus=xhci.0"]
+            a += ["-device", "qemu-xhci,id=xhci,p2=8,p3=8", "-device", "usb-kbd,bus=xhci.0", "-device", "usb-tablet,bus=xhci.0"]
+        for i in range(m.redirect):
+            a += ["-chardev", f"spicevmc,name=usbredir,id=redirect{i}", "-device", f"usb-redir,bus=xhci.0,chardev=redirect{i}"]
         if m.cdrom:
             a += ["-blockdev", f"driver=raw,node-name=cd,read-only=on,file.driver=file,file.filename={m.cdrom}",
                   "-device", "usb-bot,id=bot,bus=xhci.0", "-device", "scsi-cd,bus=bot.0,drive=cd"]
@@ -330,7 +333,7 @@ class Carrel:
         for name, path in m.ports.items():
             groups[f"port {name}"] = {"socket": path}
         if m.usb:
-            groups["usb"] = {}
+            groups["usb"] = {"redirect": m.redirect}
         if m.cdrom:
             groups["cdrom cd0"] = {"path": m.cdrom}
         if m.spice:

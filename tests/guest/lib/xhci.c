@@ -176,8 +176,8 @@ xhci_find(void)
     if (i == n)
         return false;
     xhci.pci = devices[i];
+    pci_enable(&xhci.pci); /* which may place it */
     xhci.base = pci_bar(&xhci.pci, 0).address;
-    pci_enable(&xhci.pci);
     xhci.operational = xhci.base + mmio_read8(xhci.base);
     xhci.doorbells = xhci.base + (mmio_read32(xhci.base + 0x14) & ~3u);
     xhci.runtime = xhci.base + (mmio_read32(xhci.base + 0x18) & ~31u);
