@@ -235,7 +235,8 @@ xhci_port_reset_done(void *user, UsbDevice *device)
         change(port, PORTSC_PRC | (port->warm ? PORTSC_WRC : 0));
     }
     g_mutex_unlock(&xhci->lock);
-    xhci_ports_work(xhci);
+    xhci_ports_tell(xhci);
+    xhci_want(xhci, XHCI_WORK_PORTS); /* not now: this may be inside a device's .reset, which has others behind it */
 }
 
 void
@@ -283,6 +284,14 @@ xhci_port_wake(void *user, UsbDevice *device)
     xhci_ports_tell(xhci);
 }
 
+/* Who is plugged into @port of @device; NULL where that is no port, or no hub. */
+static UsbDevice *
+child_at(UsbDevice *device, unsigned port)
+{
+    const UsbHubOps *hub = device->ops->hub;
+    return hub && port >= 1 && port <= hub->n_ports(device) ? hub->child(device, port) : NULL;
+}
+
 UsbDevice *
 xhci_port_device(Xhci *xhci, unsigned number, uint32_t route)
 {
@@ -293,7 +302,7 @@ xhci_port_device(Xhci *xhci, unsigned number, uint32_t route)
     g_mutex_unlock(&xhci->lock);
     UsbDevice *device = enabled ? device_at(xhci, number - 1) : NULL;
     for (; device && route; route >>= 4)
-        device = device->ops->hub ? device->ops->hub->child(device, route & 0xf) : NULL;
+        device = child_at(device, route & 0xf);
     return device;
 }
 
