@@ -194,7 +194,7 @@ settle(XhciEndpoint *endpoint)
     }
     while (!g_queue_is_empty(&endpoint->in_flight))
         remove_head(endpoint);
-    endpoint->draining = false;
+    endpoint->draining = endpoint->tell_stopped = false;
     if (halted)
         xhci_endpoint_set_state(endpoint, EP_HALTED);
 }
