@@ -133,7 +133,7 @@ serve(XhciEndpoint *endpoint)
     }
     if (now - endpoint->interval < UINT64_MAX / 2 && now - endpoint->interval > INTERVALS_A_TURN)
         endpoint->interval = now;
-    while (left-- && endpoint->interval <= now && may_serve(endpoint))
+    for (; left && endpoint->interval <= now && may_serve(endpoint); left--)
         if (!serve_interval(endpoint))
             return;
     clock_timer_set(endpoint->timer, (int64_t)MAX(endpoint->interval, now + !left) * period(endpoint));
