@@ -190,6 +190,10 @@ work(Xhci *xhci)
     uint32_t rung[XHCI_SLOTS + 1];
 
     g_mutex_lock(&xhci->lock);
+    if (xhci->resting) { /* what is asked for is there, and saved, until it ends */
+        g_mutex_unlock(&xhci->lock);
+        return;
+    }
     uint32_t wanted = xhci->wanted;
     xhci->wanted = 0;
     memcpy(rung, xhci->rung, sizeof(rung));
