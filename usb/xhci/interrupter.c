@@ -211,6 +211,13 @@ put_waiting(XhciInterrupter *interrupter)
 }
 
 void
+xhci_interrupters_go_on(Xhci *xhci)
+{
+    for (unsigned i = 0; i < XHCI_INTERRUPTERS; i++)
+        xhci->interrupters[i].reload &= xhci->interrupters[i].n_segments == 0;
+}
+
+void
 xhci_event_locked(Xhci *xhci, unsigned index, uint64_t parameter, uint32_t status, uint32_t control)
 {
     const XhciEvent event = {parameter, status, control};

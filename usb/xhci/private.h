@@ -122,6 +122,7 @@ struct Xhci {
     uint64_t crcr;     /* the pointer as written, and CRR */
     bool crcr_written; /* the ring is to go on there */
     uint64_t dcbaap;
+    bool kept; /* the driver had the controller keep its state (4.23.2), and it has not been reset since */
     XhciPort ports[XHCI_PORTS_MAX]; /* USB 2 first */
     XhciInterrupter interrupters[XHCI_INTERRUPTERS];
     unsigned n_full; /* interrupters whose ring is full */
@@ -187,6 +188,8 @@ void xhci_interrupter_write(XhciInterrupter *interrupter, unsigned offset, uint3
 void xhci_event_locked(Xhci *xhci, unsigned index, uint64_t parameter, uint32_t status, uint32_t control);
 /* USBCMD.INTE changed, or a restore: brings lines and timers up to date. */
 void xhci_interrupts_update(Xhci *xhci);
+/* The driver put the registers back as they were: events go on where they ended. */
+void xhci_interrupters_go_on(Xhci *xhci);
 /* Takes the lock itself. */
 void xhci_event(Xhci *xhci, unsigned index, uint64_t parameter, uint32_t status, uint32_t control);
 

@@ -95,6 +95,24 @@ arm_wrap_timer(Xhci *xhci)
     clock_timer_set(xhci->wrap_timer, wanted ? wrap * 125000 : CLOCK_NEVER);
 }
 
+/*
+ * Save State and Restore State, at once (4.23.2): a driver does so around a sleep of the machine. Nothing here is ever without
+ * power, so there is nothing to save, and restoring is to forget that the driver wrote the registers anew; but after a reset
+ * there is nothing to go on with (Save/Restore Error).
+ */
+static void
+keep_state(Xhci *xhci, uint32_t value)
+{
+    if (!(xhci->usbsts & USBSTS_HCH) || value & USBCMD_RS)
+        return;
+    if (value & USBCMD_CSS)
+        xhci->kept = true;
+    if (value & USBCMD_CRS && xhci->kept)
+        xhci_interrupters_go_on(xhci);
+    else if (value & USBCMD_CRS)
+        xhci->usbsts |= USBSTS_SRE;
+}
+
 static void
 write_command(Xhci *xhci, uint32_t value)
 {
@@ -112,6 +130,8 @@ write_command(Xhci *xhci, uint32_t value)
             xhci->usbsts &= ~USBSTS_HCH;
         xhci->wanted |= XHCI_WORK_RUN;
     }
+    if (value & (USBCMD_CSS | USBCMD_CRS))
+        keep_state(xhci, value);
     if (changed & USBCMD_INTE)
         xhci_interrupts_update(xhci);
     if (changed & (USBCMD_EWE | USBCMD_RS))
@@ -276,6 +296,7 @@ xhci_registers_reset(Xhci *xhci)
     xhci->dnctrl = xhci->config = 0;
     xhci->crcr = xhci->dcbaap = 0;
     xhci->crcr_written = true;
+    xhci->kept = false;
     xhci->wanted = 0;
     for (unsigned i = 0; i <= XHCI_SLOTS; i++)
         xhci->rung[i] = 0;

@@ -136,7 +136,7 @@ segments_make_sense(const XhciInterrupter *interrupter)
         return false;
     for (uint32_t i = 0; i < interrupter->n_segments; i++) {
         const XhciSegment *segment = &interrupter->segments[i];
-        if (!segment->size || segment->size > 4096 ||
+        if (!segment->size || segment->size > 4096 || segment->address % 64 ||
             !guest_memory_at(interrupter->xhci->memory, segment->address, segment->size * TRB_SIZE))
             return false;
     }
@@ -280,6 +280,7 @@ static const StateField inner_fields[] = {
     STATE_UINT(Xhci, crcr, 1),
     STATE_BOOL(Xhci, crcr_written, 1),
     STATE_UINT(Xhci, dcbaap, 1),
+    STATE_BOOL(Xhci, kept, 2),
     STATE_ARRAY(Xhci, ports, 1, &port_state),
     STATE_ARRAY(Xhci, interrupters, 1, &interrupter_state),
     STATE_UINT(Xhci, wanted, 1),
@@ -290,7 +291,7 @@ static const StateField inner_fields[] = {
     STATE_LIST(Xhci, saved_devices, 1, &saved_device_state, 256),
     STATE_END,
 };
-static const StateTable inner_state = {.name = "xhci-controller", .version = 1, .oldest = 1, .fields = inner_fields};
+static const StateTable inner_state = {.name = "xhci-controller", .version = 2, .oldest = 1, .fields = inner_fields};
 
 /* --- on the USB thread ------------------------------------------------------------------------------------------------- */
 
@@ -327,17 +328,34 @@ malformed(const char *what, GError **error)
     return false;
 }
 
-/* Whether the saved endpoint could have been made by a guest. */
+/* Whether the saved endpoint could have been made by a guest. Its ring may have moved to anywhere since. */
 static bool
 endpoint_makes_sense(Xhci *xhci, const XhciEndpoint *endpoint)
 {
     XhciSlot *slot = xhci_slot(xhci, endpoint->slot_id);
+    XhciEndpointContext context = endpoint->context;
 
+    context.dequeue = TRB_SIZE;
     return slot && slot->output && endpoint->index >= 1 && endpoint->index < XHCI_ENDPOINTS &&
-           !slot->endpoints[endpoint->index] && endpoint->context.state <= EP_ERROR &&
-           endpoint->context.type <= EP_TYPE_INTERRUPT_IN && endpoint->context.interval <= 15 &&
-           endpoint->context.max_streams <= XHCI_MAX_PSA &&
-           (endpoint->index != 1 || endpoint->context.type == EP_TYPE_CONTROL);
+           !slot->endpoints[endpoint->index] && context.state <= EP_ERROR &&
+           xhci_endpoint_context_valid(&context, endpoint->index, slot->context.speed);
+}
+
+/* No two slots have the same device, so that a device has only so many transfers as it says. */
+static bool
+is_taken(Xhci *xhci, const UsbDevice *device, unsigned before)
+{
+    for (unsigned i = 0; i < before; i++)
+        if (xhci->slots[i].device == device)
+            return true;
+    return false;
+}
+
+static void
+align_rings(XhciEndpoint *endpoint)
+{
+    for (unsigned id = 0; id < USB_STREAMS_MAX; id++)
+        endpoint->streams[id].ring.address &= ~(uint64_t)(TRB_SIZE - 1);
 }
 
 static bool
@@ -349,12 +367,16 @@ load_slots(Xhci *xhci, GError **error)
             return malformed("a slot outside memory", error);
         slot->saved_device[sizeof(slot->saved_device) - 1] = '\0';
         UsbDevice *device = slot->saved_device[0] ? usb_bus_find(xhci->bus, slot->saved_device) : NULL;
-        slot->device = device && was_restored(xhci, device) ? device : NULL;
+        slot->device = device && slot->enabled && was_restored(xhci, device) ? device : NULL;
+        if (slot->device && is_taken(xhci, device, i))
+            return malformed("two slots for one device", error);
     }
+    xhci->command_ring.address &= ~(uint64_t)(TRB_SIZE - 1);
     while (xhci->saved_endpoints->len) {
         XhciEndpoint *endpoint = xhci->saved_endpoints->pdata[xhci->saved_endpoints->len - 1];
         if (!endpoint_makes_sense(xhci, endpoint))
             return malformed("an endpoint that makes no sense", error);
+        align_rings(endpoint);
         endpoint->slot = &xhci->slots[endpoint->slot_id - 1];
         endpoint->slot->endpoints[endpoint->index] = endpoint;
         g_ptr_array_set_size(xhci->saved_endpoints, xhci->saved_endpoints->len - 1);
