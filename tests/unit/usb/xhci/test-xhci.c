@@ -271,6 +271,43 @@ test_ports(void)
     host_finish(&host);
 }
 
+static Fake *
+plug_another(Host *host, const char *id)
+{
+    Fake *fake = g_new0(Fake, 1);
+
+    usb_device_init(&fake->device, &fake_ops, USB_HIGH, id, "fake");
+    fake->kept = g_ptr_array_new();
+    fake->moves = UINT32_MAX;
+    fake->depth = 1;
+    g_assert_true(usb_bus_attach(host->bus, &fake->device, NULL, USB_PORT_ANY, NULL, NULL));
+    host_pump(host);
+    return fake;
+}
+
+/* The guest resets several ports before any of it was worked on: each device once. */
+static void
+test_several_resets(void)
+{
+    Host host;
+    Fake *fakes[3];
+
+    host_init(&host, 4);
+    host_start(&host);
+    for (unsigned i = 0; i < G_N_ELEMENTS(fakes); i++) {
+        g_autofree char *id = g_strdup_printf("fake%u", i);
+        fakes[i] = plug_another(&host, id);
+    }
+    for (unsigned i = 0; i < G_N_ELEMENTS(fakes); i++)
+        host_put(&host, HOST_PORT(i + 1), PORTSC_PP | PORTSC_PR);
+    host_pump(&host);
+    for (unsigned i = 0; i < G_N_ELEMENTS(fakes); i++) {
+        g_assert_cmpuint(fakes[i]->resets, ==, 1);
+        g_assert_cmphex(host_get(&host, HOST_PORT(i + 1)) & (PORTSC_PED | PORTSC_PR), ==, PORTSC_PED);
+    }
+    host_finish(&host);
+}
+
 /* --- transfers ------------------------------------------------------------------------------------------------------- */
 
 static void
@@ -451,6 +488,37 @@ test_stop_endpoint(void)
     host_finish(&host);
 }
 
+/* Stopped while it failed: the guest hears of the failure, and at the next pause of nothing. */
+static void
+test_stopped_and_failed(void)
+{
+    Host host;
+    XhciTrb event;
+    unsigned slot;
+
+    host_init(&host, 4);
+    host_start(&host);
+    Fake *fake = plug_configured(&host, &slot);
+    uint64_t data = host_alloc(&host, 0x1000);
+
+    fake->keep = fake->cancel_late = true;
+    uint64_t block = host_normal(&host, slot, 3, data, 512);
+    g_assert_cmpuint(host_command(&host, 0, 0, STOP(slot, 3u), NULL), ==, 0);
+    give_back(fake, 0, 0, USB_STALL);
+    assert_transfer_event(&host, block, CC_STALL, 512);
+    g_assert_true(host_event(&host, &event) && event_code(&event) == CC_CONTEXT_STATE);
+    g_assert_cmpuint(host_command(&host, 0, 0, RESET_EP(slot, 3u), NULL), ==, CC_SUCCESS);
+    fake->cancel_late = false;
+    fake->moves = 0;
+    host_doorbell(&host, slot, 3);
+    g_assert_cmpuint(fake->kept->len, ==, 1);
+    xhci_device_ops.quiesce(host.xhci);
+    xhci_device_ops.resume(host.xhci);
+    host_pump(&host);
+    assert_no_event(&host);
+    host_finish(&host);
+}
+
 static void
 test_unplugged_in_flight(void)
 {
@@ -601,6 +669,17 @@ test_isochronous(void)
     assert_no_event(&host);
     clock_advance(host.clock, 3 * 1000000);
     assert_transfer_event(&host, block, CC_SUCCESS, 0);
+
+    /* a ring without end whose frames are all in the past, told to nobody: the thread has its time for others */
+    HostRing loop = host_ring_new(&host, 2);
+    frame = (clock_now(host.clock) / 1000000 - 100) & 0x7ff;
+    host_ring_add(&host, &loop, data, 64 | 1 << 22, HOST_TYPE(TRB_ISOCH) | frame << 20);
+    *(uint32_t *)host_at(&host, loop.base + TRB_SIZE + 12) = HOST_TYPE(TRB_LINK) | TRB_CYCLE;
+    g_assert_cmpuint(host_command(&host, 0, 0, STOP(slot, 3u), NULL), ==, CC_SUCCESS);
+    g_assert_cmpuint(host_command(&host, loop.base | 1, 0, SET_DEQUEUE(slot, 3u), NULL), ==, CC_SUCCESS);
+    host_doorbell(&host, slot, 3);
+    clock_advance(host.clock, 10 * 1000000);
+    assert_no_event(&host);
     host_finish(&host);
 }
 
@@ -686,6 +765,51 @@ test_moderation(void)
     host_put(&host, HOST_IR(0) + IR_ERDP, host.event | ERDP_EHB); /* it gave up too early: told again */
     xhci_stats(host.xhci, &stats);
     g_assert_cmpuint(stats.interrupts, ==, 3);
+    host_finish(&host);
+}
+
+/* A driver puts the controller to sleep and wakes it as 4.23.2 has it: nothing was lost, so events go on where they were. */
+static void
+test_suspend(void)
+{
+    Host host;
+    unsigned slot;
+
+    host_init(&host, 4);
+    host_start(&host);
+    plug_configured(&host, &slot);
+    uint64_t data = host_alloc(&host, 0x1000);
+
+    host_put(&host, HOST_OP(OP_USBCMD), USBCMD_INTE);
+    host_pump(&host);
+    host_put(&host, HOST_OP(OP_USBCMD), USBCMD_INTE | USBCMD_CSS);
+    host_pump(&host);
+    g_assert_cmphex(host_get(&host, HOST_OP(OP_USBSTS)) & (USBSTS_SSS | USBSTS_SRE | USBSTS_HCH), ==, USBSTS_HCH);
+    host_put(&host, HOST_OP(OP_CONFIG), XHCI_SLOTS);
+    host_put(&host, HOST_OP(OP_DCBAAP), HOST_DCBAA);
+    host_put(&host, HOST_IR(0) + IR_ERSTSZ, 1);
+    host_put(&host, HOST_IR(0) + IR_ERSTBA, HOST_ERST);
+    host_put(&host, HOST_IR(0) + IR_ERSTBA + 4, 0);
+    host_put(&host, HOST_IR(0) + IR_ERDP, (uint32_t)host.event);
+    host_put(&host, HOST_IR(0) + IR_IMAN, IMAN_IE);
+    host_put(&host, HOST_OP(OP_CRCR), (uint32_t)host.commands.at | CRCR_RCS);
+    host_put(&host, HOST_OP(OP_USBCMD), USBCMD_INTE | USBCMD_CRS);
+    host_pump(&host);
+    g_assert_cmphex(host_get(&host, HOST_OP(OP_USBSTS)) & (USBSTS_RSS | USBSTS_SRE), ==, 0);
+    host_put(&host, HOST_OP(OP_USBCMD), USBCMD_RS | USBCMD_INTE);
+    host_pump(&host);
+    g_assert_cmpuint(host_command(&host, 0, 0, HOST_TYPE(TRB_NO_OP_COMMAND), NULL), ==, CC_SUCCESS);
+    uint64_t block = host_normal(&host, slot, 3, data, 512);
+    assert_transfer_event(&host, block, CC_SUCCESS, 0);
+
+    /* after a reset there is nothing to go on with: the driver begins anew */
+    host_put(&host, HOST_OP(OP_USBCMD), USBCMD_HCRST);
+    host_pump(&host);
+    host_put(&host, HOST_OP(OP_USBCMD), USBCMD_CRS);
+    g_assert_cmphex(host_get(&host, HOST_OP(OP_USBSTS)) & USBSTS_SRE, ==, USBSTS_SRE);
+    host_put(&host, HOST_OP(OP_USBSTS), USBSTS_SRE);
+    host_start(&host);
+    g_assert_cmpuint(host_command(&host, 0, 0, HOST_TYPE(TRB_NO_OP_COMMAND), NULL), ==, CC_SUCCESS);
     host_finish(&host);
 }
 
@@ -915,6 +1039,23 @@ test_save(void)
     g_assert_cmphex(host_get(&other, HOST_PORT(1)) & (PORTSC_CCS | PORTSC_CSC), ==, PORTSC_CSC);
     host_finish(&other);
 
+    /* what no guest could have made is refused: two slots of one device, two endpoints of one address */
+    XhciSlot *second = &host.xhci->slots[slot];
+    XhciEndpoint *out = host.xhci->slots[slot - 1].endpoints[2];
+    for (unsigned i = 0; i < 2; i++) {
+        g_autoptr(GByteArray) odd = g_byte_array_new();
+        g_autoptr(GError) why = NULL;
+        *second = (XhciSlot){.xhci = host.xhci, .id = slot + 1, .enabled = !i, .device = i ? NULL : &fake->device};
+        out->context.type = i ? EP_TYPE_BULK_IN : EP_TYPE_BULK_OUT;
+        state_save(&xhci_state, host.xhci, odd);
+        host_init(&other, 4);
+        plug(&other, USB_HIGH);
+        xhci_device_ops.quiesce(other.xhci);
+        g_assert_false(state_load(&xhci_state, other.xhci, 1, odd->data, odd->len, &why));
+        g_assert_error(why, STATE_ERROR, STATE_ERROR_MALFORMED);
+        host_finish(&other);
+    }
+
     /* cut short anywhere, it is refused and nothing worse */
     for (guint len = 0; len < saved->len; len += 61) {
         host_init(&other, 4);
@@ -934,17 +1075,20 @@ main(int argc, char **argv)
     g_log_set_writer_func(count_message, NULL, NULL);
     g_test_add_func("/xhci/capabilities", test_capabilities);
     g_test_add_func("/xhci/ports", test_ports);
+    g_test_add_func("/xhci/several-resets", test_several_resets);
     g_test_add_func("/xhci/control", test_control);
     g_test_add_func("/xhci/bulk", test_bulk);
     g_test_add_func("/xhci/several-in-flight", test_several_in_flight);
     g_test_add_func("/xhci/halt-and-go-on", test_halt_and_go_on);
     g_test_add_func("/xhci/stop-endpoint", test_stop_endpoint);
+    g_test_add_func("/xhci/stopped-and-failed", test_stopped_and_failed);
     g_test_add_func("/xhci/unplugged-in-flight", test_unplugged_in_flight);
     g_test_add_func("/xhci/reconfigured-in-flight", test_reconfigured_in_flight);
     g_test_add_func("/xhci/streams", test_streams);
     g_test_add_func("/xhci/isochronous", test_isochronous);
     g_test_add_func("/xhci/full-event-ring", test_full_event_ring);
     g_test_add_func("/xhci/moderation", test_moderation);
+    g_test_add_func("/xhci/suspend", test_suspend);
     g_test_add_func("/xhci/broken-rings", test_broken_rings);
     g_test_add_func("/xhci/broken-commands", test_broken_commands);
     g_test_add_func("/xhci/broken-controller", test_broken_controller);
