@@ -243,6 +243,20 @@ guest_memory_hide(GuestMemory *memory, uint64_t size)
     __atomic_store_n(&memory->reachable, low - MIN(size, low), __ATOMIC_RELAXED);
 }
 
+size_t
+guest_memory_reachable(const GuestMemory *memory, GuestRegion regions[2])
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < memory->n_regions; i++) {
+        regions[n] = memory->regions[i];
+        if (!i)
+            regions[n].size = __atomic_load_n(&memory->reachable, __ATOMIC_RELAXED);
+        n += regions[n].size != 0;
+    }
+    return n;
+}
+
 uint64_t
 guest_memory_address(const GuestMemory *memory, const void *host)
 {

@@ -67,6 +67,9 @@ uint8_t *guest_memory_at(const GuestMemory *memory, uint64_t gpa, uint64_t len);
  */
 void guest_memory_hide(GuestMemory *memory, uint64_t size);
 
+/* Fills @regions with what devices may reach now, for those that reach it without guest_memory_at(). Returns how many. */
+size_t guest_memory_reachable(const GuestMemory *memory, GuestRegion regions[2]);
+
 /* The guest physical address of a byte that guest_memory_at() gave. */
 uint64_t guest_memory_address(const GuestMemory *memory, const void *host);
 

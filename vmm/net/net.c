@@ -274,7 +274,7 @@ prepare_vhost(VirtioNet *net, uint64_t *can, GError **error)
     *can = ~0ull;
     for (unsigned i = 0; backend && backend->vhost_fds && i < backend->n_pairs; i++) {
         uint64_t features;
-        if (!vhost_net_init(backend->vhost_fds[i], net->device.memory, &features, error))
+        if (!vhost_net_init(backend->vhost_fds[i], &features, error))
             return false;
         *can &= features | ~(RING_FEATURES | BIT(VIRTIO_NET_F_MRG_RXBUF));
     }

@@ -16,11 +16,12 @@
     (BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_F_RING_PACKED) | BIT(VIRTIO_RING_F_INDIRECT_DESC) | \
      BIT(VIRTIO_RING_F_EVENT_IDX) | BIT(VIRTIO_NET_F_MRG_RXBUF))
 
+/* All of it but what is system management mode's, which firmware closes before any driver that uses a tap runs. */
 static bool
 set_memory(int fd, const GuestMemory *memory)
 {
-    size_t n;
-    const GuestRegion *regions = guest_memory_regions(memory, &n);
+    GuestRegion regions[2];
+    size_t n = guest_memory_reachable(memory, regions);
     g_autofree struct vhost_memory *table = g_malloc0(sizeof(*table) + n * sizeof(table->regions[0]));
 
     table->nregions = n;
@@ -34,9 +35,9 @@ set_memory(int fd, const GuestMemory *memory)
 }
 
 bool
-vhost_net_init(int fd, const GuestMemory *memory, uint64_t *features, GError **error)
+vhost_net_init(int fd, uint64_t *features, GError **error)
 {
-    if (ioctl(fd, VHOST_SET_OWNER) < 0 || ioctl(fd, VHOST_GET_FEATURES, features) < 0 || !set_memory(fd, memory)) {
+    if (ioctl(fd, VHOST_SET_OWNER) < 0 || ioctl(fd, VHOST_GET_FEATURES, features) < 0) {
         g_set_error(error, NET_ERROR, NET_ERROR_VHOST,
                     "vhost-net cannot be used (%s): load the module, or set vhost=false", g_strerror(errno));
         return false;
@@ -84,7 +85,7 @@ int
 vhost_net_start(int fd, int tap_fd, VirtQueue *const queues[2], const int call_fds[2], const int fault_fds[2])
 {
     uint64_t features = virtqueue_device(queues[0])->negotiated & VHOST_FEATURES;
-    bool started = ioctl(fd, VHOST_SET_FEATURES, &features) == 0;
+    bool started = set_memory(fd, virtqueue_device(queues[0])->memory) && ioctl(fd, VHOST_SET_FEATURES, &features) == 0;
 
     for (unsigned i = 0; started && i < 2; i++)
         started = start_ring(fd, i, queues[i], call_fds[i], fault_fds[i]);

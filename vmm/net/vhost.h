@@ -2,7 +2,8 @@
 /*
  * vhost-net: the kernel serves a queue pair itself, between the rings in guest memory and the tap.
  *
- * One descriptor of /dev/vhost-net a pair. It is told of guest memory once, and of the rings each time the pair starts.
+ * One descriptor of /dev/vhost-net a pair. It is told of the rings, and of guest memory that devices may reach, each time
+ * the pair starts.
  *
  * vhost_net_init(): main thread, while making the card. The rest: the I/O thread.
  */
@@ -11,10 +12,10 @@
 #include "vmm/virtio/device.h"
 
 /*
- * Makes @fd this process's and tells it of @memory. @features: set to those of the ring and the header (VIRTIO_F_…,
+ * Makes @fd this process's. @features: set to those of the ring and the header (VIRTIO_F_…,
  * VIRTIO_RING_F_…, VIRTIO_NET_F_MRG_RXBUF) that the kernel can serve.
  */
-bool vhost_net_init(int fd, const GuestMemory *memory, uint64_t *features, GError **error);
+bool vhost_net_init(int fd, uint64_t *features, GError **error);
 
 /*
  * Hands both queues (receive, transmit) over. @call_fds: signalled to interrupt the guest. @fault_fds: signalled once the

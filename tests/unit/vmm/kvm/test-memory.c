@@ -379,14 +379,18 @@ test_hide(void)
     g_autoptr(GuestMemory) memory = guest_memory_new(&(GuestMemoryOptions){.size = 16ull << 20}, NULL);
     uint64_t end = 16ull << 20, hidden = 1ull << 20;
     uint8_t byte = 1;
+    GuestRegion reachable[2];
 
     guest_memory_hide(memory, hidden);
     g_assert_nonnull(guest_memory_at(memory, end - hidden - 1, 1));
     g_assert_null(guest_memory_at(memory, end - hidden - 1, 2));
     g_assert_null(guest_memory_at(memory, end - hidden, 1));
     g_assert_false(guest_memory_write(memory, end - 1, &byte, 1));
+    g_assert_cmpuint(guest_memory_reachable(memory, reachable), ==, 1);
+    g_assert_cmpuint(reachable[0].size, ==, end - hidden);
     guest_memory_hide(memory, 1ull << 30);
     g_assert_null(guest_memory_at(memory, 0, 1));
+    g_assert_cmpuint(guest_memory_reachable(memory, reachable), ==, 0);
     guest_memory_hide(memory, 0);
     g_assert_true(guest_memory_write(memory, end - 1, &byte, 1));
 }
