@@ -58,34 +58,32 @@ usb_hid_cancel(UsbEmulated *emulated, UsbTransfer *transfer)
 
 /* --- requests of the class (HID 1.11, 7) ---------------------------------------------------------------------------- */
 
-typedef struct {
-    UsbHid *hid;
-    unsigned leds;
-} LedsNote;
-
 static gboolean
 tell_leds(void *user)
 {
-    LedsNote *note = user;
-    g_mutex_lock(&note->hid->lock);
-    InputLeds changed = note->hid->changed;
-    void *whom = note->hid->user;
-    g_mutex_unlock(&note->hid->lock);
+    UsbHid *hid = user;
+
+    g_atomic_int_set(&hid->telling, false);
+    g_mutex_lock(&hid->lock);
+    InputLeds changed = hid->changed;
+    void *whom = hid->user;
+    g_mutex_unlock(&hid->lock);
 
     if (changed)
-        changed(whom, note->leds);
+        changed(whom, __atomic_load_n(&hid->leds, __ATOMIC_RELAXED));
     return G_SOURCE_REMOVE;
 }
 
-/* HID's LEDs (Usage Tables, 11) are in the order of evdev's: Num, Caps, Scroll. */
+/*
+ * HID's LEDs (Usage Tables, 11) are in the order of evdev's: Num, Caps, Scroll. However often the guest changes them, one
+ * note is on its way to the main thread, which finds them as they are by then.
+ */
 static void
 set_leds(UsbHid *hid, uint8_t leds)
 {
-    LedsNote *note = g_new(LedsNote, 1);
-
-    hid->leds = leds & 7;
-    *note = (LedsNote){hid, hid->leds};
-    g_idle_add_full(G_PRIORITY_DEFAULT, tell_leds, note, g_free);
+    __atomic_store_n(&hid->leds, leds & 7, __ATOMIC_RELAXED);
+    if (g_atomic_int_compare_and_exchange(&hid->telling, false, true))
+        g_idle_add_full(G_PRIORITY_DEFAULT, tell_leds, hid, NULL);
 }
 
 static bool
@@ -246,6 +244,7 @@ usb_hid_finish(UsbDevice *device)
 {
     UsbHid *hid = (UsbHid *)device;
 
+    g_idle_remove_by_data(hid);
     g_mutex_clear(&hid->lock);
     usb_emulated_finish(&hid->emulated);
 }

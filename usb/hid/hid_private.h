@@ -33,8 +33,10 @@ struct UsbHid {
     UsbEmulated emulated; /* first */
     const UsbHidOps *ops;
     UsbTransfer *waiting; /* the guest's, until there is something to say */
-    uint8_t idle, protocol, leds;
-    UsbBus *bus; /* the sink's */
+    uint8_t idle, protocol;
+    uint8_t leds; /* atomic: the main thread looks … */
+    int telling;  /* … once it was told that they changed; atomic */
+    UsbBus *bus;  /* the sink's */
     /* under the lock */
     GMutex lock;
     InputLeds changed;

@@ -203,12 +203,13 @@ test_roll_over(void)
     host_finish(&guest.host);
 }
 
-static unsigned seen_leds;
+static unsigned seen_leds, n_seen;
 
 static void
 note_leds(void *user, unsigned leds)
 {
     seen_leds = leds;
+    n_seen++;
 }
 
 static void
@@ -224,6 +225,20 @@ test_requests(void)
     g_assert_cmpuint(host_control(host, guest.slot, 0x21, 9, 0x200, 0, data, 1, NULL), ==, CC_SUCCESS);
     host_pump(host);
     g_assert_cmpuint(seen_leds, ==, 1 << LED_NUML | 1 << LED_SCROLLL);
+
+    /* a guest that blinks is told of once, as it is by then */
+    uint8_t *blinks = host_at(host, guest.data);
+    n_seen = 0;
+    for (unsigned i = 0; i < 6; i++) {
+        blinks[i] = i;
+        host_ring_add(host, &host->rings[1], 0x21 | 9 << 8 | 0x200 << 16 | 1ull << 48, 8,
+                      HOST_TYPE(TRB_SETUP_STAGE) | TRB_IMMEDIATE);
+        host_ring_add(host, &host->rings[1], guest.data + i, 1, HOST_TYPE(TRB_DATA_STAGE));
+        host_ring_add(host, &host->rings[1], 0, 0, HOST_TYPE(TRB_STATUS_STAGE) | TRB_DIR_IN);
+    }
+    host_doorbell(host, guest.slot, 1);
+    g_assert_cmpuint(n_seen, ==, 1);
+    g_assert_cmpuint(seen_leds, ==, 5);
     g_assert_cmpuint(host_control(host, guest.slot, 0x21, 10, 0x7d00, 0, NULL, 0, NULL), ==, CC_SUCCESS);
     g_assert_cmpuint(host_control(host, guest.slot, 0xa1, 2, 0, 0, data, 1, NULL), ==, CC_SUCCESS);
     g_assert_cmpuint(data[0], ==, 0x7d);
