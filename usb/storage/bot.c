@@ -105,9 +105,18 @@ disagrees(const Storage *storage, bool in)
     return len > storage->expected && storage->plan.kind != SCSI_REPLY;
 }
 
+/* A command in the middle of its data ends there: what comes into the drive next is not what it asked for. */
 static void
 let_go_of_medium(Storage *storage, const char *reason)
 {
+    bool reading = storage->stage == STAGE_DATA_IN && storage->plan.kind == SCSI_READ;
+    bool writing = storage->stage == STAGE_DATA_OUT && storage->plan.kind == SCSI_WRITE;
+
+    if (reading || writing) {
+        scsi_set_sense(&storage->unit, SCSI_SENSE_NOT_READY, 0x3a, 2);
+        storage->status = CSW_FAILED;
+        storage->plan.kind = writing ? SCSI_TAKE : SCSI_NONE;
+    }
     g_clear_pointer(&storage->medium, medium_unref);
     scsi_medium_out(&storage->unit);
     usb_bus_tell(storage->emulated.device.bus, USB_EJECTED, &storage->emulated.device, reason);
@@ -207,30 +216,35 @@ sense_of(int error, bool writing)
     return error == -EROFS || error == -ENOSPC ? SCSI_SENSE_PROTECT : SCSI_SENSE_MEDIUM_ERROR;
 }
 
+/* All that @transfer brings is taken: also what could not be written, or is more than the command writes. */
+static uint32_t
+taken_of(const Storage *storage, const UsbTransfer *transfer)
+{
+    return MIN(transfer->length, storage->expected - storage->moved);
+}
+
+static void
+fail_move(Storage *storage, int error, bool writing)
+{
+    scsi_set_sense(&storage->unit, sense_of(error, writing), writing ? 0x0c : 0x11, 0);
+    storage->status = CSW_FAILED;
+    storage->plan.kind = writing ? SCSI_TAKE : SCSI_NONE; /* the rest is not the medium's any more */
+    storage->stage = writing ? STAGE_DATA_OUT : STAGE_STATUS;
+}
+
 static void
 on_moved(MediumWork *work, int error)
 {
     Storage *storage = (Storage *)((char *)work - offsetof(Storage, work));
     UsbTransfer *transfer = g_steal_pointer(&storage->working_for);
-    bool writing = !usb_transfer_is_in(transfer);
+    bool writing = !usb_transfer_is_in(transfer), forgotten = storage->forgotten;
 
-    storage->working = false;
-    if (!error)
-        transfer->actual = storage->work_len;
-    if (storage->forgotten) {
-        storage->forgotten = false;
-    } else if (error) {
-        scsi_set_sense(&storage->unit, sense_of(error, writing), writing ? 0x0c : 0x11, 0);
-        storage->status = CSW_FAILED;
-        storage->plan.kind = writing ? SCSI_TAKE : SCSI_NONE; /* the rest is not the medium's any more */
-        storage->stage = writing ? STAGE_DATA_OUT : STAGE_STATUS;
-    } else {
-        note_moved(storage, transfer, storage->work_len);
-    }
-    if (error && writing) { /* what could not be written was taken all the same */
-        transfer->actual = storage->work_len;
-        note_moved(storage, transfer, storage->work_len);
-    }
+    storage->working = storage->forgotten = false;
+    transfer->actual = writing ? taken_of(storage, transfer) : error ? 0 : storage->work_len;
+    if (!forgotten && error)
+        fail_move(storage, error, writing);
+    if (!forgotten && (writing || !error))
+        note_moved(storage, transfer, transfer->actual);
     usb_transfer_complete(transfer, USB_OK);
     pump(storage);
 }
@@ -286,7 +300,7 @@ move_out(Storage *storage)
         begin_move(storage, transfer, MEDIUM_WRITE, len);
         return;
     }
-    transfer->actual = MIN(transfer->length, storage->expected - storage->moved);
+    transfer->actual = taken_of(storage, transfer);
     note_moved(storage, transfer, transfer->actual);
     usb_transfer_complete(transfer, USB_OK);
 }

@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #define IMAGE_BLOCKS 64 /* of 2048 bytes */
@@ -47,6 +48,21 @@ medium(Drive *drive, bool cd)
 }
 
 static void
+plug_in(Drive *drive)
+{
+    Host *host = &drive->host;
+
+    g_assert_true(usb_bus_attach(host->bus, drive->device, NULL, USB_PORT_ANY, NULL, NULL));
+    host_pump(host);
+    host_reset_port(host, 1);
+    drive->slot = host_address(host, 1, 0);
+    g_assert_cmpuint(host_configure(host, drive->slot, 3, EP_TYPE_BULK_IN, 512, 0), ==, CC_SUCCESS);
+    g_assert_cmpuint(host_configure(host, drive->slot, 4, EP_TYPE_BULK_OUT, 512, 0), ==, CC_SUCCESS);
+    g_assert_cmpuint(host_control(host, drive->slot, 0, USB_REQ_SET_CONFIGURATION, 1, 0, NULL, 0, NULL), ==,
+                     CC_SUCCESS);
+}
+
+static void
 drive_init(Drive *drive, bool cd, bool loaded)
 {
     Host *host = &drive->host;
@@ -58,14 +74,7 @@ drive_init(Drive *drive, bool cd, bool loaded)
     drive->thread = io_thread_new("io", &error);
     g_assert_no_error(error);
     drive->device = usb_storage_new(cd ? "cd0" : "disk0", cd, loaded ? medium(drive, cd) : NULL, NULL);
-    g_assert_true(usb_bus_attach(host->bus, drive->device, NULL, USB_PORT_ANY, NULL, NULL));
-    host_pump(host);
-    host_reset_port(host, 1);
-    drive->slot = host_address(host, 1, 0);
-    g_assert_cmpuint(host_configure(host, drive->slot, 3, EP_TYPE_BULK_IN, 512, 0), ==, CC_SUCCESS);
-    g_assert_cmpuint(host_configure(host, drive->slot, 4, EP_TYPE_BULK_OUT, 512, 0), ==, CC_SUCCESS);
-    g_assert_cmpuint(host_control(host, drive->slot, 0, USB_REQ_SET_CONFIGURATION, 1, 0, NULL, 0, NULL), ==,
-                     CC_SUCCESS);
+    plug_in(drive);
     drive->cbw = host_alloc(host, 4096);
     drive->csw = host_alloc(host, 4096);
     drive->data = host_alloc(host, 0x20000);
@@ -225,6 +234,13 @@ test_write(void)
     g_assert_cmpuint(COMMAND_IN(&drive, 2048, NULL, 0x28, 0, 0, 0, 0, 6, 0, 0, 4, 0), ==, 0);
     const uint8_t *data = host_at(&drive.host, drive.data);
     g_assert_true(data[511] != 0xa5 && data[512] == 0xa5 && data[1535] == 0xa5 && data[1536] != 0xa5);
+    /* the host brings more than the command writes: it is taken, and the residue tells (BOT 6.7.3, case 11) */
+    send_cbw(&drive, 1536, false, (const uint8_t[]){0x2a, 0, 0, 0, 0, 7, 0, 0, 2, 0}, 10);
+    host_normal(&drive.host, drive.slot, 4, drive.data, 1536);
+    g_assert_cmpuint(outcome(&drive, &left), ==, CC_SUCCESS);
+    g_assert_cmpuint(left, ==, 0);
+    g_assert_cmpuint(status(&drive, &left), ==, 0);
+    g_assert_cmpuint(left, ==, 512);
     /* what nobody wants is taken all the same */
     send_cbw(&drive, 1024, false, (const uint8_t[]){0x2a, 0, 0xff, 0, 0, 7, 0, 0, 2, 0}, 10);
     host_normal(&drive.host, drive.slot, 4, drive.data, 1024);
@@ -318,6 +334,70 @@ test_media(void)
     drive_finish(&drive);
 }
 
+/* Another disc in the middle of a command is none of what was asked for. */
+static void
+test_exchanged(void)
+{
+    Drive drive;
+    uint32_t left;
+
+    drive_init(&drive, true, true);
+    send_cbw(&drive, 4096, true, (const uint8_t[]){0x28, 0, 0, 0, 0, 30, 0, 0, 2, 0}, 10);
+    host_normal(&drive.host, drive.slot, 3, drive.data, 2048);
+    g_assert_cmpuint(outcome(&drive, &left), ==, CC_SUCCESS);
+    g_assert_true(usb_storage_eject(drive.device, true, NULL));
+    g_assert_true(usb_storage_insert(drive.device, medium(&drive, true), NULL));
+    host_normal(&drive.host, drive.slot, 3, drive.data, 2048);
+    g_assert_cmpuint(outcome(&drive, &left), ==, CC_SHORT_PACKET);
+    g_assert_cmpuint(left, ==, 2048);
+    g_assert_cmpuint(status(&drive, NULL), ==, 1);
+    drive_finish(&drive);
+}
+
+static void
+hold_up(void *gate)
+{
+    g_mutex_lock(gate);
+    g_mutex_unlock(gate);
+}
+
+/* A write that fails after the guest has reset the drive: nobody hears of it, and the next command is a command. */
+static void
+test_reset_and_failed(void)
+{
+    Drive drive;
+    GMutex gate;
+    g_autoptr(GError) error = NULL;
+
+    drive_init(&drive, true, false);
+    usb_bus_detach(drive.host.bus, drive.device, NULL);
+    usb_device_free(drive.device);
+    int fd = memfd_create("image", MFD_ALLOW_SEALING);
+    g_assert_cmpint(ftruncate(fd, IMAGE_BLOCKS * 2048), ==, 0);
+    g_assert_cmpint(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE), ==, 0);
+    Medium *sealed = medium_new(fd, "sealed", false, false, drive.thread, &error);
+    g_assert_no_error(error);
+    drive.device = usb_storage_new("disk0", false, sealed, NULL);
+    plug_in(&drive);
+
+    send_cbw(&drive, 1024, false, (const uint8_t[]){0x2a, 0, 0, 0, 0, 7, 0, 0, 2, 0}, 10);
+    g_mutex_init(&gate);
+    g_mutex_lock(&gate);
+    io_thread_post(drive.thread, hold_up, &gate);
+    host_normal(&drive.host, drive.slot, 4, drive.data, 1024);
+    g_assert_cmpuint(host_control(&drive.host, drive.slot, 0x21, 0xff, 0, 0, NULL, 0, NULL), ==, CC_SUCCESS);
+    g_mutex_unlock(&gate);
+    g_assert_cmpuint(outcome(&drive, NULL), ==, CC_SUCCESS);
+    g_assert_cmpuint(COMMAND_IN(&drive, 0, NULL, 0), ==, 0);
+    /* and one that fails while it is asked for */
+    send_cbw(&drive, 1024, false, (const uint8_t[]){0x2a, 0, 0, 0, 0, 7, 0, 0, 2, 0}, 10);
+    host_normal(&drive.host, drive.slot, 4, drive.data, 1024);
+    g_assert_cmpuint(outcome(&drive, NULL), ==, CC_SUCCESS);
+    g_assert_cmpuint(status(&drive, NULL), ==, 1);
+    g_mutex_clear(&gate);
+    drive_finish(&drive);
+}
+
 static void
 test_no_disc(void)
 {
@@ -373,6 +453,8 @@ main(int argc, char **argv)
     g_test_add_func("/storage/write", test_write);
     g_test_add_func("/storage/no-command", test_no_command);
     g_test_add_func("/storage/media", test_media);
+    g_test_add_func("/storage/exchanged", test_exchanged);
+    g_test_add_func("/storage/reset-and-failed", test_reset_and_failed);
     g_test_add_func("/storage/no-disc", test_no_disc);
     g_test_add_func("/storage/stopped-in-flight", test_stopped_in_flight);
     return g_test_run();
