@@ -559,6 +559,7 @@ redirect_device_new(RedirectPeer *peer, UsbSpeed speed, const UsbIdentity *ident
     device->peer = peer;
     device->requests = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, g_free);
     g_queue_init(&device->held);
+    redirect_receive_init(device);
     redirect_device_learn(device, &peer->endpoints);
     return device;
 }

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "usb/packets.h"
 #include "usb/redirect/peer.h"
 
 #include <usbredirparser.h>
@@ -18,10 +19,7 @@ typedef struct {
     uint8_t type;                        /* usb_redir_type_…, as the client said last */
     uint8_t interface;                   /* that it belongs to */
     bool started;                        /* the client was asked to receive, or to stream */
-    bool filling;                        /* isochronous IN: until there is a buffer's worth, nothing is handed on */
-    UsbStatus failed;                    /* what the next transfer is told, once; USB_OK: nothing */
-    unsigned target;                     /* isochronous IN: packets that are a buffer's worth */
-    GQueue packets;                      /* of RedirectPacket */
+    UsbPackets packets;                  /* that came; their data is the parser's */
     UsbTransfer *waiting, *last_waiting; /* interrupt IN: transfers without a packet yet */
 } RedirectEndpoint;
 
@@ -84,6 +82,7 @@ redirect_index(uint8_t endpoint)
 }
 
 /* receive.c */
+void redirect_receive_init(RedirectDevice *device);
 void redirect_receive_interrupt(RedirectDevice *device, UsbTransfer *transfer);
 void redirect_receive_iso(RedirectDevice *device, UsbTransfer *transfer);
 void redirect_send_iso(RedirectDevice *device, UsbTransfer *transfer);

@@ -16,12 +16,6 @@
 /* Isochronous OUT data that may wait for the client; a stream that is late is worth nothing. */
 #define ISO_OUT_WAITING_MAX (1u << 20)
 
-typedef struct {
-    UsbStatus status;
-    int len;
-    uint8_t *data; /* the parser's */
-} RedirectPacket;
-
 static RedirectEndpoint *
 endpoint_of(RedirectDevice *device, uint8_t address)
 {
@@ -31,52 +25,30 @@ endpoint_of(RedirectDevice *device, uint8_t address)
 /* --- packets ---------------------------------------------------------------------------------------------------- */
 
 static void
-packet_free(RedirectDevice *device, RedirectPacket *packet)
+free_data(void *owner, const UsbPacket *packet)
 {
-    device->kept_bytes -= (size_t)MAX(packet->len, 0);
+    RedirectDevice *device = owner;
+
+    device->kept_bytes -= packet->len;
     usbredirparser_free_packet_data(device->peer->parser, packet->data);
-    g_free(packet);
 }
 
-static void
-forget_packets(RedirectDevice *device, RedirectEndpoint *endpoint, unsigned keep)
+void
+redirect_receive_init(RedirectDevice *device)
 {
-    while (endpoint->packets.length > keep)
-        packet_free(device, g_queue_pop_head(&endpoint->packets));
+    for (unsigned i = 0; i < REDIRECT_ENDPOINTS; i++)
+        device->endpoints[i].packets = (UsbPackets){.free_data = free_data, .owner = device};
 }
 
 static void
 keep_packet(RedirectDevice *device, RedirectEndpoint *endpoint, uint8_t status, uint8_t *data, int len, unsigned max)
 {
-    RedirectPacket *packet = g_new(RedirectPacket, 1);
+    const UsbPacket packet = {redirect_status(status), (uint32_t)MAX(len, 0), data};
 
-    *packet = (RedirectPacket){redirect_status(status), len, data};
-    g_queue_push_tail(&endpoint->packets, packet);
-    device->kept_bytes += (size_t)MAX(len, 0);
-    forget_packets(device, endpoint, max);
-    while (device->kept_bytes > REDIRECT_KEPT_BYTES_MAX && endpoint->packets.length > 1)
-        packet_free(device, g_queue_pop_head(&endpoint->packets));
-}
-
-static void
-complete_with(RedirectDevice *device, UsbTransfer *transfer, RedirectPacket *packet)
-{
-    uint32_t len = (uint32_t)MAX(packet->len, 0);
-    UsbStatus status = len > transfer->length ? USB_BABBLE : packet->status;
-
-    usb_transfer_write(transfer, packet->data, MIN(len, transfer->length));
-    packet_free(device, packet);
-    usb_transfer_complete(transfer, status);
-}
-
-/* What the endpoint had to say for itself, once. */
-static UsbStatus
-take_failure(RedirectEndpoint *endpoint)
-{
-    UsbStatus failed = endpoint->failed;
-
-    endpoint->failed = USB_OK;
-    return failed;
+    device->kept_bytes += packet.len;
+    usb_packets_push(&endpoint->packets, &packet, max);
+    while (device->kept_bytes > REDIRECT_KEPT_BYTES_MAX && endpoint->packets.list.length > 1)
+        usb_packets_drop(&endpoint->packets);
 }
 
 /* --- interrupt IN ----------------------------------------------------------------------------------------------- */
@@ -126,17 +98,14 @@ void
 redirect_receive_interrupt(RedirectDevice *device, UsbTransfer *transfer)
 {
     RedirectEndpoint *endpoint = endpoint_of(device, transfer->endpoint);
-    UsbStatus failed = take_failure(endpoint);
-    RedirectPacket *packet;
+    UsbStatus failed = usb_packets_take_failure(&endpoint->packets);
 
     if (failed != USB_OK) {
         usb_transfer_complete(transfer, failed);
         return;
     }
-    if ((packet = g_queue_pop_head(&endpoint->packets))) {
-        complete_with(device, transfer, packet);
+    if (usb_packets_answer(&endpoint->packets, transfer))
         return;
-    }
     wait_for_packet(endpoint, transfer);
     if (endpoint->started)
         return;
@@ -159,7 +128,7 @@ on_interrupt(void *user, uint64_t id, struct usb_redir_interrupt_packet_header *
     } else if (device && endpoint->started && endpoint->type == usb_redir_type_interrupt) {
         keep_packet(device, endpoint, header->status, data, len, REDIRECT_INTERRUPT_PACKETS_MAX);
         if ((transfer = take_waiting(endpoint)))
-            complete_with(device, transfer, g_queue_pop_head(&endpoint->packets));
+            usb_packets_answer(&endpoint->packets, transfer);
         return;
     } else if (device && endpoint->type != usb_redir_type_interrupt) {
         redirect_peer_complain(peer, "interrupt data of an endpoint that has none, thrown away");
@@ -182,7 +151,7 @@ on_interrupt_status(void *user, uint64_t id, struct usb_redir_interrupt_receivin
     if ((transfer = take_waiting(endpoint)))
         usb_transfer_complete(transfer, redirect_status(header->status));
     else
-        endpoint->failed = redirect_status(header->status);
+        endpoint->packets.failed = redirect_status(header->status);
 }
 
 /* --- isochronous ------------------------------------------------------------------------------------------------ */
@@ -192,15 +161,15 @@ start_stream(RedirectDevice *device, RedirectEndpoint *endpoint, const UsbTransf
 {
     unsigned per_second = 1000000 / CLAMP(transfer->period_us, 125, 1000000);
     unsigned per_urb = CLAMP(per_second / URBS_PER_SECOND, 1, PACKETS_PER_URB_MAX);
+    unsigned target = CLAMP(per_second * REDIRECT_ISO_BUFFER_MS / 1000, 1, REDIRECT_ISO_PACKETS_MAX / 2);
 
-    endpoint->target = CLAMP(per_second * REDIRECT_ISO_BUFFER_MS / 1000, 1, REDIRECT_ISO_PACKETS_MAX / 2);
-    endpoint->started = endpoint->filling = true;
-    usbredirparser_send_start_iso_stream(
-        device->peer->parser, 0,
-        &(struct usb_redir_start_iso_stream_header){
-            .endpoint = transfer->endpoint,
-            .pkts_per_urb = (uint8_t)per_urb,
-            .no_urbs = (uint8_t)CLAMP((endpoint->target + per_urb - 1) / per_urb, 2, URBS_MAX)});
+    endpoint->packets.target = target;
+    endpoint->started = endpoint->packets.filling = true;
+    usbredirparser_send_start_iso_stream(device->peer->parser, 0,
+                                         &(struct usb_redir_start_iso_stream_header){
+                                             .endpoint = transfer->endpoint,
+                                             .pkts_per_urb = (uint8_t)per_urb,
+                                             .no_urbs = (uint8_t)CLAMP((target + per_urb - 1) / per_urb, 2, URBS_MAX)});
     redirect_peer_flush(device->peer);
 }
 
@@ -208,20 +177,10 @@ void
 redirect_receive_iso(RedirectDevice *device, UsbTransfer *transfer)
 {
     RedirectEndpoint *endpoint = endpoint_of(device, transfer->endpoint);
-    UsbStatus failed = take_failure(endpoint);
-    RedirectPacket *packet = NULL;
 
     if (!endpoint->started)
         start_stream(device, endpoint, transfer);
-    endpoint->filling = endpoint->filling && endpoint->packets.length < endpoint->target;
-    if (!endpoint->filling)
-        packet = g_queue_pop_head(&endpoint->packets);
-    if (packet) {
-        complete_with(device, transfer, packet);
-        return;
-    }
-    endpoint->filling = true; /* ran dry, or not full yet */
-    usb_transfer_complete(transfer, failed);
+    usb_packets_answer_isochronous(&endpoint->packets, transfer);
 }
 
 void
@@ -229,7 +188,7 @@ redirect_send_iso(RedirectDevice *device, UsbTransfer *transfer)
 {
     RedirectEndpoint *endpoint = endpoint_of(device, transfer->endpoint);
     struct usbredirparser *parser = device->peer->parser;
-    UsbStatus failed = take_failure(endpoint);
+    UsbStatus failed = usb_packets_take_failure(&endpoint->packets);
     struct usb_redir_iso_packet_header header = {.endpoint = transfer->endpoint, .length = (uint16_t)transfer->length};
     g_autofree uint8_t *data = NULL;
 
@@ -255,7 +214,7 @@ on_iso(void *user, uint64_t id, struct usb_redir_iso_packet_header *header, uint
     bool in = header->endpoint & USB_DIR_IN;
 
     if (in && endpoint && endpoint->started && endpoint->type == usb_redir_type_iso) {
-        keep_packet(device, endpoint, header->status, data, len, endpoint->target * 2);
+        keep_packet(device, endpoint, header->status, data, len, endpoint->packets.target * 2);
         return;
     }
     if (endpoint && endpoint->type != usb_redir_type_iso)
@@ -274,18 +233,17 @@ on_iso_status(void *user, uint64_t id, struct usb_redir_iso_stream_status_header
     if (!endpoint->started || endpoint->type != usb_redir_type_iso)
         return;
     endpoint->started = false;
-    endpoint->failed = redirect_status(header->status);
-    forget_packets(device, endpoint, 0);
+    usb_packets_clear(&endpoint->packets);
+    endpoint->packets.failed = redirect_status(header->status);
 }
 
 /* --- stopping --------------------------------------------------------------------------------------------------- */
 
 static void
-forget(RedirectDevice *device, RedirectEndpoint *endpoint)
+forget(RedirectEndpoint *endpoint)
 {
     endpoint->started = false;
-    endpoint->failed = USB_OK;
-    forget_packets(device, endpoint, 0);
+    usb_packets_clear(&endpoint->packets);
 }
 
 void
@@ -299,7 +257,7 @@ redirect_receive_stop(RedirectDevice *device, uint8_t address)
     else if (endpoint->started)
         usbredirparser_send_stop_interrupt_receiving(
             parser, 0, &(struct usb_redir_stop_interrupt_receiving_header){.endpoint = address});
-    forget(device, endpoint);
+    forget(endpoint);
 }
 
 void
@@ -307,7 +265,7 @@ redirect_receive_reset(RedirectDevice *device, int interface)
 {
     for (unsigned i = 0; i < REDIRECT_ENDPOINTS; i++)
         if (interface < 0 || device->endpoints[i].interface == interface)
-            forget(device, &device->endpoints[i]);
+            forget(&device->endpoints[i]);
 }
 
 void
