@@ -17,6 +17,7 @@
 #include <linux/kvm.h>
 #include <linux/prctl.h>
 #include <linux/sockios.h>
+#include <linux/usbdevice_fs.h>
 #include <linux/vhost.h>
 #include <sched.h>
 #include <stddef.h>
@@ -148,19 +149,13 @@ static const FilterCall machine[] = {
  * where the host does not allow one, this is the same answer.
  */
 static const FilterCall outside[] = {
-    {"access", .error = ENOENT},
-    {"connect", .error = EACCES},
-    {"faccessat", .error = ENOENT},
-    {"faccessat2", .error = ENOENT},
-    {"lstat", .error = ENOENT},
-    {"newfstatat", .error = ENOENT},
-    {"open", .error = ENOENT},
-    {"openat", .error = ENOENT},
-    {"readlink", .error = ENOENT},
-    {"socket", .error = EACCES},
-    {"stat", .error = ENOENT},
-    {"statx", .error = ENOENT},
-    {NULL},
+    {"access", .error = ENOENT},    {"connect", .error = EACCES},
+    {"faccessat", .error = ENOENT}, {"faccessat2", .error = ENOENT},
+    {"lstat", .error = ENOENT},     {"newfstatat", .error = ENOENT},
+    {"open", .error = ENOENT},      {"openat", .error = ENOENT},
+    {"readlink", .error = ENOENT},  {"socket", .error = EACCES},
+    {"stat", .error = ENOENT},      {"statfs", .error = ENOENT},
+    {"statx", .error = ENOENT},     {NULL},
 };
 
 /* The main loop and what libraries start from it: control and SPICE connections, saving, starting the other threads. */
@@ -216,6 +211,32 @@ static const FilterCall main_loop[] = {
     {NULL},
 };
 
+/*
+ * Devices of the host, whose nodes were opened outside: libusb's calls, on the USB thread and on the one for what blocks. The
+ * main thread makes none; but filters add up, and it starts that one.
+ */
+static const FilterCall usb_host[] = {
+    IOCTL(USBDEVFS_ALLOC_STREAMS),
+    IOCTL(USBDEVFS_CLAIMINTERFACE),
+    IOCTL(USBDEVFS_CLEAR_HALT),
+    IOCTL(USBDEVFS_CONNECTINFO),
+    IOCTL(USBDEVFS_CONTROL),
+    IOCTL(USBDEVFS_DISCARDURB),
+    IOCTL(USBDEVFS_DISCONNECT_CLAIM),
+    IOCTL(USBDEVFS_FREE_STREAMS),
+    IOCTL(USBDEVFS_GETDRIVER),
+    IOCTL(USBDEVFS_GET_CAPABILITIES),
+    IOCTL(USBDEVFS_GET_SPEED),
+    IOCTL(USBDEVFS_IOCTL), /* giving an interface back to the host's drivers */
+    IOCTL(USBDEVFS_REAPURBNDELAY),
+    IOCTL(USBDEVFS_RELEASEINTERFACE),
+    IOCTL(USBDEVFS_RESET),
+    IOCTL(USBDEVFS_SETCONFIGURATION),
+    IOCTL(USBDEVFS_SETINTERFACE),
+    IOCTL(USBDEVFS_SUBMITURB),
+    {NULL},
+};
+
 /* While the desktop is made, and never again. */
 static const FilterCall set_up[] = {
     FCNTL(F_ADD_SEALS), {"ioctl", 2, IOCTL_TYPE_MASK, IOCTL_KVM},
@@ -224,10 +245,10 @@ static const FilterCall set_up[] = {
 };
 
 const FilterCall *const sandbox_filter_calls[SANDBOX_N_ROLES][FILTER_LISTS_MAX + 1] = {
-    [SANDBOX_ROLE_SET_UP] = {basic, events, interrupts, vcpu, io, ring, machine, outside, main_loop, set_up},
-    [SANDBOX_ROLE_MAIN] = {basic, events, interrupts, vcpu, io, machine, outside, main_loop},
+    [SANDBOX_ROLE_SET_UP] = {basic, events, interrupts, vcpu, io, ring, machine, outside, main_loop, usb_host, set_up},
+    [SANDBOX_ROLE_MAIN] = {basic, events, interrupts, vcpu, io, machine, outside, main_loop, usb_host},
     [SANDBOX_ROLE_VCPU] = {basic, events, interrupts, vcpu},
     [SANDBOX_ROLE_IO] = {basic, events, interrupts, io, ring},
     [SANDBOX_ROLE_DISPLAY] = {basic, events, interrupts},
-    [SANDBOX_ROLE_USB] = {basic, events, interrupts},
+    [SANDBOX_ROLE_USB] = {basic, events, interrupts, outside, usb_host},
 };

@@ -69,6 +69,14 @@ wait_for_child(pid_t child, const sigset_t *set)
     return status;
 }
 
+static pid_t ends_last; /* 0: nobody */
+
+void
+sandbox_keep_after(pid_t child)
+{
+    ends_last = child;
+}
+
 /* The exit status; 128 and the signal's number after a violent end, which is told. */
 static int
 exit_status(int status)
@@ -104,6 +112,8 @@ keep(pid_t child, const char *const *paths, const struct termios *terminal)
     int status = exit_status(wait_for_child(child, &set));
     for (; *paths; paths++)
         unlink(*paths);
+    if (ends_last)
+        waitpid(ends_last, NULL, 0);
     signal(SIGTTOU, SIG_IGN); /* in the background by now, perhaps: the terminal would stop us for changing it */
     if (terminal && status > 128)
         tcsetattr(STDIN_FILENO, TCSANOW, terminal);

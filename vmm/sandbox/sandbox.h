@@ -40,6 +40,10 @@ bool sandbox_signal_is_ignored(int number);
  * false, in the first process, where forking failed.
  */
 bool sandbox_fork(const char *const *paths, GError **error);
+/*
+ * Before sandbox_fork(): the keeper ends no sooner than this child of ours, which ends by itself after the desktop. One of them.
+ */
+void sandbox_keep_after(pid_t child);
 /* In the desktop process, on its main loop: leaves no moment at which the keeper's end is not seen. */
 void sandbox_watch_keeper(void);
 
