@@ -3,6 +3,7 @@
  * carrel-vmm: the command line (carrel-vmm(1)), and the order in which a desktop comes to life: configuration, sockets, the
  * keeper's fork, files, sandbox, the desktop, the guest.
  */
+#include "usb/host/scan.h"
 #include "vmm/config/config.h"
 #include "vmm/config/fds.h"
 #include "vmm/control/ctl.h"
@@ -174,6 +175,10 @@ run_with_sockets(const RunOptions *options, const DesktopConfig *config, Inherit
     if (!resources)
         return EXIT_ERROR;
     resources->saved = saved_fd;
+    if (!desktop_usb_watch(config, &resources->usb_watcher, error)) {
+        resources_remove_sockets(resources);
+        return EXIT_ERROR;
+    }
     const char *const *paths = (const char *const *)resources->socket_paths->pdata;
     int status = EXIT_ERROR;
 
@@ -272,6 +277,8 @@ check(int argc, char **argv)
     return EXIT_OK;
 }
 
+static const CtlHostUsb host_usb = {.list = usb_host_lines, .open = usb_host_find};
+
 int
 main(int argc, char **argv)
 {
@@ -281,7 +288,7 @@ main(int argc, char **argv)
     if (argc >= 2 && !strcmp(argv[1], "check"))
         return check(argc - 2, argv + 2);
     if (argc >= 2 && !strcmp(argv[1], "ctl"))
-        return control_ctl(argc - 2, argv + 2);
+        return control_ctl(argc - 2, argv + 2, &host_usb);
     if (argc == 2 && !strcmp(argv[1], "--version")) {
         printf("carrel-vmm %s\n", CARREL_VERSION);
         return EXIT_OK;

@@ -362,3 +362,9 @@ def test_usb_policy_is_none(bench, rules):
     wrong = rules.split("|")[-1]
     bench.refused(bench.groups(usb={"policy": rules}, display={}, spice={"socket": bench.folder / "spice", "no-ticket": True}),
                   says=rf'\[usb\] policy: "{wrong}" is not a rule: it takes five fields')
+
+
+@pytest.mark.parametrize("keys, key, says", [({}, "id", "say which device"), ({"id": "0529:1"}, "id", "VENDOR:PRODUCT"),
+                                             ({"id": "0529:0001", "port": "3"}, "port", "BUS-PORT")])
+def test_usb_host_is_none(bench, keys, key, says):
+    bench.refused(bench.groups(usb={}, **{"usb-host_dongle": keys}), says=rf"\[usb-host dongle\] {key}: .*{says}")

@@ -2,6 +2,7 @@
 """Every verb of carrel-vmm ctl against a live guest, and the descriptors that may be inherited instead of opened."""
 
 import os
+import pathlib
 import re
 import signal
 import socket
@@ -321,6 +322,63 @@ def test_what_the_desktop_has_not(bench):
     refused(desktop, "ticket", input="x\n", says=r"no SPICE server.*\[spice\]")
     refused(desktop, "screenshot", bench.folder / "x.png", says="no such monitor")
     refused(desktop, "resize", "a", says="no such disk")
+
+
+def watchers(desktop):
+    """The processes outside the sandbox that watch for USB devices."""
+    found = []
+    for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        try:
+            number, name, state, parent = re.match(r"(\d+) \((.*)\) (\w) (\d+)", stat.read_text()).groups()
+        except (OSError, AttributeError):
+            continue
+        if name == "carrel-usb" and int(parent) == desktop.process.pid and state != "Z":
+            found.append(int(number))
+    return found
+
+
+def test_usb(bench, watch):
+    """What is plugged in, what is waited for, and what cannot be given."""
+    desktop = bench.start(bench.groups("idle", usb={}, **{"usb-host_dongle": {"id": "0529:0001", "port": "1-2.3"}}))
+    desktop.wait_printed(b"idle")
+    listed = ["port 1: usb-keyboard (keyboard, full speed): Carrel keyboard", "port 2: usb-tablet (tablet, full speed): Carrel tablet"]
+    missing = "not there: dongle (host): waits for 0529:0001 at port 1-2.3"
+    assert desktop.do("usb").splitlines() == [*listed, missing]
+    assert all(re.fullmatch(r"port \d+-[\d.]+: [0-9a-f]{4}:[0-9a-f]{4} \(.* Mbit/s\): .+", line)
+               for line in desktop.do("host-usb").splitlines())
+    seen = watch(desktop)
+    refused(desktop, "attach", "key", "/dev/null", says="the descriptor is not the open node of a USB device")
+    assert re.fullmatch("usb refused key “/dev/null”: the descriptor is not .*", seen.wait("usb "))
+    refused(desktop, "attach", "key", "/dev/bus/usb/none", says="cannot open /dev/bus/usb/none: ")
+    refused(desktop, "attach", "key", "id=ffff:0000", says="no device of the host is ffff:0000")
+    refused(desktop, "attach", "key", "id=ffff", says="VENDOR:PRODUCT")
+    refused(desktop, "attach", "key", "vendor=1", says="say id=")
+    refused(desktop, "attach", "a key", "/dev/null", says="is no name")
+    refused(desktop, "attach", "key", says="the configuration names no such device")
+    refused(desktop, "detach", "key", says="no USB device “key”")
+    refused(desktop, "detach", "usb-tablet", says="belongs to the desktop")
+    desktop.do("detach", "dongle")
+    desktop.do("attach", "dongle")
+    assert desktop.do("usb").splitlines() == [*listed, missing]
+    desktop.do("stop")
+    assert desktop.wait() == 0
+
+
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
+def test_usb_watcher_ends_with_the_desktop(bench, end):
+    desktop = bench.start(bench.groups("idle", usb={}, **{"usb-host_dongle": {"serial": "none has it"}}))
+    desktop.wait_printed(b"idle")
+    watcher, = watchers(desktop)
+    desktop.signal(end)
+    desktop.wait()
+    wait_until(lambda: not pathlib.Path(f"/proc/{watcher}").exists(), "the watcher's end")
+
+
+def test_no_watcher_without_need(bench):
+    desktop = bench.start(bench.groups("idle", usb={}))
+    desktop.wait_printed(b"idle")
+    assert not watchers(desktop)
+    refused(desktop, "attach", "key", "/dev/null", says="not the open node")
 
 
 def test_nobody_there(bench, tmp_path):

@@ -30,12 +30,12 @@ def table():
             choices = words[choices[1]] if choices else []
             keys[variable][name] = default(kind, rest, choices), choices
     groups = re.search(r"static const KeyGroup groups\[\] = \{(.*?)\n\};", text, re.S)[1]
-    return {name: keys[variable] for name, variable in re.findall(r'\{"(\w+)",\s*(\w+)_keys', groups)}
+    return {name: keys[variable] for name, variable in re.findall(r'\{"([\w-]+)",\s*(\w+)_keys', groups)}
 
 
 def manual():
     """{group: {key: paragraph}}"""
-    sections = re.split(r"^\.Ss \[(\w+)[^\]]*\]\n", open("vmm/carrel-desktop.conf.5").read(), flags=re.M)[1:]
+    sections = re.split(r"^\.Ss \[([\w-]+)[^\]]*\]\n", open("vmm/carrel-desktop.conf.5").read(), flags=re.M)[1:]
     found = {}
     for name, body in zip(sections[::2], sections[1::2]):
         items = re.split(r"^\.It Cm (\S+).*\n", body, flags=re.M)[1:]

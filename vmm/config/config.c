@@ -71,6 +71,17 @@ port_free(void *object)
     g_free(port);
 }
 
+static void
+usb_host_free(void *object)
+{
+    ConfigUsbHost *device = object;
+    g_free(device->id);
+    g_free(device->device_id);
+    g_free(device->serial);
+    g_free(device->port);
+    g_free(device);
+}
+
 void
 config_free(DesktopConfig *config)
 {
@@ -111,6 +122,7 @@ config_free(DesktopConfig *config)
     g_ptr_array_unref(config->cdroms);
     g_ptr_array_unref(config->nets);
     g_ptr_array_unref(config->ports);
+    g_ptr_array_unref(config->usb_hosts);
     g_free(config);
 }
 
@@ -124,6 +136,7 @@ config_new(const char *path, const char *text, gsize len)
     config->cdroms = g_ptr_array_new_with_free_func(cdrom_free);
     config->nets = g_ptr_array_new_with_free_func(net_free);
     config->ports = g_ptr_array_new_with_free_func(port_free);
+    config->usb_hosts = g_ptr_array_new_with_free_func(usb_host_free);
     return config;
 }
 
@@ -270,6 +283,37 @@ check_cdroms(const DesktopConfig *config, GError **error)
     return true;
 }
 
+/* Names of USB devices that are not people's to choose. */
+static bool
+is_taken_on_usb(const DesktopConfig *config, const char *id)
+{
+    static const char *const ours[] = {"usb-keyboard", "usb-tablet"};
+
+    for (size_t i = 0; i < G_N_ELEMENTS(ours); i++)
+        if (!strcmp(ours[i], id))
+            return true;
+    for (guint i = 0; i < config->cdroms->len; i++)
+        if (!strcmp(((ConfigCdrom *)config->cdroms->pdata[i])->id, id))
+            return true;
+    return g_str_has_prefix(id, "client") && g_ascii_isdigit(id[strlen("client")]);
+}
+
+static bool
+check_usb_hosts(const DesktopConfig *config, GError **error)
+{
+    for (guint i = 0; i < config->usb_hosts->len; i++) {
+        const ConfigUsbHost *device = config->usb_hosts->pdata[i];
+        g_autofree char *group = g_strdup_printf("usb-host %s", device->id);
+        if (!config->usb)
+            return fail(config, group, NULL, CONFIG_ERROR_MISSING, error,
+                        "there is nothing to plug it into: add the group [usb]");
+        if (is_taken_on_usb(config, device->id))
+            return fail(config, group, NULL, CONFIG_ERROR_VALUE, error,
+                        "another USB device of the desktop has this name: choose another");
+    }
+    return true;
+}
+
 static bool
 check_nets(const DesktopConfig *config, GError **error)
 {
@@ -402,8 +446,8 @@ check_whole(const DesktopConfig *config, GError **error)
     if (config->tpm && !config->tpm_socket == !config->tpm_fd_name)
         return fail(config, "tpm", "socket", CONFIG_ERROR_MISSING, error, "give one of socket or fd");
     return check_firmware(config, error) && check_disks(config, error) && check_cdroms(config, error) &&
-           check_nets(config, error) && check_ports(config, error) && check_boot_order(config, error) &&
-           check_spice(config, error);
+           check_usb_hosts(config, error) && check_nets(config, error) && check_ports(config, error) &&
+           check_boot_order(config, error) && check_spice(config, error);
 }
 
 static void

@@ -24,6 +24,7 @@ typedef enum {
 #define CONFIG_DISKS_MAX 16
 #define CONFIG_CDROMS_MAX 8
 #define CONFIG_NETS_MAX 8
+#define CONFIG_USB_HOST_MAX 16
 #define CONFIG_PORTS_MAX 8
 #define CONFIG_VCPUS_MAX 64
 #define CONFIG_BOOT_INDEX_MAX 64
@@ -73,6 +74,14 @@ typedef struct {
     uint64_t mtu;        /* 0: not told */
     uint64_t boot_index; /* as a disk's */
 } ConfigNet;
+
+/* A device of the host that the desktop has whenever it is plugged in there (usb/host/wish.h). */
+typedef struct {
+    char *id;
+    char *device_id; /* "VVVV:PPPP"; each of the three may be NULL */
+    char *serial;
+    char *port; /* "1-2.3" */
+} ConfigUsbHost;
 
 typedef struct {
     char *id;     /* the port's name in the guest: [port org.example.agent] */
@@ -150,6 +159,7 @@ typedef struct {
     GPtrArray *cdroms;
     GPtrArray *nets;
     GPtrArray *ports;
+    GPtrArray *usb_hosts;
 } DesktopConfig;
 
 /* Bytes of a configuration's text; what a saved desktop can hold (vmm/state/saved_file.c). */

@@ -153,6 +153,12 @@ static const Key port_keys[] = {
     {"socket", KEY_PATH, AT(ConfigPort, socket)},
     {NULL},
 };
+static const Key usb_host_keys[] = {
+    {"id",     KEY_TEXT, AT(ConfigUsbHost, device_id)},
+    {"serial", KEY_TEXT, AT(ConfigUsbHost, serial)},
+    {"port",   KEY_TEXT, AT(ConfigUsbHost, port)},
+    {NULL},
+};
 
 static const KeyGroup groups[] = {
     {"desktop", desktop_keys},
@@ -170,6 +176,7 @@ static const KeyGroup groups[] = {
     {"cdrom",   cdrom_keys, sizeof(ConfigCdrom), D(cdroms), CONFIG_CDROMS_MAX},
     {"net",     net_keys,  sizeof(ConfigNet),  D(nets),  CONFIG_NETS_MAX},
     {"port",    port_keys, sizeof(ConfigPort), D(ports), CONFIG_PORTS_MAX},
+    {"usb-host", usb_host_keys, sizeof(ConfigUsbHost), D(usb_hosts), CONFIG_USB_HOST_MAX},
 };
 /* clang-format on */
 

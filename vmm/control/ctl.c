@@ -18,6 +18,8 @@
 #include <string.h>
 #include <unistd.h>
 
+static const CtlHostUsb *host_usb;
+
 typedef bool (*Verb)(CarrelVmm1 *desktop, char **arguments, GError **error);
 
 #define SIMPLE_VERB(verb)                                                        \
@@ -223,9 +225,37 @@ do_usb(CarrelVmm1 *desktop, char **arguments, GError **error)
         return false;
     g_variant_iter_init(&iter, devices);
     while (g_variant_iter_next(&iter, "(&s&s&s&s&s&s)", &path, &id, &kind, &speed, &name, &medium))
-        print_line(stdout, "port %s: %s (%s, %s speed): %s%s%s", path, id, kind, speed, name, *medium ? ", holds " : "",
-                   medium);
+        if (*path)
+            print_line(stdout, "port %s: %s (%s, %s speed): %s%s%s", path, id, kind, speed, name,
+                       *medium ? ", holds " : "", medium);
+        else
+            print_line(stdout, "not there: %s (%s): waits for %s", id, kind, name);
     return true;
+}
+
+static bool
+do_host_usb(CarrelVmm1 *desktop, char **arguments, GError **error)
+{
+    g_autoptr(GPtrArray) lines = host_usb->list();
+
+    for (guint i = 0; i < lines->len; i++)
+        print_line(stdout, "%s", (char *)lines->pdata[i]);
+    return true;
+}
+
+static bool
+do_attach(CarrelVmm1 *desktop, char **arguments, GError **error)
+{
+    g_autofree char *name = NULL;
+
+    if (!arguments[1])
+        return carrel_vmm1_call_reattach_usb_sync(desktop, arguments[0], NULL, error);
+    int fd = host_usb->open(arguments[1], &name, error);
+    if (fd < 0)
+        return false;
+    g_autoptr(GUnixFDList) fds = g_unix_fd_list_new_from_array(&fd, 1);
+    return carrel_vmm1_call_attach_usb_sync(desktop, arguments[0], g_variant_new_handle(0), name, fds, NULL, NULL,
+                                            error);
 }
 
 static bool
@@ -405,6 +435,8 @@ static const struct {
     {"usb", 0, 0, do_usb, "", "what is plugged in"},
     {"insert", 2, 2, do_insert, "DRIVE FILE", "put an ISO image into a CD-ROM drive"},
     {"eject", 1, 2, do_eject, "DRIVE [force]", "take it out again"},
+    {"host-usb", 0, 0, do_host_usb, "", "what is plugged into the host"},
+    {"attach", 1, 2, do_attach, "NAME [DEVICE]", "give it a USB device of the host's as NAME"},
     {"detach", 1, 1, do_detach, "DEVICE", "unplug a USB device"},
     {"addresses", 0, 0, do_addresses, "", "the guest's network addresses *"},
     {"set-time", 0, 0, do_set_time, "", "set the guest's clock to the host's *"},
@@ -485,8 +517,9 @@ run_verb(size_t verb, int argc, char **argv)
 }
 
 int
-control_ctl(int argc, char **argv)
+control_ctl(int argc, char **argv, const CtlHostUsb *usb)
 {
+    host_usb = usb;
     for (size_t i = 0; argc >= 2 && i < G_N_ELEMENTS(verbs); i++)
         if (!strcmp(verbs[i].name, argv[1]))
             return run_verb(i, argc, argv);

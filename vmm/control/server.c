@@ -116,6 +116,41 @@ on_eject_medium(CarrelVmm1 *object, GDBusMethodInvocation *call, const char *dri
     return TRUE;
 }
 
+static void
+answer_call(void *call, GVariant *result, const GError *error)
+{
+    if (result)
+        g_dbus_method_invocation_return_value(call, result);
+    else
+        return_error(call, error);
+}
+
+static gboolean
+on_attach_usb(CarrelVmm1 *object, GDBusMethodInvocation *call, GUnixFDList *fds, const char *device, GVariant *node,
+              const char *name, ControlServer *server)
+{
+    g_autoptr(GError) error = NULL;
+    int fd = take_fd(fds, node, &error);
+
+    if (fd >= 0)
+        server->ops->attach_usb(server->desktop, device, fd, name, answer_call, call);
+    else
+        return_error(call, error);
+    return TRUE;
+}
+
+static gboolean
+on_reattach_usb(CarrelVmm1 *object, GDBusMethodInvocation *call, const char *device, ControlServer *server)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (server->ops->reattach_usb(server->desktop, device, &error))
+        carrel_vmm1_complete_reattach_usb(object, call);
+    else
+        return_error(call, error);
+    return TRUE;
+}
+
 static gboolean
 on_detach_usb(CarrelVmm1 *object, GDBusMethodInvocation *call, const char *device, ControlServer *server)
 {
@@ -210,15 +245,6 @@ on_set_balloon(CarrelVmm1 *object, GDBusMethodInvocation *call, guint64 bytes, C
     return TRUE;
 }
 
-static void
-answer_call(void *call, GVariant *result, const GError *error)
-{
-    if (result)
-        g_dbus_method_invocation_return_value(call, result);
-    else
-        return_error(call, error);
-}
-
 static gboolean
 on_set_guest_time(CarrelVmm1 *object, GDBusMethodInvocation *call, ControlServer *server)
 {
@@ -281,6 +307,8 @@ static const struct {
     {"handle-list-usb", G_CALLBACK(on_list_usb)},
     {"handle-insert-medium", G_CALLBACK(on_insert_medium)},
     {"handle-eject-medium", G_CALLBACK(on_eject_medium)},
+    {"handle-attach-usb", G_CALLBACK(on_attach_usb)},
+    {"handle-reattach-usb", G_CALLBACK(on_reattach_usb)},
     {"handle-detach-usb", G_CALLBACK(on_detach_usb)},
     {"handle-resize-disk", G_CALLBACK(on_resize_disk)},
     {"handle-set-balloon", G_CALLBACK(on_set_balloon)},

@@ -39,6 +39,9 @@ typedef struct {
     /* @fd is the callee's. */
     bool (*insert_medium)(void *desktop, const char *drive, int fd, const char *name, GError **error);
     bool (*eject_medium)(void *desktop, const char *drive, bool force, GError **error);
+    /* @fd is the callee's. */
+    void (*attach_usb)(void *desktop, const char *device, int fd, const char *name, ControlAnswer answer, void *user);
+    bool (*reattach_usb)(void *desktop, const char *device, GError **error);
     bool (*detach_usb)(void *desktop, const char *device, GError **error);
     /* Of the guest's agent. @answer is called later or at once, exactly once. */
     void (*set_guest_time)(void *desktop, ControlAnswer answer, void *user);

@@ -438,7 +438,9 @@ make_usb(Desktop *desktop, Resources *resources, GError **error)
         return true;
     desktop->usb =
         desktop_usb_new(desktop->config, desktop->pci, desktop->memory, desktop->machine, confine_usb, error);
-    return desktop->usb && desktop_usb_plug_in(desktop->usb, desktop->config, resources, desktop->io_thread, error);
+    return desktop->usb &&
+           desktop_usb_host(desktop->usb, desktop->config, g_steal_fd(&resources->usb_watcher), confine_usb, error) &&
+           desktop_usb_plug_in(desktop->usb, desktop->config, resources, desktop->io_thread, error);
 }
 
 static bool
@@ -473,7 +475,9 @@ make_spice(Desktop *desktop, Resources *resources, GError **error)
     if (!desktop->spice)
         return false;
     spice_display_attach_agent(desktop->spice, desktop->console);
-    return !desktop->usb || desktop_usb_redirect(desktop->usb, spice_display_server(desktop->spice), config, error);
+    if (desktop->usb)
+        desktop_usb_redirect(desktop->usb, spice_display_server(desktop->spice), config);
+    return true;
 }
 
 static bool

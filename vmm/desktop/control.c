@@ -178,6 +178,35 @@ do_eject_medium(void *object, const char *drive, bool force, GError **error)
     return desktop_usb_eject(((Desktop *)object)->usb, drive, force, error);
 }
 
+typedef struct {
+    ControlAnswer answer;
+    void *user;
+} Attach;
+
+static void
+on_attached(void *user, const GError *error)
+{
+    g_autofree Attach *attach = user;
+    g_autoptr(GVariant) nothing = g_variant_ref_sink(g_variant_new("()"));
+
+    attach->answer(attach->user, error ? NULL : nothing, error);
+}
+
+static void
+do_attach_usb(void *object, const char *device, int fd, const char *name, ControlAnswer answer, void *user)
+{
+    Attach *attach = g_new(Attach, 1);
+
+    *attach = (Attach){answer, user};
+    desktop_usb_attach(((Desktop *)object)->usb, device, fd, name, on_attached, attach);
+}
+
+static bool
+do_reattach_usb(void *object, const char *device, GError **error)
+{
+    return desktop_usb_reattach(((Desktop *)object)->usb, device, error);
+}
+
 static bool
 do_detach_usb(void *object, const char *device, GError **error)
 {
@@ -319,6 +348,8 @@ const ControlOps desktop_control_ops = {
     .list_usb = do_list_usb,
     .insert_medium = do_insert_medium,
     .eject_medium = do_eject_medium,
+    .attach_usb = do_attach_usb,
+    .reattach_usb = do_reattach_usb,
     .detach_usb = do_detach_usb,
     .set_balloon = do_set_balloon,
     .set_guest_time = do_set_guest_time,

@@ -160,6 +160,7 @@ desktop_free(Desktop *desktop)
         return;
     if (desktop->machine)
         machine_stop(desktop->machine);
+    desktop_usb_end_host(desktop->usb);
     guest_agent_free(desktop->agent); /* answers whoever waits */
     desktop_usb_end_redirection(desktop->usb);
     spice_display_free(desktop->spice);

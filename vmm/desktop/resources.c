@@ -128,7 +128,7 @@ resources_new(const DesktopConfig *config, InheritedFds *fds, GError **error)
     resources->socket_paths = g_ptr_array_new_null_terminated(8, g_free, TRUE);
     resources->control = resources->spice = resources->serial = -1;
     resources->kvm = resources->kernel = resources->initrd = resources->saved = resources->tpm = -1;
-    resources->firmware = resources->variables = resources->vga_rom = -1;
+    resources->firmware = resources->variables = resources->vga_rom = resources->usb_watcher = -1;
     bool made = open_control(resources, config, fds, error) && open_spice(resources, config, fds, error) &&
                 make_port_sockets(resources, config, error);
     if (made && g_str_has_prefix(config->serial, "socket:"))
@@ -350,9 +350,9 @@ resources_free(Resources *resources)
 {
     if (!resources)
         return;
-    const int single[] = {resources->control,  resources->spice,     resources->serial, resources->kvm,
-                          resources->kernel,   resources->initrd,    resources->tpm,    resources->saved,
-                          resources->firmware, resources->variables, resources->vga_rom};
+    const int single[] = {resources->control,  resources->spice,     resources->serial,  resources->kvm,
+                          resources->kernel,   resources->initrd,    resources->tpm,     resources->saved,
+                          resources->firmware, resources->variables, resources->vga_rom, resources->usb_watcher};
     for (size_t i = 0; i < G_N_ELEMENTS(single); i++)
         if (single[i] >= 0)
             close(single[i]);

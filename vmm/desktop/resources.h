@@ -26,6 +26,7 @@ typedef struct {
     int vga_rom;             /* -1: none */
     int *cdroms;             /* one for each [cdrom]; -1: empty */
     int *disks;              /* one for each [disk] */
+    int usb_watcher;         /* usb/host/watch.h; -1: none */
     int tpm;                 /* connected to swtpm's control socket; -1: none */
     int saved;               /* --restore FILE, or -1 */
     NetBackend **nets;       /* one for each [net]; NULL: the cable is pulled */

@@ -3,9 +3,11 @@
 #include "vmm/desktop/usb.h"
 #include "usb/hid/hid.h"
 #include "usb/storage/storage.h"
+#include "usb/host/watch.h"
 #include "usb/policy.h"
 #include "usb/redirect/redirect.h"
 #include "vmm/board/loop_thread.h"
+#include "vmm/sandbox/sandbox.h"
 
 #include <glib/gstdio.h>
 #include <sys/stat.h>
@@ -22,6 +24,8 @@ struct DesktopUsb {
     void *user;
     UsbPolicy *policy;
     UsbRedirect *redirect; /* NULL: no SPICE, or not wanted */
+    GPtrArray *wishes;     /* of UsbWish */
+    UsbHost *host;
 };
 
 typedef struct {
@@ -157,6 +161,12 @@ list_on_thread(void *data)
     usb_bus_foreach(request->usb->bus, add_device, request->devices);
 }
 
+static void
+add_missing(void *user, const char *id, const char *words)
+{
+    g_variant_builder_add(user, "(ssssss)", "", id, "host", "", words, "");
+}
+
 void
 desktop_usb_list(DesktopUsb *usb, GVariantBuilder *devices)
 {
@@ -164,6 +174,8 @@ desktop_usb_list(DesktopUsb *usb, GVariantBuilder *devices)
 
     if (usb)
         usb_bus_call(usb->bus, list_on_thread, &request);
+    if (usb && usb->host)
+        usb_host_foreach_missing(usb->host, add_missing, devices);
 }
 
 static UsbDevice *
@@ -324,9 +336,43 @@ desktop_usb_detach(DesktopUsb *usb, const char *device, GError **error)
 {
     Request request = {.usb = usb, .id = device, .error = error};
 
-    if (has_usb(usb, error))
+    if (!has_usb(usb, error))
+        return false;
+    if (!usb_host_knows(usb->host, device)) {
         usb_bus_call(usb->bus, detach_on_thread, &request);
-    return request.done;
+        return request.done;
+    }
+    usb_host_detach(usb->host, device);
+    return true;
+}
+
+/* What is printed of it must be a word. */
+static bool
+is_name(const char *id)
+{
+    size_t len = strspn(id, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-");
+    return len > 0 && len < USB_WISH_NAME_MAX && !id[len];
+}
+
+void
+desktop_usb_attach(DesktopUsb *usb, const char *device, int fd, const char *name, UsbHostAnswer answer, void *user)
+{
+    g_autofd int node = fd;
+    g_autoptr(GError) error = NULL;
+
+    if (has_usb(usb, &error) && !is_name(device))
+        g_set_error(&error, USB_ERROR, USB_ERROR_DEVICE,
+                    "“%s” is no name: 1 to 63 letters, digits, dots, dashes and underscores", device);
+    if (error)
+        answer(user, error);
+    else
+        usb_host_attach(usb->host, device, name, g_steal_fd(&node), answer, user);
+}
+
+bool
+desktop_usb_reattach(DesktopUsb *usb, const char *device, GError **error)
+{
+    return has_usb(usb, error) && usb_host_ask(usb->host, device, error);
 }
 
 /* --- changes, on their way to the main thread ------------------------------------------------------------------------ */
@@ -395,22 +441,74 @@ read_policy(const DesktopConfig *config, GError **error)
     return policy;
 }
 
+/* Of UsbWish; NULL with an error. */
+static GPtrArray *
+read_wishes(const DesktopConfig *config, GError **error)
+{
+    g_autoptr(GPtrArray) wishes = g_ptr_array_new_with_free_func((GDestroyNotify)usb_wish_free);
+
+    for (guint i = 0; i < config->usb_hosts->len; i++) {
+        const ConfigUsbHost *device = config->usb_hosts->pdata[i];
+        const char *key;
+        UsbWish *wish = usb_wish_new(device->id, device->device_id, device->serial, device->port, &key, error);
+        if (!wish) {
+            g_prefix_error(error, "%s: [usb-host %s] %s: ", config->path, device->id, key);
+            return NULL;
+        }
+        g_ptr_array_add(wishes, wish);
+    }
+    return g_steal_pointer(&wishes);
+}
+
 bool
 desktop_usb_check(const DesktopConfig *config, GError **error)
 {
     g_autoptr(UsbPolicy) policy = config->usb ? read_policy(config, error) : NULL;
+    g_autoptr(GPtrArray) wishes = policy ? read_wishes(config, error) : NULL;
 
-    return policy || !config->usb;
+    return wishes || !config->usb;
 }
 
 bool
-desktop_usb_redirect(DesktopUsb *usb, struct RedsState *server, const DesktopConfig *config, GError **error)
+desktop_usb_watch(const DesktopConfig *config, int *watcher, GError **error)
 {
+    g_autoptr(GPtrArray) wishes = read_wishes(config, error);
+    pid_t process;
+
+    if (!wishes || !wishes->len)
+        return wishes;
+    *watcher = usb_host_watch(wishes, &process, error);
+    if (*watcher >= 0)
+        sandbox_keep_after(process);
+    return *watcher >= 0;
+}
+
+bool
+desktop_usb_host(DesktopUsb *usb, const DesktopConfig *config, int watcher, void (*prepare)(void *user), GError **error)
+{
+    g_autofd int fd = watcher;
+
     usb->policy = read_policy(config, error);
-    if (!usb->policy)
+    usb->wishes = usb->policy ? read_wishes(config, error) : NULL;
+    if (!usb->wishes)
         return false;
+    const UsbHostOptions options = {
+        .bus = usb->bus, .policy = usb->policy, .wishes = usb->wishes, .watcher = g_steal_fd(&fd), .prepare = prepare};
+    usb->host = usb_host_new(&options, error);
+    return usb->host;
+}
+
+void
+desktop_usb_end_host(DesktopUsb *usb)
+{
+    if (usb)
+        g_clear_pointer(&usb->host, usb_host_free);
+}
+
+void
+desktop_usb_redirect(DesktopUsb *usb, struct RedsState *server, const DesktopConfig *config)
+{
     usb->redirect = usb_redirect_new(server, usb->bus, usb->policy, config->usb_redirect);
-    return true;
 }
 
 void
@@ -434,6 +532,7 @@ desktop_usb_free(DesktopUsb *usb)
         return;
     usb_bus_free(usb->bus);
     usb_policy_free(usb->policy);
+    g_clear_pointer(&usb->wishes, g_ptr_array_unref);
     clock_free(usb->clock);
     g_free(usb);
 }

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "usb/bus.h"
+#include "usb/host/host.h"
 #include "usb/xhci/xhci.h"
 #include "vmm/board/input.h"
 #include "vmm/board/machine.h"
@@ -24,8 +25,20 @@ bool desktop_usb_plug_in(DesktopUsb *usb, const DesktopConfig *config, Resources
                          GError **error);
 /* Whether the rules in the configuration are some. */
 bool desktop_usb_check(const DesktopConfig *config, GError **error);
+/*
+ * In the first process, before the sandbox: starts the process that hands over the host's devices which the configuration
+ * names. *@watcher: -1 where it names none.
+ */
+bool desktop_usb_watch(const DesktopConfig *config, int *watcher, GError **error);
+/*
+ * Lets devices of the host's be plugged in. @watcher: taken over. Until desktop_usb_end_host(), which gives them back, and runs
+ * the main loop meanwhile. @prepare runs first on the thread for what blocks.
+ */
+bool desktop_usb_host(DesktopUsb *usb, const DesktopConfig *config, int watcher, void (*prepare)(void *user),
+                      GError **error);
+void desktop_usb_end_host(DesktopUsb *usb);
 /* Lets the clients of @server plug in devices of theirs. Until desktop_usb_end_redirection(), before the server is freed. */
-bool desktop_usb_redirect(DesktopUsb *usb, struct RedsState *server, const DesktopConfig *config, GError **error);
+void desktop_usb_redirect(DesktopUsb *usb, struct RedsState *server, const DesktopConfig *config);
 void desktop_usb_end_redirection(DesktopUsb *usb);
 /* Ends the thread: before the machine is freed, once it has stopped. NULL is fine. */
 void desktop_usb_stop(DesktopUsb *usb);
@@ -44,6 +57,10 @@ void desktop_usb_list(DesktopUsb *usb, GVariantBuilder *devices);
 /* @fd: the callee's. @name: of the image, for people. */
 bool desktop_usb_insert(DesktopUsb *usb, const char *drive, int fd, const char *name, GError **error);
 bool desktop_usb_eject(DesktopUsb *usb, const char *drive, bool force, GError **error);
+/* @fd: the callee's. @answer is called later or at once. */
+void desktop_usb_attach(DesktopUsb *usb, const char *device, int fd, const char *name, UsbHostAnswer answer,
+                        void *user);
+bool desktop_usb_reattach(DesktopUsb *usb, const char *device, GError **error);
 bool desktop_usb_detach(DesktopUsb *usb, const char *device, GError **error);
 
 /* Told on the main thread of every change. Once. */

@@ -66,7 +66,7 @@ call(const char *verb)
     if (!call.child) {
         dup2(ends[1], STDOUT_FILENO);
         dup2(ends[1], STDERR_FILENO);
-        int status = control_ctl(2, (char *[]){call.path, (char *)verb, NULL});
+        int status = control_ctl(2, (char *[]){call.path, (char *)verb, NULL}, NULL);
         fflush(stdout);
         _exit(status);
     }
