@@ -288,7 +288,9 @@ bool
 crb_fetch_state(Crb *crb, GError **error)
 {
     crb->fetched = !crb->failed && swtpm_get_state(crb->swtpm, crb->blobs, error);
-    return crb->fetched || crb->failed; /* one that has failed has failed when it is loaded, too */
+    if (crb->failed) /* one that has failed, just now even, has failed when it is loaded, too */
+        g_clear_error(error);
+    return crb->fetched || crb->failed;
 }
 
 static void

@@ -80,14 +80,23 @@ fail(GError **error, SwtpmError code, const char *what)
     return false;
 }
 
+/* In µs of the monotonic clock. One for all of a message: who sends it byte by byte has no longer. */
+static gint64
+deadline_after(int timeout_ms)
+{
+    return g_get_monotonic_time() + timeout_ms * G_TIME_SPAN_MILLISECOND;
+}
+
 static bool
-wait_for(int fd, short events, int timeout_ms)
+wait_for(int fd, short events, gint64 deadline)
 {
     struct pollfd poll_fd = {.fd = fd, .events = events};
     int n;
 
-    while ((n = poll(&poll_fd, 1, timeout_ms)) < 0 && errno == EINTR)
-        ;
+    do {
+        gint64 left = MAX(deadline - g_get_monotonic_time(), 0);
+        n = poll(&poll_fd, 1, (int)((left + 999) / 1000));
+    } while (n < 0 && errno == EINTR);
     return n == 1;
 }
 
@@ -95,6 +104,7 @@ wait_for(int fd, short events, int timeout_ms)
 static bool
 send_control(Swtpm *swtpm, const GByteArray *message, int fd)
 {
+    gint64 deadline = deadline_after(CONTROL_TIMEOUT_MS);
     char room[CMSG_SPACE(sizeof(int))] = {0};
     size_t done = 0;
 
@@ -111,7 +121,7 @@ send_control(Swtpm *swtpm, const GByteArray *message, int fd)
             memcpy(CMSG_DATA(passed), &fd, sizeof(int));
         }
         ssize_t sent = sendmsg(swtpm->control, &header, MSG_NOSIGNAL | MSG_DONTWAIT);
-        if (sent < 0 && errno == EAGAIN && wait_for(swtpm->control, POLLOUT, CONTROL_TIMEOUT_MS))
+        if (sent < 0 && errno == EAGAIN && wait_for(swtpm->control, POLLOUT, deadline))
             continue;
         if (sent < 0 && errno == EINTR)
             continue;
@@ -125,8 +135,10 @@ send_control(Swtpm *swtpm, const GByteArray *message, int fd)
 static bool
 receive_control(Swtpm *swtpm, uint8_t *to, size_t len)
 {
+    gint64 deadline = deadline_after(CONTROL_TIMEOUT_MS);
+
     for (size_t done = 0; done < len;) {
-        if (!wait_for(swtpm->control, POLLIN, CONTROL_TIMEOUT_MS))
+        if (!wait_for(swtpm->control, POLLIN, deadline))
             return false;
         ssize_t got = read(swtpm->control, to + done, len - done);
         if (got < 0 && (errno == EINTR || errno == EAGAIN))
@@ -241,8 +253,10 @@ swtpm_send(Swtpm *swtpm, const uint8_t *command, size_t len)
 void
 swtpm_finish(Swtpm *swtpm)
 {
+    gint64 deadline = deadline_after(COMMAND_TIMEOUT_MS);
+
     while (!g_atomic_int_get(&swtpm->lost) && g_atomic_int_get(&swtpm->pending)) {
-        if (wait_for(swtpm->data, POLLIN, COMMAND_TIMEOUT_MS))
+        if (wait_for(swtpm->data, POLLIN, deadline))
             read_data(swtpm);
         else
             lose(swtpm, "it does not answer a command");

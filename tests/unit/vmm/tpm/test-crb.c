@@ -274,6 +274,21 @@ test_loss(Fixture *fixture, gconstpointer data)
     g_assert_cmphex(in(fixture, CTRL_STS) & 1, ==, 1);
 }
 
+/* It ends while the desktop is saved: that is known by then, and no error of the save. */
+static void
+test_loss_at_save(Fixture *fixture, gconstpointer data)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GByteArray) bytes = g_byte_array_new();
+
+    crb_device_ops.quiesce(fixture->crb);
+    kill(fixture->real.pid, SIGKILL);
+    g_assert_true(crb_fetch_state(fixture->crb, &error));
+    g_assert_no_error(error);
+    g_assert_nonnull(fixture->reported);
+    state_save(crb_device_ops.state, fixture->crb, bytes);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -286,5 +301,6 @@ main(int argc, char **argv)
     g_test_add("/crb/hostile", Fixture, NULL, set_up, test_hostile, tear_down);
     g_test_add("/crb/save", Fixture, NULL, set_up, test_save, tear_down);
     g_test_add("/crb/loss", Fixture, NULL, set_up, test_loss, tear_down);
+    g_test_add("/crb/loss-at-save", Fixture, NULL, set_up, test_loss_at_save, tear_down);
     return g_test_run();
 }
