@@ -227,7 +227,8 @@ evaluate_context(XhciSlot *slot, const XhciTrb *trb)
         return CC_CONTEXT_STATE;
     if (!read_input(slot->xhci, trb->parameter, &input) || input.drop || input.add & ~3u)
         return CC_PARAMETER;
-    if (input.add & 2 && !xhci_endpoint_context_valid(&input.endpoints[1], 1, slot->context.speed))
+    /* of the first endpoint only the packet's size counts; firmware leaves all else 0 */
+    if (input.add & 2 && (!input.endpoints[1].packet_size || input.endpoints[1].packet_size > XHCI_PACKET_MAX))
         return CC_PARAMETER;
     if (input.add & 1) {
         slot->context.interrupter = input.slot.interrupter;

@@ -80,7 +80,7 @@ xhci_endpoint_context_valid(const XhciEndpointContext *context, unsigned index, 
     bool in = context->type >= EP_TYPE_CONTROL;
     bool bulk = context->type == EP_TYPE_BULK_IN || context->type == EP_TYPE_BULK_OUT;
 
-    if (context->type == EP_TYPE_NONE || !context->packet_size || context->packet_size > 1024)
+    if (context->type == EP_TYPE_NONE || !context->packet_size || context->packet_size > XHCI_PACKET_MAX)
         return false;
     if (context->type == EP_TYPE_CONTROL ? index != 1 && context->max_streams : index == 1 || in != (index & 1))
         return false;

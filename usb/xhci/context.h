@@ -11,7 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define XHCI_MAX_PSA 3 /* MaxPSASize: 2^4 stream contexts, USB_STREAMS_MAX */
+#define XHCI_PACKET_MAX 1024 /* bytes, USB 3.2, 8.12.1.2 */
+#define XHCI_MAX_PSA 3       /* MaxPSASize: 2^4 stream contexts, USB_STREAMS_MAX */
 #define CONTEXT_WORDS (CONTEXT_SIZE / 4)
 
 typedef struct {

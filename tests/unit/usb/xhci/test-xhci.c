@@ -328,6 +328,19 @@ test_control(void)
     g_assert_cmpuint(host_control(&host, slot, 0x80, 6, 0x100, 0, data, 64, &moved), ==, CC_SUCCESS);
     g_assert_cmpuint(moved, ==, 18);
 
+    /* firmware's way to say how long the first endpoint's packets are: all else of its context is 0 (4.6.7) */
+    uint64_t input = host_alloc(&host, 0x1000);
+    uint32_t *words = host_at(&host, input);
+    memset(words, 0, 0x1000);
+    words[1] = 2;
+    words[2 * CONTEXT_WORDS + 1] = 8u << 16;
+    const uint32_t evaluate = HOST_TYPE(TRB_EVALUATE_CONTEXT) | slot << 24;
+    g_assert_cmpuint(host_command(&host, input, 0, evaluate, NULL), ==, CC_SUCCESS);
+    g_assert_cmpuint(host.xhci->slots[slot - 1].endpoints[1]->context.packet_size, ==, 8);
+    words[2 * CONTEXT_WORDS + 1] = 0;
+    g_assert_cmpuint(host_command(&host, input, 0, evaluate, NULL), ==, CC_PARAMETER);
+    g_assert_cmpuint(host_control(&host, slot, 0x80, 6, 0x100, 0, data, 18, &moved), ==, CC_SUCCESS);
+
     /* SET_ADDRESS is no request of the guest's (4.6.5) */
     fake->submits = 0;
     g_assert_cmpuint(host_control(&host, slot, 0, USB_REQ_SET_ADDRESS, 5, 0, NULL, 0, NULL), ==, CC_STALL);
