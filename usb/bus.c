@@ -311,6 +311,8 @@ usb_bus_reset(UsbBus *bus, UsbDevice *device)
 void
 usb_bus_wake(UsbBus *bus, UsbDevice *device)
 {
+    for (const UsbDevice *below = device; below->parent; below = below->parent)
+        below->parent->ops->hub->wake(below->parent, below->port);
     if (bus->ops)
         bus->ops->wake(bus->controller, device);
 }

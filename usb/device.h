@@ -176,11 +176,15 @@ struct UsbDeviceOps {
 /* A hub's ports, from 1. All mandatory. */
 struct UsbHubOps {
     unsigned (*n_ports)(UsbDevice *hub);
-    UsbDevice *(*child)(UsbDevice *hub, unsigned port); /* NULL: nothing is plugged in there */
+    UsbDevice *(*child)(UsbDevice *hub,
+                        unsigned port);             /* NULL: nothing is plugged in there, or there is no such port */
+    bool (*enabled)(UsbDevice *hub, unsigned port); /* whether who is there hears the controller */
     /* @child is plugged in or, NULL, taken out: tell the guest, and answer so from now on. */
     void (*plug)(UsbDevice *hub, unsigned port, UsbDevice *child);
     /* The device at @port, which the hub reset by usb_bus_reset(), is ready. */
     void (*reset_done)(UsbDevice *hub, unsigned port);
+    /* The device at @port asks for attention. */
+    void (*wake)(UsbDevice *hub, unsigned port);
 };
 
 #define USB_IN_FLIGHT_MAX 64

@@ -70,14 +70,22 @@ def usb_places(disks, tmp_path):
     disc = tmp_path / "disc.iso"
     subprocess.run(["xorriso", "-as", "mkisofs", "-quiet", "-b", "boot.bin", "-no-emul-boot", "-boot-load-size", "1",
                     "-o", disc, folder], check=True, capture_output=True)
-    return {"disk first": {"path": disks[0]}, "disk second": {"path": disks[1], "bus": "usb"}, "cdrom disc": {"path": disc}}
+    return {"disk first": {"path": disks[0]}, "disk second": {"path": disks[1], "bus": "usb"}, "cdrom disc": {"path": disc},
+            "hub near": {"port": 12}, "hub far": {"port": "near.3"}}
 
 
-@pytest.mark.parametrize(("place", "expected"), [("disk second", b"second disk"), ("cdrom disc", b"disc")])
-def test_seabios_boots_over_usb(bench, usb_places, place, expected):
+@pytest.mark.parametrize(("place", "port", "expected"), [
+    ("disk second", None, b"second disk"),
+    ("cdrom disc", 11, b"disc"),
+    ("cdrom disc", "near.2", b"disc"),
+    ("disk second", "far.4", b"second disk"),
+])
+def test_seabios_boots_over_usb(bench, usb_places, place, port, expected):
     """By the boot order, which is where the firmware's own USB driver must find what the configuration means."""
     groups = configuration(bench, [], [], usb={"keyboard": False, "tablet": False}) | usb_places
-    for index, name in enumerate([place, *(name for name in usb_places if name != place)]):
+    groups[place] = groups[place] | {"port": port}
+    others = [name for name in usb_places if name != place and not name.startswith("hub")]
+    for index, name in enumerate([place, *others]):
         groups[name] = groups[name] | {"boot-index": index + 1}
     desktop = bench.start(bench.write(groups))
     assert desktop.wait(FIRMWARE_SOON) == 0, desktop.said()
@@ -96,6 +104,7 @@ def test_seabios_passes_over_an_empty_drive(bench, disks):
     ("cdrom a", "empty", "it is empty"),
     ("disk a", "empty", "it is empty"),
     ("cdrom b", "disc", "there is a USB device “b” already"),
+    ("cdrom c", "disc", "USB port 2 does not take"),
 ])
 def test_bad_usb_drives(bench, tmp_path, drive, content, words):
     """One error that names the group, and the file or what else is wrong."""
@@ -103,8 +112,9 @@ def test_bad_usb_drives(bench, tmp_path, drive, content, words):
     (tmp_path / "text").write_bytes(b"not a disc\n" * 4001)
     (tmp_path / "empty").write_bytes(b"")
     (tmp_path / "disc").write_bytes(bytes(16 * 2048) + b"\1CD001\1".ljust(2048, b"\0"))
-    groups = bench.groups("load", "", usb={}) | {"disk b": {"path": tmp_path / "good", "bus": "usb"}}
-    groups[drive] = {"path": tmp_path / content, "bus": "usb" if drive.startswith("disk") else None}
+    groups = bench.groups("load", "", usb={}) | {"disk b": {"path": tmp_path / "good", "bus": "usb", "port": 2}}
+    groups[drive] = {"path": tmp_path / content, "bus": "usb" if drive.startswith("disk") else None,
+                     "port": 2 if drive == "cdrom c" else None}
     bench.refused(groups, says=rf"\[{drive}\].*: .*{words}")
 
 

@@ -80,6 +80,23 @@ output_context(Xhci *xhci, unsigned id)
     return guest_memory_at(xhci->memory, output, XHCI_ENDPOINTS * CONTEXT_SIZE) ? output : 0;
 }
 
+/*
+ * A slower device behind a high-speed hub is spoken to through that hub's transaction translator (4.3.3, 6.2.2): with
+ * another one named, nobody would answer.
+ */
+static bool
+names_translator(Xhci *xhci, const UsbDevice *device, const XhciSlotContext *context)
+{
+    if (device->speed != USB_LOW && device->speed != USB_FULL)
+        return true;
+    while (device->parent && device->parent->speed != USB_HIGH)
+        device = device->parent;
+    if (!device->parent)
+        return true;
+    const XhciSlot *hub = xhci_slot(xhci, context->tt_slot);
+    return hub && hub->device == device->parent && context->tt_port == device->port;
+}
+
 static XhciCode
 address_device(XhciSlot *slot, const XhciTrb *trb)
 {
@@ -94,7 +111,7 @@ address_device(XhciSlot *slot, const XhciTrb *trb)
         input.endpoints[1].type != EP_TYPE_CONTROL || !xhci_endpoint_context_valid(&input.endpoints[1], 1, 0))
         return CC_PARAMETER;
     UsbDevice *device = xhci_port_device(xhci, input.slot.root_port, input.slot.route);
-    if (!device || device->resetting)
+    if (!device || device->resetting || !names_translator(xhci, device, &input.slot))
         return CC_TRANSACTION_ERROR;
     if (has_slot(xhci, device, slot))
         return CC_TRB_ERROR;

@@ -284,12 +284,13 @@ xhci_port_wake(void *user, UsbDevice *device)
     xhci_ports_tell(xhci);
 }
 
-/* Who is plugged into @port of @device; NULL where that is no port, or no hub. */
+/* Who hears the controller at @port of @device; NULL where that is no port, or off, or no hub. */
 static UsbDevice *
 child_at(UsbDevice *device, unsigned port)
 {
     const UsbHubOps *hub = device->ops->hub;
-    return hub && port >= 1 && port <= hub->n_ports(device) ? hub->child(device, port) : NULL;
+    return hub && port >= 1 && port <= hub->n_ports(device) && hub->enabled(device, port) ? hub->child(device, port)
+                                                                                          : NULL;
 }
 
 UsbDevice *

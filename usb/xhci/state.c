@@ -401,6 +401,14 @@ set_streams(Xhci *xhci)
     }
 }
 
+/* Who is behind a hub, and another one than then: plugged in anew. The root's ports see to theirs. */
+static void
+replug(void *user, UsbDevice *device)
+{
+    if (device->parent && !was_restored(user, device))
+        device->parent->ops->hub->plug(device->parent, device->port, device);
+}
+
 typedef struct {
     Xhci *xhci;
     GError **error;
@@ -423,6 +431,7 @@ load_inner(Xhci *xhci, GError **error)
     for (unsigned i = 0; i < XHCI_INTERRUPTERS; i++)
         xhci->n_full += xhci->interrupters[i].full;
     xhci_ports_restore(xhci, was_restored, xhci);
+    usb_bus_foreach(xhci->bus, replug, xhci);
     set_streams(xhci);
     return true;
 }

@@ -39,6 +39,7 @@ disk_free(void *object)
     ConfigDisk *disk = object;
     g_free(disk->id);
     source_clear(&disk->source);
+    g_free(disk->port.hub);
     g_free(disk->serial);
     g_free(disk);
 }
@@ -49,7 +50,17 @@ cdrom_free(void *object)
     ConfigCdrom *cdrom = object;
     g_free(cdrom->id);
     source_clear(&cdrom->source);
+    g_free(cdrom->port.hub);
     g_free(cdrom);
+}
+
+static void
+hub_free(void *object)
+{
+    ConfigHub *hub = object;
+    g_free(hub->id);
+    g_free(hub->port.hub);
+    g_free(hub);
 }
 
 static void
@@ -120,6 +131,7 @@ config_free(DesktopConfig *config)
     g_free(config->control_fd_name);
     g_ptr_array_unref(config->disks);
     g_ptr_array_unref(config->cdroms);
+    g_ptr_array_unref(config->hubs);
     g_ptr_array_unref(config->nets);
     g_ptr_array_unref(config->ports);
     g_ptr_array_unref(config->usb_hosts);
@@ -134,6 +146,7 @@ config_new(const char *path, const char *text, gsize len)
     config->text = g_strndup(text, len);
     config->disks = g_ptr_array_new_with_free_func(disk_free);
     config->cdroms = g_ptr_array_new_with_free_func(cdrom_free);
+    config->hubs = g_ptr_array_new_with_free_func(hub_free);
     config->nets = g_ptr_array_new_with_free_func(net_free);
     config->ports = g_ptr_array_new_with_free_func(port_free);
     config->usb_hosts = g_ptr_array_new_with_free_func(usb_host_free);
@@ -242,14 +255,45 @@ check_source(const DesktopConfig *config, const char *group, const char *key, co
     return true;
 }
 
+/* How many ports there are where @port is: a hub's, among the first @n_hubs, or the controller's. 0: no such hub. */
+static uint64_t
+ports_there(const DesktopConfig *config, const ConfigUsbPort *port, guint n_hubs)
+{
+    for (guint i = 0; port->hub && i < n_hubs; i++) {
+        const ConfigHub *hub = config->hubs->pdata[i];
+        if (!strcmp(hub->id, port->hub))
+            return hub->n_ports;
+    }
+    return port->hub ? 0 : config->usb_ports;
+}
+
+/* Of something on USB that may name its port. */
+static bool
+check_usb_port(const DesktopConfig *config, const char *group, const ConfigUsbPort *port, guint n_hubs,
+               uint64_t boot_index, GError **error)
+{
+    uint64_t n = ports_there(config, port, n_hubs);
+
+    if (!config->usb)
+        return fail(config, group, NULL, CONFIG_ERROR_MISSING, error, "it is on USB: add the group [usb]");
+    if (!n)
+        return fail(config, group, "port", CONFIG_ERROR_VALUE, error, "there is no such [hub] further up in the file");
+    if (port->number > n)
+        return fail(config, group, "port", CONFIG_ERROR_VALUE, error, "there are not so many ports");
+    if (port->hub && boot_index && config->firmware == FIRMWARE_UEFI)
+        return fail(config, group, "boot-index", CONFIG_ERROR_VALUE, error,
+                    "UEFI finds by this number what is in the controller's own ports, not behind a hub");
+    return true;
+}
+
 static bool
 check_usb_disk(const DesktopConfig *config, const char *group, const ConfigDisk *disk, GError **error)
 {
-    if (!config->usb)
-        return fail(config, group, "bus", CONFIG_ERROR_MISSING, error, "there is no USB: add the group [usb]");
     if (disk->cache != DISK_CACHE_WRITEBACK)
         return fail(config, group, "cache", CONFIG_ERROR_VALUE, error, "goes with bus=virtio");
-    return !disk->queues || fail(config, group, "queues", CONFIG_ERROR_VALUE, error, "goes with bus=virtio");
+    if (disk->queues)
+        return fail(config, group, "queues", CONFIG_ERROR_VALUE, error, "goes with bus=virtio");
+    return check_usb_port(config, group, &disk->port, config->hubs->len, disk->boot_index, error);
 }
 
 static bool
@@ -262,6 +306,8 @@ check_disks(const DesktopConfig *config, GError **error)
             return false;
         if (disk->serial && strlen(disk->serial) > 20)
             return fail(config, group, "serial", CONFIG_ERROR_VALUE, error, "at most 20 bytes");
+        if (disk->bus != DISK_BUS_USB && disk->port.number)
+            return fail(config, group, "port", CONFIG_ERROR_VALUE, error, "goes with bus=usb");
         if (disk->bus == DISK_BUS_USB && !check_usb_disk(config, group, disk, error))
             return false;
     }
@@ -276,9 +322,20 @@ check_cdroms(const DesktopConfig *config, GError **error)
         g_autofree char *group = g_strdup_printf("cdrom %s", cdrom->id);
         if (!check_source(config, group, "path", &cdrom->source, false, error))
             return false;
-        if (!config->usb)
-            return fail(config, group, NULL, CONFIG_ERROR_MISSING, error,
-                        "a CD-ROM drive is on USB: add the group [usb]");
+        if (!check_usb_port(config, group, &cdrom->port, config->hubs->len, cdrom->boot_index, error))
+            return false;
+    }
+    return true;
+}
+
+static bool
+check_hubs(const DesktopConfig *config, GError **error)
+{
+    for (guint i = 0; i < config->hubs->len; i++) {
+        const ConfigHub *hub = config->hubs->pdata[i];
+        g_autofree char *group = g_strdup_printf("hub %s", hub->id);
+        if (!check_usb_port(config, group, &hub->port, i, 0, error))
+            return false;
     }
     return true;
 }
@@ -445,9 +502,9 @@ check_whole(const DesktopConfig *config, GError **error)
         return fail(config, "control", "socket", CONFIG_ERROR_VALUE, error, "give a socket or an fd, not both");
     if (config->tpm && !config->tpm_socket == !config->tpm_fd_name)
         return fail(config, "tpm", "socket", CONFIG_ERROR_MISSING, error, "give one of socket or fd");
-    return check_firmware(config, error) && check_disks(config, error) && check_cdroms(config, error) &&
-           check_usb_hosts(config, error) && check_nets(config, error) && check_ports(config, error) &&
-           check_boot_order(config, error) && check_spice(config, error);
+    return check_firmware(config, error) && check_hubs(config, error) && check_disks(config, error) &&
+           check_cdroms(config, error) && check_usb_hosts(config, error) && check_nets(config, error) &&
+           check_ports(config, error) && check_boot_order(config, error) && check_spice(config, error);
 }
 
 static void

@@ -23,6 +23,7 @@ typedef enum {
 
 #define CONFIG_DISKS_MAX 16
 #define CONFIG_CDROMS_MAX 8
+#define CONFIG_HUBS_MAX 8
 #define CONFIG_NETS_MAX 8
 #define CONFIG_USB_HOST_MAX 16
 #define CONFIG_PORTS_MAX 8
@@ -44,9 +45,16 @@ typedef struct {
     char *fd_name;
 } ConfigSource;
 
+/* A port of the USB controller's, or of a hub's. */
+typedef struct {
+    char *hub;       /* its id; NULL: the controller */
+    unsigned number; /* from 1; 0: any that is free, of the controller's */
+} ConfigUsbPort;
+
 typedef struct {
     char *id; /* "disk0": the group [disk disk0] */
     ConfigDiskBus bus;
+    ConfigUsbPort port; /* with DISK_BUS_USB */
     ConfigSource source;
     bool read_only;
     char *serial; /* at most 20 bytes, virtio 1.2, 5.2.6.1 */
@@ -60,8 +68,15 @@ typedef struct {
 typedef struct {
     char *id;
     ConfigSource source; /* neither: an empty drive */
+    ConfigUsbPort port;
     uint64_t boot_index; /* as a disk's */
 } ConfigCdrom;
+
+typedef struct {
+    char *id;
+    uint64_t n_ports;
+    ConfigUsbPort port; /* of a hub that stands further up in the file, or the controller's */
+} ConfigHub;
 
 typedef struct {
     char *id;
@@ -157,6 +172,7 @@ typedef struct {
 
     GPtrArray *disks; /* ConfigDisk * in the file's order */
     GPtrArray *cdroms;
+    GPtrArray *hubs;
     GPtrArray *nets;
     GPtrArray *ports;
     GPtrArray *usb_hosts;

@@ -121,6 +121,7 @@ static const Key sandbox_keys[] = {
 };
 static const Key disk_keys[] = {
     {"bus",        KEY_CHOICE, AT(ConfigDisk, bus), .words = bus_words},
+    {"port",       KEY_USB_PORT, AT(ConfigDisk, port)},
     {"path",       KEY_PATH,   AT(ConfigDisk, source.path)},
     {"fd",         KEY_TEXT,   AT(ConfigDisk, source.fd_name)},
     {"read-only",  KEY_BOOL,   AT(ConfigDisk, read_only)},
@@ -135,7 +136,13 @@ static const Key disk_keys[] = {
 static const Key cdrom_keys[] = {
     {"path",       KEY_PATH,  AT(ConfigCdrom, source.path)},
     {"fd",         KEY_TEXT,  AT(ConfigCdrom, source.fd_name)},
+    {"port",       KEY_USB_PORT, AT(ConfigCdrom, port)},
     {"boot-index", KEY_COUNT, AT(ConfigCdrom, boot_index), 1, CONFIG_BOOT_INDEX_MAX},
+    {NULL},
+};
+static const Key hub_keys[] = {
+    {"ports", KEY_COUNT,    AT(ConfigHub, n_ports), 1, 15, "4"},
+    {"port",  KEY_USB_PORT, AT(ConfigHub, port)},
     {NULL},
 };
 static const Key net_keys[] = {
@@ -174,6 +181,7 @@ static const KeyGroup groups[] = {
     {"sandbox", sandbox_keys},
     {"disk",    disk_keys, sizeof(ConfigDisk), D(disks), CONFIG_DISKS_MAX},
     {"cdrom",   cdrom_keys, sizeof(ConfigCdrom), D(cdroms), CONFIG_CDROMS_MAX},
+    {"hub",     hub_keys, sizeof(ConfigHub), D(hubs), CONFIG_HUBS_MAX},
     {"net",     net_keys,  sizeof(ConfigNet),  D(nets),  CONFIG_NETS_MAX},
     {"port",    port_keys, sizeof(ConfigPort), D(ports), CONFIG_PORTS_MAX},
     {"usb-host", usb_host_keys, sizeof(ConfigUsbHost), D(usb_hosts), CONFIG_USB_HOST_MAX},
@@ -357,6 +365,22 @@ set_uuid(char **place, const char *text, char **why)
 }
 
 static bool
+set_usb_port(ConfigUsbPort *place, const char *text, char **why)
+{
+    const char *dot = strrchr(text, '.'), *number = dot ? dot + 1 : text;
+    guint64 value;
+
+    if (dot == text || !g_ascii_string_to_unsigned(number, 10, 1, UINT8_MAX, &value, NULL)) {
+        *why = g_strdup_printf("“%s” is not a USB port: a number, or a hub's name, a dot and a number", text);
+        return false;
+    }
+    g_free(place->hub);
+    place->hub = dot ? g_strndup(text, dot - text) : NULL;
+    place->number = value;
+    return true;
+}
+
+static bool
 set_serial(char **place, const char *text, char **why)
 {
     const char *path = strchr(text, ':');
@@ -403,6 +427,8 @@ config_key_set(const Key *key, void *object, const char *text, char **why)
         return set_mac(place, text, why);
     case KEY_UUID:
         return set_uuid(place, text, why);
+    case KEY_USB_PORT:
+        return set_usb_port(place, text, why);
     case KEY_SERIAL:
         return set_serial(place, text, why);
     }

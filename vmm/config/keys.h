@@ -7,17 +7,18 @@
 #include "vmm/config/config.h"
 
 typedef enum {
-    KEY_BOOL,   /* bool: true or false */
-    KEY_COUNT,  /* uint64_t: a whole number from min to max */
-    KEY_SIZE,   /* uint64_t: bytes, written with a unit: 512M, 2G */
-    KEY_TEXT,   /* char *: printable UTF-8, not empty */
-    KEY_PATH,   /* char *: an absolute path */
-    KEY_CHOICE, /* an enum: one of the words of .words, in its order */
-    KEY_WORD,   /* char *: one of the words of .words */
-    KEY_PIXELS, /* two uint32_t: 1920x1080 */
-    KEY_MAC,    /* uint8_t[6]: 52:54:00:12:34:56, unicast */
-    KEY_UUID,   /* char *: canonical lower case */
-    KEY_SERIAL, /* char *: none, stdio, file:PATH or socket:PATH */
+    KEY_BOOL,     /* bool: true or false */
+    KEY_COUNT,    /* uint64_t: a whole number from min to max */
+    KEY_SIZE,     /* uint64_t: bytes, written with a unit: 512M, 2G */
+    KEY_TEXT,     /* char *: printable UTF-8, not empty */
+    KEY_PATH,     /* char *: an absolute path */
+    KEY_CHOICE,   /* an enum: one of the words of .words, in its order */
+    KEY_WORD,     /* char *: one of the words of .words */
+    KEY_PIXELS,   /* two uint32_t: 1920x1080 */
+    KEY_MAC,      /* uint8_t[6]: 52:54:00:12:34:56, unicast */
+    KEY_UUID,     /* char *: canonical lower case */
+    KEY_USB_PORT, /* ConfigUsbPort: 3, or HUB.3 */
+    KEY_SERIAL,   /* char *: none, stdio, file:PATH or socket:PATH */
 } KeyType;
 
 typedef struct {

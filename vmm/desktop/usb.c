@@ -2,6 +2,7 @@
 /* Putting USB together. */
 #include "vmm/desktop/usb.h"
 #include "usb/hid/hid.h"
+#include "usb/hub/hub.h"
 #include "usb/storage/storage.h"
 #include "usb/host/watch.h"
 #include "usb/policy.h"
@@ -31,6 +32,7 @@ struct DesktopUsb {
 typedef struct {
     UsbBus *bus;
     UsbDevice *device;
+    const ConfigUsbPort *port;
     GError **error;
     bool done;
 } Plug;
@@ -39,20 +41,25 @@ static void
 plug_on_thread(void *data)
 {
     Plug *plug = data;
-    plug->done = usb_bus_attach(plug->bus, plug->device, NULL, USB_PORT_ANY, "it belongs to the desktop", plug->error);
+    UsbDevice *hub = plug->port->hub ? usb_bus_find(plug->bus, plug->port->hub) : NULL;
+
+    plug->done =
+        usb_bus_attach(plug->bus, plug->device, hub, plug->port->number, "it belongs to the desktop", plug->error);
 }
 
 /* The bus owns @device from here on; on failure it is freed. */
 static bool
-plug_in(DesktopUsb *usb, UsbDevice *device, GError **error)
+plug_in(DesktopUsb *usb, UsbDevice *device, const ConfigUsbPort *port, GError **error)
 {
-    Plug plug = {.bus = usb->bus, .device = device, .error = error};
+    Plug plug = {.bus = usb->bus, .device = device, .port = port, .error = error};
 
     usb_bus_call(usb->bus, plug_on_thread, &plug);
     if (!plug.done)
         usb_device_free(device);
     return plug.done;
 }
+
+static const ConfigUsbPort any_port = {.number = USB_PORT_ANY};
 
 static bool
 plug_in_input(DesktopUsb *usb, bool wanted, UsbDevice *(*make)(const char *id), const char *id, InputSink *sink,
@@ -62,7 +69,7 @@ plug_in_input(DesktopUsb *usb, bool wanted, UsbDevice *(*make)(const char *id), 
         return true;
     UsbDevice *device = make(id);
     *sink = usb_hid_sink(device, usb->bus);
-    return plug_in(usb, device, error);
+    return plug_in(usb, device, &any_port, error);
 }
 
 DesktopUsb *
@@ -86,37 +93,81 @@ desktop_usb_new(const DesktopConfig *config, PciBus *pci, GuestMemory *memory, M
 }
 
 static bool
-plug_in_disks(DesktopUsb *usb, const DesktopConfig *config, Resources *resources, GError **error)
+plug_in_hub(DesktopUsb *usb, const DesktopConfig *config, const ConfigHub *hub, GError **error)
 {
+    if (plug_in(usb, usb_hub_new(hub->id, hub->n_ports), &hub->port, error))
+        return true;
+    g_prefix_error(error, "%s: [hub %s]: ", config->path, hub->id);
+    return false;
+}
+
+static const char *
+source_name(const ConfigSource *source)
+{
+    return source->path ? source->path : source->fd_name;
+}
+
+static bool
+plug_in_disk(DesktopUsb *usb, const DesktopConfig *config, const ConfigDisk *disk, int fd, GError **error)
+{
+    Medium *medium = medium_new(fd, source_name(&disk->source), false, disk->read_only, usb->io_thread, error);
+
+    if (medium && plug_in(usb, usb_storage_new(disk->id, false, medium, disk->serial), &disk->port, error))
+        return true;
+    g_prefix_error(error, "%s: [disk %s]: ", config->path, disk->id);
+    return false;
+}
+
+/* @fd: -1 for an empty drive. */
+static bool
+plug_in_cdrom(DesktopUsb *usb, const DesktopConfig *config, const ConfigCdrom *cdrom, int fd, GError **error)
+{
+    Medium *medium = fd >= 0 ? medium_new(fd, source_name(&cdrom->source), true, true, usb->io_thread, error) : NULL;
+
+    if ((fd < 0 || medium) && plug_in(usb, usb_storage_new(cdrom->id, true, medium, NULL), &cdrom->port, error))
+        return true;
+    g_prefix_error(error, "%s: [cdrom %s]: ", config->path, cdrom->id);
+    return false;
+}
+
+/* Whether a thing with @port is plugged in now: first those that name a port of the controller's, so that no other has it. */
+static bool
+is_turn(const ConfigUsbPort *port, bool named)
+{
+    return named == (port->number && !port->hub);
+}
+
+static bool
+plug_in_all(DesktopUsb *usb, const DesktopConfig *config, Resources *resources, bool named, GError **error)
+{
+    for (guint i = 0; i < config->hubs->len; i++) { /* before what is behind them */
+        const ConfigHub *hub = config->hubs->pdata[i];
+        if (is_turn(&hub->port, named) && !plug_in_hub(usb, config, hub, error))
+            return false;
+    }
     for (guint i = 0; i < config->disks->len; i++) {
         const ConfigDisk *disk = config->disks->pdata[i];
-        const char *name = disk->source.path ? disk->source.path : disk->source.fd_name;
-        if (disk->bus != DISK_BUS_USB)
-            continue;
-        Medium *medium =
-            medium_new(g_steal_fd(&resources->disks[i]), name, false, disk->read_only, usb->io_thread, error);
-        if (!medium || !plug_in(usb, usb_storage_new(disk->id, false, medium, disk->serial), error)) {
-            g_prefix_error(error, "%s: [disk %s]: ", config->path, disk->id);
+        if (disk->bus == DISK_BUS_USB && is_turn(&disk->port, named) &&
+            !plug_in_disk(usb, config, disk, g_steal_fd(&resources->disks[i]), error))
             return false;
-        }
+    }
+    for (guint i = 0; i < config->cdroms->len; i++) {
+        const ConfigCdrom *cdrom = config->cdroms->pdata[i];
+        if (is_turn(&cdrom->port, named) &&
+            !plug_in_cdrom(usb, config, cdrom, g_steal_fd(&resources->cdroms[i]), error))
+            return false;
     }
     return true;
 }
 
 static bool
-plug_in_cdroms(DesktopUsb *usb, const DesktopConfig *config, Resources *resources, GError **error)
+plug_in_inputs(DesktopUsb *usb, const DesktopConfig *config, GError **error)
 {
-    for (guint i = 0; i < config->cdroms->len; i++) {
-        const ConfigCdrom *cdrom = config->cdroms->pdata[i];
-        const char *name = cdrom->source.path ? cdrom->source.path : cdrom->source.fd_name;
-        int fd = g_steal_fd(&resources->cdroms[i]);
-        Medium *medium = fd >= 0 ? medium_new(fd, name, true, true, usb->io_thread, error) : NULL;
-        if ((fd >= 0 && !medium) || !plug_in(usb, usb_storage_new(cdrom->id, true, medium, NULL), error)) {
-            g_prefix_error(error, "%s: [cdrom %s]: ", config->path, cdrom->id);
-            return false;
-        }
-    }
-    return true;
+    if (plug_in_input(usb, config->usb_keyboard, usb_keyboard_new, "usb-keyboard", &usb->keyboard, error) &&
+        plug_in_input(usb, config->usb_tablet, usb_tablet_new, "usb-tablet", &usb->tablet, error))
+        return true;
+    g_prefix_error(error, "%s: [usb]: ", config->path);
+    return false;
 }
 
 bool
@@ -124,11 +175,8 @@ desktop_usb_plug_in(DesktopUsb *usb, const DesktopConfig *config, Resources *res
                     GError **error)
 {
     usb->io_thread = io_thread;
-    if (plug_in_input(usb, config->usb_keyboard, usb_keyboard_new, "usb-keyboard", &usb->keyboard, error) &&
-        plug_in_input(usb, config->usb_tablet, usb_tablet_new, "usb-tablet", &usb->tablet, error))
-        return plug_in_disks(usb, config, resources, error) && plug_in_cdroms(usb, config, resources, error);
-    g_prefix_error(error, "%s: [usb]: ", config->path);
-    return false;
+    return plug_in_all(usb, config, resources, true, error) && plug_in_inputs(usb, config, error) &&
+           plug_in_all(usb, config, resources, false, error);
 }
 
 /* --- what a supervisor may ask: each a call to the USB thread ------------------------------------------------------- */
@@ -301,13 +349,13 @@ desktop_usb_eject(DesktopUsb *usb, const char *drive, bool force, GError **error
     return request.done;
 }
 
-/* The desktop's own keyboard and tablet stay: keys have nowhere else to go. */
+/* The desktop's own keyboard and tablet stay, since keys have nowhere else to go, and its hubs, with what is behind them. */
 static bool
 may_detach(const Request *request, const UsbDevice *device)
 {
     const char *why = NULL;
 
-    if (device == request->usb->keyboard.sink || device == request->usb->tablet.sink)
+    if (device == request->usb->keyboard.sink || device == request->usb->tablet.sink || usb_hub_is_hub(device))
         why = "belongs to the desktop and stays";
     else if (usb_storage_is_busy(device))
         why = "is at work: try again";

@@ -46,6 +46,12 @@ hub_child(UsbDevice *hub, unsigned port)
     return ((Hub *)hub)->children[port];
 }
 
+static bool
+hub_enabled(UsbDevice *hub, unsigned port)
+{
+    return true;
+}
+
 static void
 hub_plug(UsbDevice *hub, unsigned port, UsbDevice *child)
 {
@@ -57,7 +63,15 @@ hub_reset_done(UsbDevice *hub, unsigned port)
 {
 }
 
-static const UsbHubOps hub_ops = {two, hub_child, hub_plug, hub_reset_done};
+static unsigned woken;
+
+static void
+hub_wake(UsbDevice *hub, unsigned port)
+{
+    woken = port;
+}
+
+static const UsbHubOps hub_ops = {two, hub_child, hub_enabled, hub_plug, hub_reset_done, hub_wake};
 static const UsbDeviceOps hub_device_ops = {.kind = "hub",
                                             .submit = no_transfer,
                                             .cancel = no_transfer,
@@ -216,6 +230,7 @@ test_who_is_told(void)
     usb_device_reset_done(stick); /* once is enough */
     usb_device_wake(stick);
     assert_told(&notes, "rstick wstick ");
+    g_assert_cmpuint(woken, ==, 1);
     usb_bus_hold(bus);
     usb_bus_hold(bus);
     usb_bus_release(bus);

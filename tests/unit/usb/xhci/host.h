@@ -75,6 +75,9 @@ unsigned host_command(Host *host, uint64_t parameter, uint32_t status, uint32_t 
 void host_reset_port(Host *host, unsigned port);
 /* Enables a slot and addresses the device at @port behind @route; its control ring is rings[1]. Returns the slot. */
 unsigned host_address(Host *host, unsigned port, uint32_t route);
+/* The same for one that is spoken to through port @tt_port of the hub in slot @tt_slot; *@code as answered. */
+unsigned host_address_through(Host *host, unsigned port, uint32_t route, unsigned tt_slot, unsigned tt_port,
+                              unsigned *code);
 /* Adds one endpoint, of XhciEndpointType @type, at context index @index. Returns the completion code. */
 unsigned host_configure(Host *host, unsigned slot, unsigned index, unsigned type, unsigned packet, unsigned interval);
 

@@ -187,6 +187,8 @@ test_firmware(void)
     refuse("[desktop]\nname=x\n[boot]\nfirmware=bios\n[usb]\n[cdrom c]\nboot-index=2\n"
            "[disk a]\npath=/d\nboot-index=2\n",
            CONFIG_ERROR_VALUE, "d.conf: [cdrom c] boot-index: ", "used twice");
+    refuse("[desktop]\nname=x\n[boot]\nvariables=/v\n[usb]\n[hub h]\n[cdrom c]\nport=h.1\nboot-index=2\n",
+           CONFIG_ERROR_VALUE, "d.conf: [cdrom c] boot-index: ", "not behind a hub");
 }
 
 static void
@@ -261,9 +263,20 @@ test_values(void)
         {"[disk a]\npath=/d\nserial=123456789012345678901\n", "[disk a] serial: ", "20 bytes"},
         {"[disk a]\npath=/d\ncache=fast\n", "[disk a] cache: ", "writeback, none"},
         {"[disk a]\npath=/d\nbus=scsi\n", "[disk a] bus: ", "virtio, usb"},
-        {"[disk a]\npath=/d\nbus=usb\n", "[disk a] bus: ", "add the group [usb]"},
+        {"[disk a]\npath=/d\nbus=usb\n", "[disk a]: ", "add the group [usb]"},
         {"[usb]\n[disk a]\npath=/d\nbus=usb\ncache=none\n", "[disk a] cache: ", "bus=virtio"},
         {"[usb]\n[disk a]\npath=/d\nbus=usb\nqueues=2\n", "[disk a] queues: ", "bus=virtio"},
+        {"[disk a]\npath=/d\nport=2\n", "[disk a] port: ", "bus=usb"},
+        {"[usb]\n[cdrom c]\nport=17\n", "[cdrom c] port: ", "not so many"},
+        {"[usb]\n[cdrom c]\nport=0\n", "[cdrom c] port: ", "is not a USB port"},
+        {"[usb]\n[cdrom c]\nport=.1\n", "[cdrom c] port: ", "is not a USB port"},
+        {"[usb]\n[cdrom c]\nport=h.\n", "[cdrom c] port: ", "is not a USB port"},
+        {"[usb]\n[cdrom c]\nport=h.1x\n", "[cdrom c] port: ", "is not a USB port"},
+        {"[usb]\n[cdrom c]\nport=h.1\n", "[cdrom c] port: ", "no such [hub]"},
+        {"[usb]\n[cdrom c]\nport=h.5\n[hub h]\n", "[cdrom c] port: ", "not so many"},
+        {"[usb]\n[hub h]\nport=h.1\n", "[hub h] port: ", "further up"},
+        {"[usb]\n[hub h]\nports=16\n", "[hub h] ports: ", "from 1 to 15"},
+        {"[hub h]\n", "[hub h]: ", "add the group [usb]"},
         {"[net n]\nbackend=tap\n", "[net n] tap: ", "either tap or fd"},
         {"[net n]\nbackend=passt\ntap=t\n", "[net n] backend: ", "backend=tap"},
         {"[net n]\nbackend=passt\nqueues=2\n", "[net n] queues: ", "one queue pair"},
