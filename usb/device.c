@@ -42,17 +42,21 @@ usb_transfer_slice(const UsbTransfer *transfer, uint32_t offset, uint32_t len, s
 static uint32_t
 copy(UsbTransfer *transfer, void *bytes, uint32_t len, bool out)
 {
-    uint32_t done = 0, part;
-    struct iovec iov;
+    uint32_t done = 0;
+    size_t inside;
 
-    while (done < len && usb_transfer_slice(transfer, transfer->actual, len - done, &iov, 1, &part)) {
+    len = MIN(len, transfer->length - transfer->actual);
+    for (unsigned i = seek(transfer, transfer->actual, &inside); i < transfer->n_iov && done < len; i++) {
+        uint8_t *at = (uint8_t *)transfer->iov[i].iov_base + inside;
+        size_t part = MIN(transfer->iov[i].iov_len - inside, len - done);
         if (out)
-            memcpy((uint8_t *)bytes + done, iov.iov_base, part);
+            memcpy((uint8_t *)bytes + done, at, part);
         else
-            memcpy(iov.iov_base, (uint8_t *)bytes + done, part);
-        transfer->actual += part;
+            memcpy(at, (uint8_t *)bytes + done, part);
         done += part;
+        inside = 0;
     }
+    transfer->actual += done;
     return done;
 }
 
@@ -72,12 +76,12 @@ usb_transfer_write(UsbTransfer *transfer, const void *from, uint32_t len)
 static void
 note_written(const UsbTransfer *transfer)
 {
-    uint32_t at = 0, part;
-    struct iovec iov;
+    uint32_t left = transfer->actual;
 
-    while (at < transfer->actual && usb_transfer_slice(transfer, at, transfer->actual - at, &iov, 1, &part)) {
-        guest_memory_dirty(transfer->memory, iov.iov_base, iov.iov_len);
-        at += part;
+    for (unsigned i = 0; i < transfer->n_iov && left; i++) {
+        size_t part = MIN(transfer->iov[i].iov_len, left);
+        guest_memory_dirty(transfer->memory, transfer->iov[i].iov_base, part);
+        left -= part;
     }
 }
 
