@@ -303,6 +303,11 @@ set_dequeue(XhciEndpoint *endpoint, const XhciTrb *trb)
         return n ? CC_INVALID_STREAM_ID : CC_TRB_ERROR;
     if (n && (trb->parameter >> 1 & 7) != 1)
         return CC_INVALID_STREAM_TYPE;
+    /* behind a ring that could not be read there may be transfers of before that it went bad */
+    if (!xhci_endpoint_drain(endpoint))
+        return CC_NONE;
+    if (endpoint->context.state == EP_HALTED)
+        return CC_CONTEXT_STATE;
     endpoint->streams[id] = (XhciStream){.ring = xhci_ring_at(trb->parameter), .valid = true};
     xhci_endpoint_set_state(endpoint, EP_STOPPED);
     return CC_SUCCESS;

@@ -837,7 +837,7 @@ test_broken_rings(void)
 
     host_init(&host, 4);
     host_start(&host);
-    plug_configured(&host, &slot);
+    Fake *fake = plug_configured(&host, &slot);
     data = host_alloc(&host, 0x1000);
     n_logged = 0;
     uint64_t block = host_ring_add(&host, &host.rings[3], HOST_MEMORY - 1, 512, HOST_TYPE(TRB_NORMAL) | TRB_IOC);
@@ -849,6 +849,23 @@ test_broken_rings(void)
     block = host_normal(&host, slot, 2, data, 64);
     assert_transfer_event(&host, block, CC_SUCCESS, 0);
     g_assert_cmpuint(host_command(&host, host.rings[3].at | 1, 0, SET_DEQUEUE(slot, 3u), NULL), ==, CC_SUCCESS);
+    block = host_normal(&host, slot, 3, data, 64);
+    assert_transfer_event(&host, block, CC_SUCCESS, 0);
+
+    /* what was on its way when the ring went bad is asked back before the ring is another */
+    uint64_t first = host_ring_add(&host, &host.rings[3], data, 64, HOST_TYPE(TRB_NORMAL) | TRB_IOC);
+    host_ring_add(&host, &host.rings[3], HOST_MEMORY, 64, HOST_TYPE(TRB_NORMAL) | TRB_IOC);
+    fake->keep = true;
+    fake->moves = 0;
+    fake->depth = 3;
+    host_doorbell(&host, slot, 3);
+    g_assert_cmpuint(fake->kept->len, ==, 1);
+    assert_transfer_event(&host, first + TRB_SIZE, CC_TRB_ERROR, 0);
+    g_assert_cmpuint(host_command(&host, host.rings[3].at | 1, 0, SET_DEQUEUE(slot, 3u), NULL), ==, CC_SUCCESS);
+    g_assert_cmpuint(fake->kept->len, ==, 0);
+    g_assert_cmphex(context_dequeue(&host, slot, 3), ==, host.rings[3].at | 1);
+    fake->keep = false;
+    fake->moves = UINT32_MAX;
     block = host_normal(&host, slot, 3, data, 64);
     assert_transfer_event(&host, block, CC_SUCCESS, 0);
 
