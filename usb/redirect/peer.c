@@ -67,9 +67,13 @@ redirect_peer_break(RedirectPeer *peer, const char *what)
     g_source_attach(peer->sweep, usb_bus_context(peer->bus));
 }
 
+#define AGAINST_POLICY "the desktop's USB policy does not allow it"
+
 static void
-identify(const RedirectPeer *peer, const struct usb_redir_device_connect_header *offer, UsbIdentity *identity)
+identify(const RedirectPeer *peer, UsbIdentity *identity)
 {
+    const struct usb_redir_device_connect_header *offer = &peer->offer;
+
     *identity = (UsbIdentity){.vendor = offer->vendor_id,
                               .product = offer->product_id,
                               .version = offer->device_version_bcd,
@@ -84,13 +88,20 @@ identify(const RedirectPeer *peer, const struct usb_redir_device_connect_header 
     }
 }
 
-/* The client is told, so that it can tell its user; and listeners here are. */
+/* The client is told, so that it can tell its user. */
+static void
+reject(RedirectPeer *peer)
+{
+    if (usbredirparser_peer_has_cap(peer->parser, usb_redir_cap_filter))
+        usbredirparser_send_filter_reject(peer->parser);
+}
+
+/* So are listeners here. */
 static void
 refuse(RedirectPeer *peer, UsbDevice *device, const char *reason)
 {
     usb_bus_tell(peer->bus, USB_REFUSED, device, reason);
-    if (usbredirparser_peer_has_cap(peer->parser, usb_redir_cap_filter))
-        usbredirparser_send_filter_reject(peer->parser);
+    reject(peer);
 }
 
 static void
@@ -106,13 +117,14 @@ on_connect(void *user, struct usb_redir_device_connect_header *offer)
         redirect_peer_break(peer, peer->device ? "a second device" : "a device without interfaces or endpoints");
         return;
     }
-    identify(peer, offer, &identity);
+    peer->offer = *offer;
+    identify(peer, &identity);
     bool known = offer->speed < G_N_ELEMENTS(speeds);
     RedirectDevice *device = redirect_device_new(peer, known ? speeds[offer->speed] : USB_FULL, &identity);
     if (!known)
         refuse(peer, &device->usb, "its client does not know its speed");
     else if (!usb_policy_allows(peer->policy, &identity))
-        refuse(peer, &device->usb, "the desktop's USB policy does not allow it");
+        refuse(peer, &device->usb, AGAINST_POLICY);
     else if (!usb_bus_attach(peer->bus, &device->usb, NULL, USB_PORT_ANY, "its client redirects it", &error))
         refuse(peer, &device->usb, error->message);
     else
@@ -130,6 +142,19 @@ on_disconnect(void *user)
     peer->has_interfaces = peer->has_endpoints = false;
 }
 
+/* Another configuration has other interfaces, which policy may not allow. */
+static void
+check_again(RedirectPeer *peer)
+{
+    UsbIdentity identity;
+
+    identify(peer, &identity);
+    if (usb_policy_allows(peer->policy, &identity))
+        return;
+    reject(peer);
+    unplug(peer, AGAINST_POLICY);
+}
+
 static void
 on_interfaces(void *user, struct usb_redir_interface_info_header *info)
 {
@@ -141,6 +166,8 @@ on_interfaces(void *user, struct usb_redir_interface_info_header *info)
     }
     peer->interfaces = *info;
     peer->has_interfaces = true;
+    if (peer->device)
+        check_again(peer);
 }
 
 static void

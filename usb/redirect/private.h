@@ -32,6 +32,7 @@ struct RedirectPeer {
     struct usbredirparser *parser;
     struct usb_redir_interface_info_header interfaces;
     struct usb_redir_ep_info_header endpoints;
+    struct usb_redir_device_connect_header offer; /* of the device that is plugged in */
     bool has_interfaces, has_endpoints;
     bool broken; /* it broke the protocol: it is not listened to any more */
     bool complained;

@@ -58,6 +58,27 @@ test_refused(void)
     assert_told(fast, "refused client0: its client does not know its speed");
 }
 
+/* Interfaces that come with another configuration are held against the policy, too. */
+static void
+test_refused_later(void)
+{
+    g_autoptr(Client) client = client_new(1, "0x03,-1,-1,-1,0|-1,-1,-1,-1,1");
+    struct usb_redir_interface_info_header interfaces = {.interface_count = 2, .interface_class = {8, 8}};
+
+    g_assert_nonnull(client_connect(client));
+    usbredirparser_send_interface_info(client->parser, &interfaces);
+    client_pump(client);
+    g_assert_nonnull(usb_bus_find(client->bus, "client0"));
+    g_free(client_told(client));
+    g_free(client_heard(client));
+    interfaces.interface_class[1] = 3;
+    interfaces.interface_subclass[1] = 1;
+    usbredirparser_send_interface_info(client->parser, &interfaces);
+    assert_told(client, "detached client0: the desktop's USB policy does not allow it");
+    assert_heard(client, "reject");
+    g_assert_nonnull(client_connect(client));
+}
+
 static void
 no_transfer(UsbDevice *device, UsbTransfer *transfer)
 {
@@ -810,6 +831,7 @@ main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/usb/redirect/comes-and-goes", test_comes_and_goes);
     g_test_add_func("/usb/redirect/refused", test_refused);
+    g_test_add_func("/usb/redirect/refused-later", test_refused_later);
     g_test_add_func("/usb/redirect/no-port", test_no_port);
     g_test_add_func("/usb/redirect/control", test_control);
     g_test_add_func("/usb/redirect/settings", test_settings);
