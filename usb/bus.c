@@ -8,6 +8,7 @@ G_DEFINE_QUARK(usb - error - quark, usb_error)
 
 struct UsbBus {
     GMainContext *context; /* owned reference */
+    GMutex *lock;          /* the USB thread's */
     unsigned n_ports;
     UsbDevice *ports[USB_PORTS_MAX + 1]; /* by number, from 1 */
     GPtrArray *devices;                  /* every one, hubs before what is behind them */
@@ -115,6 +116,30 @@ post_call(UsbBus *bus, Call *call)
     g_source_set_priority(source, G_PRIORITY_DEFAULT);
     g_source_set_callback(source, run_call, call, NULL);
     g_source_attach(source, bus->context);
+}
+
+void
+usb_bus_set_lock(UsbBus *bus, GMutex *lock)
+{
+    bus->lock = lock;
+}
+
+void
+usb_bus_enter(UsbBus *bus)
+{
+    g_mutex_lock(bus->lock);
+}
+
+bool
+usb_bus_try_enter(UsbBus *bus)
+{
+    return bus->lock && g_mutex_trylock(bus->lock);
+}
+
+void
+usb_bus_leave(UsbBus *bus)
+{
+    g_mutex_unlock(bus->lock);
 }
 
 void

@@ -66,6 +66,16 @@ unsigned usb_bus_n_ports(const UsbBus *bus);
 void usb_bus_set_controller(UsbBus *bus, const UsbControllerOps *ops, void *controller);
 void usb_bus_listen(UsbBus *bus, UsbBusListener listener, void *user);
 
+/*
+ * Between the two the caller acts as the USB thread, without waking it: any thread but itself, for a moment, and not
+ * waiting for it. @lock is what everything on the thread happens under (loop_thread_lock()), told before anybody enters.
+ */
+void usb_bus_set_lock(UsbBus *bus, GMutex *lock);
+void usb_bus_enter(UsbBus *bus);
+/* false: not now, since the thread is at work. A vCPU does no more than that. */
+bool usb_bus_try_enter(UsbBus *bus);
+void usb_bus_leave(UsbBus *bus);
+
 /* Runs @function on the USB thread: waits for it, or does not. In the order they were made. Any other thread. */
 void usb_bus_call(UsbBus *bus, void (*function)(void *data), void *data);
 /* Any thread. */

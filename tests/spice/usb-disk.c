@@ -230,6 +230,7 @@ usb_disk_start(SpiceDisplay *display, unsigned n_channels, const char *rules)
 
     app.thread = loop_thread_new("usb", NULL, NULL);
     app.bus = usb_bus_new(loop_thread_context(app.thread), 8);
+    usb_bus_set_lock(app.bus, loop_thread_lock(app.thread));
     usb_bus_set_controller(app.bus, &no_controller, NULL);
     usb_bus_listen(app.bus, on_change, NULL);
     app.policy = usb_policy_new(rules ? rules : USB_POLICY_ALL, &error);

@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * spice-server writes and reads as it likes and is woken when something changed; the peer likewise. Each thread has one
- * GSource that the other makes ready: no allocation, and no wake-up where one is on its way already.
+ * What comes from the client is handed to the peer where it lies, in spice-server's buffer, by the main thread acting as the USB
+ * thread: a disk's data wake nobody on their way to the guest. What goes to the client waits in the peer; the main thread
+ * is woken once, and takes it into spice-server's buffer the same way.
  */
 #include "usb/redirect/channel.h"
 
 #include "usb/redirect/peer.h"
-#include "usb/redirect/pipe.h"
 
 #include <spice.h>
-
-/* A disk's largest command by today's drivers, and some more: a transfer seldom waits for the other thread half way. */
-#define PIPE_BYTES (256u << 10)
+#include <string.h>
 
 struct RedirectChannel {
     SpiceCharDeviceInstance instance;
@@ -20,10 +18,16 @@ struct RedirectChannel {
     char *id;
     RedirectChannelMoved moved;
     void *user;
-    bool connected; /* main thread */
-    Pipe *to_usb, *to_client;
-    GSource *usb_source, *main_source;
-    RedirectPeer *peer; /* USB thread; NULL: no client */
+    bool connected;     /* main thread */
+    GSource *to_client; /* the main thread's, made ready by whoever has something to say */
+
+    /* The USB thread's, and of who acts as it. */
+    RedirectPeer *peer;  /* NULL: no client */
+    const uint8_t *said; /* by the client, while it is being read … */
+    size_t n_said;
+    uint8_t *room; /* … and what the client takes, while it is being filled */
+    size_t n_room;
+    bool is_told; /* the main thread knows that there is something to say */
 };
 
 static RedirectChannel *
@@ -32,45 +36,18 @@ channel_of(SpiceCharDeviceInstance *instance)
     return (RedirectChannel *)((char *)instance - offsetof(RedirectChannel, instance));
 }
 
-/* --- waking ----------------------------------------------------------------------------------------------------- */
-
-/* Any thread; the source's context is woken. */
-static void
-make_ready(GSource *source, bool wanted)
-{
-    if (wanted)
-        g_source_set_ready_time(source, 0);
-}
-
-static gboolean
-dispatch(GSource *source, GSourceFunc callback, gpointer user)
-{
-    g_source_set_ready_time(source, -1);
-    return callback(user);
-}
-
-static GSourceFuncs source_funcs = {.dispatch = dispatch};
-
-static GSource *
-source_new(GMainContext *context, GSourceFunc callback, RedirectChannel *channel)
-{
-    GSource *source = g_source_new(&source_funcs, sizeof(GSource));
-
-    g_source_set_callback(source, callback, channel, NULL);
-    g_source_attach(source, context);
-    return source;
-}
-
-/* --- the USB thread's side -------------------------------------------------------------------------------------- */
+/* --- acting as the USB thread ----------------------------------------------------------------------------------- */
 
 static size_t
 read_client(void *user, void *to, size_t len)
 {
     RedirectChannel *channel = user;
-    bool wake;
-    size_t n = pipe_read(channel->to_usb, to, len, &wake);
+    size_t n = MIN(len, channel->n_said);
 
-    make_ready(channel->main_source, wake);
+    if (n)
+        memcpy(to, channel->said, n);
+    channel->said += n;
+    channel->n_said -= n;
     return n;
 }
 
@@ -78,42 +55,31 @@ static size_t
 write_client(void *user, const void *from, size_t len)
 {
     RedirectChannel *channel = user;
-    bool wake;
-    size_t n = pipe_write(channel->to_client, from, len, &wake);
+    size_t n = MIN(len, channel->n_room);
 
-    make_ready(channel->main_source, wake);
+    if (n)
+        memcpy(channel->room, from, n);
+    channel->room += n;
+    channel->n_room -= n;
+    if (n < len && !channel->is_told) {
+        channel->is_told = true;
+        g_source_set_ready_time(channel->to_client, 0);
+    }
     return n;
 }
 
 static const RedirectPeerOps peer_ops = {.read = read_client, .write = write_client};
 
-static gboolean
-on_usb_ready(gpointer user)
-{
-    RedirectChannel *channel = user;
-
-    if (!channel->peer)
-        return G_SOURCE_CONTINUE;
-    make_ready(channel->usb_source, redirect_peer_work(channel->peer));
-    channel->moved(channel->user);
-    return G_SOURCE_CONTINUE;
-}
-
 static void
-open_peer(void *user)
+open_peer(RedirectChannel *channel)
 {
-    RedirectChannel *channel = user;
-
-    pipe_clear(channel->to_usb);
-    pipe_clear(channel->to_client);
+    channel->is_told = false;
     channel->peer = redirect_peer_new(channel->bus, channel->policy, channel->id, &peer_ops, channel);
 }
 
 static void
-close_peer(void *user)
+close_peer(RedirectChannel *channel)
 {
-    RedirectChannel *channel = user;
-
     redirect_peer_free(g_steal_pointer(&channel->peer), "its client went away");
     channel->moved(channel->user);
 }
@@ -130,22 +96,33 @@ static int
 on_write(SpiceCharDeviceInstance *instance, const uint8_t *bytes, int len)
 {
     RedirectChannel *channel = channel_of(instance);
-    bool wake;
-    size_t n = pipe_write(channel->to_usb, bytes, (size_t)MAX(len, 0), &wake);
 
-    make_ready(channel->usb_source, wake);
-    return (int)n;
+    usb_bus_enter(channel->bus);
+    channel->said = bytes;
+    channel->n_said = (size_t)MAX(len, 0);
+    while (channel->peer && redirect_peer_work(channel->peer))
+        continue;
+    channel->n_said = 0;
+    channel->moved(channel->user);
+    usb_bus_leave(channel->bus);
+    return len;
 }
 
 static int
 on_read(SpiceCharDeviceInstance *instance, uint8_t *bytes, int len)
 {
     RedirectChannel *channel = channel_of(instance);
-    bool wake;
-    size_t n = pipe_read(channel->to_client, bytes, (size_t)MAX(len, 0), &wake);
 
-    make_ready(channel->usb_source, wake);
-    return (int)n;
+    usb_bus_enter(channel->bus);
+    channel->is_told = false;
+    channel->room = bytes;
+    channel->n_room = (size_t)MAX(len, 0);
+    if (channel->peer)
+        redirect_peer_work(channel->peer);
+    int n = MAX(len, 0) - (int)channel->n_room;
+    channel->n_room = 0;
+    usb_bus_leave(channel->bus);
+    return n;
 }
 
 static void
@@ -156,17 +133,12 @@ on_connected(SpiceCharDeviceInstance *instance, int connected)
     if (channel->connected == (bool)connected)
         return;
     channel->connected = connected;
-    usb_bus_call(channel->bus, connected ? open_peer : close_peer, channel);
-}
-
-static gboolean
-on_main_ready(gpointer user)
-{
-    RedirectChannel *channel = user;
-
-    if (channel->connected)
-        spice_server_char_device_wakeup(&channel->instance);
-    return G_SOURCE_CONTINUE;
+    usb_bus_enter(channel->bus);
+    if (connected)
+        open_peer(channel);
+    else
+        close_peer(channel);
+    usb_bus_leave(channel->bus);
 }
 
 static const SpiceCharDeviceInterface interface = {
@@ -185,6 +157,25 @@ static const SpiceCharDeviceInterface interface = {
 
 /* --- life ------------------------------------------------------------------------------------------------------- */
 
+static gboolean
+on_something_to_say(gpointer user)
+{
+    RedirectChannel *channel = user;
+
+    if (channel->connected)
+        spice_server_char_device_wakeup(&channel->instance);
+    return G_SOURCE_CONTINUE;
+}
+
+static gboolean
+dispatch(GSource *source, GSourceFunc callback, gpointer user)
+{
+    g_source_set_ready_time(source, -1);
+    return callback(user);
+}
+
+static GSourceFuncs source_funcs = {.dispatch = dispatch};
+
 RedirectChannel *
 redirect_channel_new(SpiceServer *server, UsbBus *bus, const UsbPolicy *policy, const char *id,
                      RedirectChannelMoved moved, void *user)
@@ -196,26 +187,13 @@ redirect_channel_new(SpiceServer *server, UsbBus *bus, const UsbPolicy *policy, 
     channel->id = g_strdup(id);
     channel->moved = moved;
     channel->user = user;
-    channel->to_usb = pipe_new(PIPE_BYTES);
-    channel->to_client = pipe_new(PIPE_BYTES);
-    channel->usb_source = source_new(usb_bus_context(bus), on_usb_ready, channel);
-    channel->main_source = source_new(NULL, on_main_ready, channel);
+    channel->to_client = g_source_new(&source_funcs, sizeof(GSource));
+    g_source_set_callback(channel->to_client, on_something_to_say, channel, NULL);
+    g_source_attach(channel->to_client, NULL);
     channel->instance.base.sif = &interface.base;
     channel->instance.subtype = "usbredir";
     spice_server_add_interface(server, &channel->instance.base);
     return channel;
-}
-
-/* On the USB thread: nothing of it runs there afterwards. */
-static void
-leave_usb_thread(void *user)
-{
-    RedirectChannel *channel = user;
-
-    g_source_destroy(channel->usb_source);
-    g_source_unref(channel->usb_source);
-    if (channel->peer)
-        close_peer(channel);
 }
 
 void
@@ -224,11 +202,12 @@ redirect_channel_free(RedirectChannel *channel)
     if (!channel)
         return;
     spice_server_remove_interface(&channel->instance.base);
-    usb_bus_call(channel->bus, leave_usb_thread, channel);
-    g_source_destroy(channel->main_source);
-    g_source_unref(channel->main_source);
-    pipe_free(channel->to_usb);
-    pipe_free(channel->to_client);
+    usb_bus_enter(channel->bus);
+    if (channel->peer)
+        close_peer(channel);
+    usb_bus_leave(channel->bus);
+    g_source_destroy(channel->to_client);
+    g_source_unref(channel->to_client);
     g_free(channel->id);
     g_free(channel);
 }

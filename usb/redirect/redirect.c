@@ -51,19 +51,14 @@ usb_redirect_new(struct RedsState *server, UsbBus *bus, const UsbPolicy *policy,
     return redirect;
 }
 
-/* On the USB thread: from here on it does not look at other channels. */
-static void
-begin_ending(void *user)
-{
-    ((UsbRedirect *)user)->ending = true;
-}
-
 void
 usb_redirect_free(UsbRedirect *redirect)
 {
     if (!redirect)
         return;
-    usb_bus_call(redirect->bus, begin_ending, redirect);
+    usb_bus_enter(redirect->bus);
+    redirect->ending = true; /* from here on nobody looks at other channels */
+    usb_bus_leave(redirect->bus);
     for (unsigned i = 0; i < redirect->n_channels; i++)
         redirect_channel_free(g_steal_pointer(&redirect->channels[i]));
     g_free(redirect->channels);

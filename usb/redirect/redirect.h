@@ -3,8 +3,8 @@
  * USB redirection over SPICE: so many channels, each good for one device of a client's, which the client's user or its own
  * rules choose. Policy decides here what is taken; ports of the bus are where they appear.
  *
- *     spice-server ── bytes ── channel.c ══ pipes ══ peer.c ── device.c, receive.c ── bus
- *                    main thread                     USB thread
+ *     spice-server ── bytes ── channel.c ── peer.c ── device.c, ahead.c, receive.c ── bus
+ *                    main thread                  USB thread, or who acts as it
  *
  * Owner: the main thread.
  */

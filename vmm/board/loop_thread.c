@@ -13,7 +13,19 @@ struct LoopThread {
     GMutex lock;
     GCond begun;
     bool has_begun; /* under @lock */
+    GMutex work;    /* held but in poll() */
 };
+
+static _Thread_local LoopThread *current; /* a GPollFunc is told nothing of whose it is */
+
+static int
+sleep_unlocked(GPollFD *fds, guint n, int timeout)
+{
+    g_mutex_unlock(&current->work);
+    int ready = g_poll(fds, n, timeout);
+    g_mutex_lock(&current->work);
+    return ready;
+}
 
 static void *
 run(void *data)
@@ -22,6 +34,9 @@ run(void *data)
 
     if (thread->prepare)
         thread->prepare(thread->user);
+    current = thread;
+    g_mutex_lock(&thread->work);
+    g_main_context_set_poll_func(thread->context, sleep_unlocked);
     g_main_context_push_thread_default(thread->context); /* makes it the owner: nobody else may run it by mistake */
     g_mutex_lock(&thread->lock);
     thread->has_begun = true;
@@ -29,6 +44,8 @@ run(void *data)
     g_mutex_unlock(&thread->lock);
     g_main_loop_run(thread->loop);
     g_main_context_pop_thread_default(thread->context);
+    g_main_context_set_poll_func(thread->context, NULL);
+    g_mutex_unlock(&thread->work);
     return NULL;
 }
 
@@ -42,6 +59,7 @@ loop_thread_new(const char *name, void (*prepare)(void *user), void *user)
     thread->prepare = prepare;
     thread->user = user;
     g_mutex_init(&thread->lock);
+    g_mutex_init(&thread->work);
     g_cond_init(&thread->begun);
     thread->thread = g_thread_new(name, run, thread);
     g_mutex_lock(&thread->lock);
@@ -72,6 +90,7 @@ loop_thread_free(LoopThread *thread)
     g_main_loop_unref(thread->loop);
     g_main_context_unref(thread->context);
     g_mutex_clear(&thread->lock);
+    g_mutex_clear(&thread->work);
     g_cond_clear(&thread->begun);
     g_free(thread);
 }
@@ -80,4 +99,10 @@ GMainContext *
 loop_thread_context(const LoopThread *thread)
 {
     return thread->context;
+}
+
+GMutex *
+loop_thread_lock(LoopThread *thread)
+{
+    return &thread->work;
 }

@@ -22,3 +22,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(LoopThread, loop_thread_free)
 
 /* Owned by the thread; take a reference to keep it. */
 GMainContext *loop_thread_context(const LoopThread *thread);
+/*
+ * Everything on the thread happens under this lock, which is free while it sleeps. Whoever holds it may do what is the thread's
+ * to do, without waking it; but must not wait for it meanwhile.
+ */
+GMutex *loop_thread_lock(LoopThread *thread);

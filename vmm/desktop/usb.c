@@ -81,6 +81,7 @@ desktop_usb_new(const DesktopConfig *config, PciBus *pci, GuestMemory *memory, M
     usb->thread = loop_thread_new("usb", prepare, NULL);
     usb->clock = clock_new(loop_thread_context(usb->thread));
     usb->bus = usb_bus_new(loop_thread_context(usb->thread), config->usb_ports);
+    usb_bus_set_lock(usb->bus, loop_thread_lock(usb->thread));
     const XhciOptions options = {.bus = usb->bus, .memory = memory, .clock = usb->clock};
     usb->xhci = xhci_new(pci, PCI_SLOT_ANY, &options, error);
     if (!usb->xhci) {
