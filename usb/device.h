@@ -140,6 +140,11 @@ struct UsbDevice {
 /* Every callback on the USB thread. Those that may be NULL say so. */
 struct UsbDeviceOps {
     const char *kind; /* "tablet", "cdrom", "redirected", "host": what a list for people calls it */
+    /*
+     * .submit does not wait, and makes no system calls but those of memory and waking: the vCPU that rings may carry it out
+     * itself, acting as the USB thread while that sleeps (usb_bus_try_enter()).
+     */
+    bool at_once;
 
     /* Carry @transfer out; see its fields. Isochronous ones are complete when it returns: there is no later for them. */
     void (*submit)(UsbDevice *device, UsbTransfer *transfer);

@@ -156,6 +156,8 @@ struct Xhci {
 
 /* Any thread, the lock held or not: see to it that the USB thread looks. */
 void xhci_wake(Xhci *xhci);
+/* A vCPU has rung for an endpoint, and serves it by itself if it may. false: the USB thread is to be woken. */
+bool xhci_ring_at_once(Xhci *xhci, unsigned slot_id, unsigned target);
 /* The lock not held: has the USB thread do it. */
 void xhci_want(Xhci *xhci, XhciWork work);
 /* The lock held. The controller stops: the guest broke what only a reset mends. */

@@ -215,23 +215,31 @@ runtime_write(Xhci *xhci, unsigned offset, uint32_t value)
         xhci_interrupter_write(&xhci->interrupters[index], offset % XHCI_INTERRUPTER, value);
 }
 
-/* A stream's doorbell is its endpoint's: all its streams are looked at. */
+/* Under the lock. A stream's doorbell is its endpoint's: all its streams are looked at. false: there is nothing to do. */
+static bool
+note_doorbell(Xhci *xhci, unsigned slot, unsigned target)
+{
+    if (!(xhci->usbcmd & USBCMD_RS) || slot > XHCI_SLOTS || target >= XHCI_ENDPOINTS || !slot != !target)
+        return false;
+    if (slot == 0) {
+        xhci->crcr |= CRCR_CRR;
+        xhci->wanted |= XHCI_WORK_COMMANDS;
+    } else {
+        xhci->rung[slot] |= 1u << target;
+    }
+    return true;
+}
+
 static void
 ring_doorbell(Xhci *xhci, unsigned slot, uint32_t value)
 {
     unsigned target = value & 0xff;
 
-    if (!(xhci->usbcmd & USBCMD_RS) || slot > XHCI_SLOTS)
-        return;
-    if (slot == 0) {
-        if (target)
-            return;
-        xhci->crcr |= CRCR_CRR;
-        xhci->wanted |= XHCI_WORK_COMMANDS;
-    } else if (target >= 1 && target < XHCI_ENDPOINTS) {
-        xhci->rung[slot] |= 1u << target;
-    }
-    xhci_wake(xhci);
+    g_mutex_lock(&xhci->lock);
+    bool noted = note_doorbell(xhci, slot, target);
+    g_mutex_unlock(&xhci->lock);
+    if (noted && !(slot && xhci_ring_at_once(xhci, slot, target)))
+        xhci_wake(xhci);
 }
 
 /* --- all of it -------------------------------------------------------------------------------------------------- */
@@ -251,9 +259,9 @@ word_read(Xhci *xhci, unsigned offset)
 static void
 word_write(Xhci *xhci, unsigned offset, uint32_t value)
 {
-    if (offset >= XHCI_DOORBELLS)
-        ring_doorbell(xhci, (offset - XHCI_DOORBELLS) / 4, value);
-    else if (offset >= XHCI_RUNTIME)
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&xhci->lock);
+
+    if (offset >= XHCI_RUNTIME)
         runtime_write(xhci, offset - XHCI_RUNTIME, value);
     else if (offset >= XHCI_CAPLENGTH)
         operational_write(xhci, offset - XHCI_CAPLENGTH, value);
@@ -277,13 +285,14 @@ static void
 bar_write(void *owner, uint64_t offset, unsigned size, uint64_t value)
 {
     Xhci *xhci = owner;
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&xhci->lock);
 
     if (offset & 3 || size < 4)
         return;
-    word_write(xhci, offset, (uint32_t)value);
-    if (size == 8 && offset + 4 < XHCI_BAR_SIZE)
-        word_write(xhci, offset + 4, value >> 32);
+    for (unsigned at = 0; at < size && offset + at < XHCI_BAR_SIZE; at += 4, value >>= 32)
+        if (offset + at >= XHCI_DOORBELLS)
+            ring_doorbell(xhci, (offset + at - XHCI_DOORBELLS) / 4, (uint32_t)value);
+        else
+            word_write(xhci, offset + at, (uint32_t)value);
 }
 
 const BusOps xhci_bus_ops = {.read = bar_read, .write = bar_write};

@@ -218,6 +218,32 @@ work(Xhci *xhci)
             ring_endpoints(&xhci->slots[i], rung[i + 1], all);
 }
 
+/* Takes one doorbell off the list of what is to be looked at, where nothing else is that comes before it. */
+static bool
+take_ring(Xhci *xhci, unsigned slot_id, unsigned target)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&xhci->lock);
+
+    if (xhci->wanted || xhci->resting)
+        return false;
+    xhci->rung[slot_id] &= ~(1u << target);
+    return true;
+}
+
+bool
+xhci_ring_at_once(Xhci *xhci, unsigned slot_id, unsigned target)
+{
+    if (!usb_bus_try_enter(xhci->bus))
+        return false;
+    const XhciSlot *slot = &xhci->slots[slot_id - 1];
+    XhciEndpoint *endpoint = slot->enabled ? slot->endpoints[target] : NULL;
+    bool may = endpoint && slot->device && slot->device->ops->at_once && take_ring(xhci, slot_id, target);
+    if (may)
+        xhci_endpoint_ring(endpoint);
+    usb_bus_leave(xhci->bus);
+    return may;
+}
+
 static gboolean
 dispatch(GSource *source, GSourceFunc callback, gpointer user)
 {
