@@ -27,8 +27,9 @@ enum {
     OP_RESET,
     OP_STREAMS, /* endpoint (1), number (1) */
     OP_ROOM,    /* bytes that the way to the client has (2) */
-    OP_AGAIN,   /* how often (2), then a record that the operation of is OP_PACKET: a flood of it */
+    OP_AGAIN,   /* how often (2), then what OP_PACKET takes: a flood */
     OP_OFFER,   /* speed (1), class (1): a device as any other */
+    OP_COMMAND, /* length (4): a disk's, which brings so much */
     N_OPS,
 };
 
@@ -85,6 +86,16 @@ control(Channel *channel, FuzzInput *input)
 
     if (device && place)
         *place = move_new_control(device, type, request, value, index, len);
+}
+
+static void
+command(Channel *channel, uint32_t len)
+{
+    UsbDevice *device = device_of(channel);
+    Move **place = free_place(channel);
+
+    if (device && place)
+        *place = move_new_command(device, len);
 }
 
 /* Asks for the transfers of one endpoint, or all; true: none of them is left. */
@@ -256,6 +267,9 @@ run_record(Channel *channel, FuzzInput *input)
         a = fuzz_take(input, 1) % 5;
         b = fuzz_take(input, 1);
         client_offer(channel->client, (uint8_t)a, (uint8_t)b);
+        break;
+    case OP_COMMAND:
+        command(channel, (uint32_t)fuzz_take(input, 4));
         break;
     default:
         break;

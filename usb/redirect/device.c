@@ -49,16 +49,22 @@ redirect_status(uint8_t status)
 
 /* --- requests --------------------------------------------------------------------------------------------------- */
 
+uint64_t
+redirect_device_next_id(RedirectDevice *device)
+{
+    /* A client without 64-bit ids sends back the lower half. */
+    do
+        device->last_id = (device->last_id + 1) & UINT32_MAX;
+    while (g_hash_table_contains(device->requests, &device->last_id));
+    return device->last_id;
+}
+
 static Request *
 request_new(RedirectDevice *device, RequestKind kind, UsbTransfer *transfer)
 {
     Request *request = g_new0(Request, 1);
 
-    /* A client without 64-bit ids sends back the lower half. */
-    do
-        device->last_id = (device->last_id + 1) & UINT32_MAX;
-    while (g_hash_table_contains(device->requests, &device->last_id));
-    request->id = device->last_id;
+    request->id = redirect_device_next_id(device);
     request->kind = kind;
     request->transfer = transfer;
     request->out_bytes = usb_transfer_is_in(transfer) ? 0 : transfer->length;
@@ -76,7 +82,18 @@ request_drop(RedirectDevice *device, Request *request)
     g_hash_table_remove(device->requests, &request->id);
 }
 
-static void send_transfer(RedirectDevice *device, UsbTransfer *transfer);
+void
+redirect_device_give_up(RedirectDevice *device, uint64_t id)
+{
+    Request *request = g_new0(Request, 1);
+
+    request->id = id;
+    request->kind = BULK;
+    device->n_given_up++;
+    g_hash_table_replace(device->requests, &request->id, request);
+    if (device->n_given_up > REDIRECT_UNANSWERED_MAX)
+        redirect_peer_break(device->peer, "it does not answer");
+}
 
 static void
 send_held(RedirectDevice *device)
@@ -84,7 +101,7 @@ send_held(RedirectDevice *device)
     UsbTransfer *transfer;
 
     while (device->out_bytes < REDIRECT_OUT_BYTES_MAX && (transfer = g_queue_pop_head(&device->held)))
-        send_transfer(device, transfer);
+        redirect_device_send(device, transfer);
 }
 
 /*
@@ -153,6 +170,9 @@ static void
 on_bulk(void *user, uint64_t id, struct usb_redir_bulk_packet_header *header, uint8_t *data, int len)
 {
     RedirectPeer *peer = user;
+
+    if (peer->device && redirect_ahead_answered(peer->device, id, header->status, data, len))
+        return;
     UsbTransfer *transfer = answered(peer, id, BULK);
 
     if (transfer) {
@@ -297,18 +317,16 @@ send_interrupt(RedirectDevice *device, UsbTransfer *transfer, uint8_t *data)
     usbredirparser_send_interrupt_packet(device->peer->parser, id, &header, data, data ? (int)transfer->length : 0);
 }
 
-/* Whether the client can say this length at all. */
-static bool
-can_say(const RedirectDevice *device, const UsbTransfer *transfer)
+bool
+redirect_device_can_say(const RedirectDevice *device, UsbTransferType type, uint32_t len)
 {
-    if (transfer->length <= UINT16_MAX)
+    if (len <= UINT16_MAX)
         return true;
-    return transfer->type == USB_BULK &&
-           usbredirparser_peer_has_cap(device->peer->parser, usb_redir_cap_32bits_bulk_length);
+    return type == USB_BULK && usbredirparser_peer_has_cap(device->peer->parser, usb_redir_cap_32bits_bulk_length);
 }
 
-static void
-send_transfer(RedirectDevice *device, UsbTransfer *transfer)
+void
+redirect_device_send(RedirectDevice *device, UsbTransfer *transfer)
 {
     static void (*const send[])(RedirectDevice *, UsbTransfer *, uint8_t *) = {
         [USB_CONTROL] = send_control, [USB_BULK] = send_bulk, [USB_INTERRUPT] = send_interrupt};
@@ -316,11 +334,13 @@ send_transfer(RedirectDevice *device, UsbTransfer *transfer)
     g_autofree uint8_t *copy = NULL;
     uint8_t *data = in ? NULL : in_one_piece(transfer, &copy);
 
-    if (!can_say(device, transfer) || (!in && transfer->length && !data)) {
+    if (!redirect_device_can_say(device, transfer->type, transfer->length) || (!in && transfer->length && !data)) {
         usb_transfer_complete(transfer, USB_FAULT);
         return;
     }
+    uint32_t ahead = in ? 0 : redirect_ahead_begin(device, transfer);
     send[transfer->type](device, transfer, data);
+    redirect_ahead_ask(device, ahead);
     redirect_peer_flush(device->peer);
 }
 
@@ -332,6 +352,7 @@ send_setting(RedirectDevice *device, UsbTransfer *transfer)
     const UsbSetup *setup = &transfer->setup;
     uint8_t interface = (uint8_t)setup->index;
 
+    redirect_ahead_control(device, setup);
     switch (usb_setup_request(setup)) {
     case USB_REQUEST(USB_DIR_OUT | USB_RECIP_DEVICE, USB_REQ_SET_CONFIGURATION):
         redirect_receive_reset(device, -1);
@@ -376,12 +397,14 @@ submit(UsbDevice *usb, UsbTransfer *transfer)
         redirect_send_iso(device, transfer);
     else if (transfer->type == USB_INTERRUPT && in)
         redirect_receive_interrupt(device, transfer);
+    else if (in && redirect_ahead_take(device, transfer))
+        return;
     else if (transfer->type == USB_CONTROL && send_setting(device, transfer))
         return;
     else if (!in && device->out_bytes && device->out_bytes + transfer->length > REDIRECT_OUT_BYTES_MAX)
         g_queue_push_tail(&device->held, transfer);
     else
-        send_transfer(device, transfer);
+        redirect_device_send(device, transfer);
 }
 
 static gboolean
@@ -430,7 +453,7 @@ cancel(UsbDevice *usb, UsbTransfer *transfer)
     if (device->leaving)
         return; /* it comes with the others */
     if (!request) {
-        if (!redirect_receive_forget(device, transfer))
+        if (!redirect_ahead_forget(device, transfer) && !redirect_receive_forget(device, transfer))
             g_assert(g_queue_remove(&device->held, transfer));
         usb_transfer_complete(transfer, USB_CANCELLED);
         return;
@@ -450,6 +473,7 @@ reset(UsbDevice *usb)
     RedirectDevice *device = redirect_of(usb);
 
     redirect_receive_reset(device, -1);
+    redirect_ahead_drop(device, true);
     usbredirparser_send_reset(device->peer->parser); /* there is no answer: what follows it comes after it */
     redirect_peer_flush(device->peer);
     usb_device_reset_done(usb);
@@ -502,7 +526,7 @@ redirect_device_let_go(RedirectDevice *device)
         if (request->transfer)
             g_ptr_array_add(out, request->transfer);
     g_hash_table_remove_all(device->requests);
-    while ((transfer = g_queue_pop_head(&device->held)))
+    while ((transfer = g_queue_pop_head(&device->held)) || (transfer = redirect_ahead_steal(device)))
         g_ptr_array_add(out, transfer);
     for (unsigned i = 0; i < REDIRECT_ENDPOINTS; i++)
         while ((transfer = device->endpoints[i].waiting)) {
@@ -520,6 +544,7 @@ finish(UsbDevice *usb)
 
     redirect_device_let_go(device);
     redirect_receive_reset(device, -1);
+    redirect_ahead_drop(device, false);
     if (device->patience)
         g_source_destroy(device->patience);
     g_clear_pointer(&device->patience, g_source_unref);
@@ -529,6 +554,7 @@ finish(UsbDevice *usb)
 /* No saved state: a restored guest sees it unplugged, and its client, connecting again, offers it anew. */
 static const UsbDeviceOps device_ops = {
     .kind = "redirected",
+    .at_once = true,
     .submit = submit,
     .cancel = cancel,
     .reset = reset,
@@ -545,6 +571,7 @@ redirect_device_learn(RedirectDevice *device, const struct usb_redir_ep_info_hea
         device->endpoints[i].type = info->type[i];
         device->endpoints[i].interface = info->interface[i];
     }
+    redirect_ahead_learn(device, &device->peer->interfaces, info);
 }
 
 RedirectDevice *
@@ -560,6 +587,8 @@ redirect_device_new(RedirectPeer *peer, UsbSpeed speed, const UsbIdentity *ident
     device->requests = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, g_free);
     g_queue_init(&device->held);
     redirect_receive_init(device);
+    g_queue_init(&device->ahead);
+    g_queue_init(&device->ahead_waiting);
     redirect_device_learn(device, &peer->endpoints);
     return device;
 }

@@ -374,11 +374,18 @@ client_free(Client *client)
 void
 client_offer(Client *client, uint8_t speed, uint8_t class)
 {
+    client_offer_as(client, speed, class, 0x1234, 0x5678);
+}
+
+void
+client_offer_as(Client *client, uint8_t speed, uint8_t class, uint16_t vendor, uint16_t product)
+{
     static const uint8_t types[] = {usb_redir_type_bulk,      usb_redir_type_bulk, usb_redir_type_interrupt,
                                     usb_redir_type_interrupt, usb_redir_type_iso,  usb_redir_type_iso};
-    struct usb_redir_interface_info_header interfaces = {.interface_count = 1, .interface_class = {class}};
+    struct usb_redir_interface_info_header interfaces = {
+        .interface_count = 1, .interface_class = {class}, .interface_protocol = {0x50}};
     struct usb_redir_ep_info_header endpoints = {.type = {0}};
-    struct usb_redir_device_connect_header offer = {.speed = speed, .vendor_id = 0x1234, .product_id = 0x5678};
+    struct usb_redir_device_connect_header offer = {.speed = speed, .vendor_id = vendor, .product_id = product};
 
     memset(endpoints.type, usb_redir_type_invalid, sizeof endpoints.type);
     endpoints.type[0] = endpoints.type[16] = usb_redir_type_control;
@@ -440,6 +447,26 @@ move_new(UsbDevice *device, UsbTransferType type, uint8_t endpoint, uint32_t len
 
     device->ops->submit(device, &move->transfer);
     return move;
+}
+
+Move *
+move_new_out(UsbDevice *device, uint8_t endpoint, const void *bytes, uint32_t len)
+{
+    Move *move = move_make(device, USB_BULK, endpoint, len);
+
+    memcpy(move->bytes, bytes, len);
+    device->ops->submit(device, &move->transfer);
+    return move;
+}
+
+Move *
+move_new_command(UsbDevice *device, uint32_t len)
+{
+    uint8_t wrapper[31] = {'U', 'S', 'B', 'C', 1, 2, 3, 4, [12] = USB_DIR_IN, [14] = 10, [15] = 0x28};
+
+    for (unsigned i = 0; i < 4; i++)
+        wrapper[8 + i] = (uint8_t)(len >> 8 * i);
+    return move_new_out(device, 0x02, wrapper, sizeof wrapper);
 }
 
 Move *

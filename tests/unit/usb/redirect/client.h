@@ -41,6 +41,7 @@ char *client_told(Client *client);
 /* Offers 1234:5678: high speed, bulk 0x81 and 0x02, interrupt 0x83 and 0x04, isochronous 0x85 and 0x06, on interface 0. */
 UsbDevice *client_connect(Client *client);
 void client_offer(Client *client, uint8_t speed, uint8_t class);
+void client_offer_as(Client *client, uint8_t speed, uint8_t class, uint16_t vendor, uint16_t product);
 
 /* A transfer of one's own memory, and what became of it. */
 typedef struct {
@@ -51,6 +52,10 @@ typedef struct {
 } Move;
 
 Move *move_new(UsbDevice *device, UsbTransferType type, uint8_t endpoint, uint32_t len);
+/* With these bytes to send. */
+Move *move_new_out(UsbDevice *device, uint8_t endpoint, const void *bytes, uint32_t len);
+/* A disk's command that brings so many bytes (bulk-only transport), on 0x02. */
+Move *move_new_command(UsbDevice *device, uint32_t len);
 Move *move_new_control(UsbDevice *device, uint8_t request_type, uint8_t request, uint16_t value, uint16_t index,
                        uint16_t len);
 /* It must be done. */
