@@ -16,11 +16,12 @@ PARTS = {
     "unit": parts.unit,
     "guest": parts.guest,
     "spice": parts.spice,
+    "services": parts.services,
     "fuzz": parts.fuzz,
     "e2e": parts.e2e,
     "bench": parts.bench,
 }
-DEFAULT = ["lint", "unit", "guest", "spice", "fuzz", "e2e"]
+DEFAULT = ["lint", "unit", "guest", "spice", "services", "fuzz", "e2e"]
 
 
 def arguments():

@@ -106,6 +106,12 @@ def spice(options, report):
         pytest(options, report, "spice", "tests/spice")
 
 
+def services(options, report):
+    """Real services that Carrel depends on, started for the test; and false ones."""
+    if build(report, "build"):
+        pytest(options, report, "services", "tests/services")
+
+
 def fuzz(options, report):
     """Replays every corpus, then fuzzes each target afresh."""
     if not build(report, "build-fuzz"):
