@@ -78,10 +78,12 @@ static void
 emit(void *user, const XhciTdEvent *event)
 {
     XhciEndpoint *endpoint = user;
+    uint32_t status = event->length | (uint32_t)event->code << 24;
+    uint32_t control = TRB_TRANSFER_EVENT << TRB_TYPE_SHIFT | (event->event_data ? TRB_EVENT_DATA : 0) |
+                       (uint32_t)endpoint->index << 16 | (uint32_t)endpoint->slot_id << 24;
 
-    xhci_event(endpoint->slot->xhci, event->interrupter, event->parameter, event->length | (uint32_t)event->code << 24,
-               TRB_TRANSFER_EVENT << TRB_TYPE_SHIFT | (event->event_data ? TRB_EVENT_DATA : 0) |
-                   (uint32_t)endpoint->index << 16 | (uint32_t)endpoint->slot_id << 24);
+    (event->quiet ? xhci_event_quietly : xhci_event)(endpoint->slot->xhci, event->interrupter, event->parameter, status,
+                                                     control);
 }
 
 void

@@ -217,23 +217,44 @@ xhci_interrupters_go_on(Xhci *xhci)
         xhci->interrupters[i].reload &= xhci->interrupters[i].n_segments == 0;
 }
 
-void
-xhci_event_locked(Xhci *xhci, unsigned index, uint64_t parameter, uint32_t status, uint32_t control)
+static XhciInterrupter *
+interrupter_at(Xhci *xhci, unsigned index)
 {
-    const XhciEvent event = {parameter, status, control};
-    XhciInterrupter *interrupter = &xhci->interrupters[index < XHCI_INTERRUPTERS ? index : 0];
+    return &xhci->interrupters[index < XHCI_INTERRUPTERS ? index : 0];
+}
 
-    if (xhci->usbsts & USBSTS_HCE)
+static void
+add_event(XhciInterrupter *interrupter, const XhciEvent *event)
+{
+    if (interrupter->xhci->usbsts & USBSTS_HCE)
         return;
     if (interrupter->reload)
         load_segments(interrupter);
     if (!interrupter->n_segments)
         return; /* nobody wants to know */
     if (interrupter->full || room(interrupter) < 2)
-        wait_for_room(interrupter, &event);
+        wait_for_room(interrupter, event);
     else
-        put(interrupter, &event);
+        put(interrupter, event);
+}
+
+void
+xhci_event_locked(Xhci *xhci, unsigned index, uint64_t parameter, uint32_t status, uint32_t control)
+{
+    const XhciEvent event = {parameter, status, control};
+    XhciInterrupter *interrupter = interrupter_at(xhci, index);
+
+    add_event(interrupter, &event);
     update(interrupter);
+}
+
+void
+xhci_event_quietly(Xhci *xhci, unsigned index, uint64_t parameter, uint32_t status, uint32_t control)
+{
+    const XhciEvent event = {parameter, status, control};
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&xhci->lock);
+
+    add_event(interrupter_at(xhci, index), &event);
 }
 
 void

@@ -194,6 +194,8 @@ void xhci_interrupts_update(Xhci *xhci);
 void xhci_interrupters_go_on(Xhci *xhci);
 /* Takes the lock itself. */
 void xhci_event(Xhci *xhci, unsigned index, uint64_t parameter, uint32_t status, uint32_t control);
+/* The same, without an interrupt for it. */
+void xhci_event_quietly(Xhci *xhci, unsigned index, uint64_t parameter, uint32_t status, uint32_t control);
 
 /* --- port.c ------------------------------------------------------------------------------------------------------ */
 

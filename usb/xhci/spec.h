@@ -121,6 +121,7 @@ typedef enum {
 #define TRB_DIR_IN (1u << 16) /* data and status stages */
 #define TRB_SIA (1u << 31)    /* isochronous: start as soon as possible */
 #define TRB_FRAME(control) ((control) >> 20 & 0x7ff)
+#define TRB_BEI (1u << 9) /* normal, isochronous and event data: what it tells interrupts nobody, 4.17.5 */
 #define TRB_BSR (1u << 9) /* address device: leave the device alone */
 #define TRB_DC (1u << 9)  /* configure endpoint: deconfigure */
 #define TRB_TSP (1u << 9) /* reset endpoint: go on with the transfer */

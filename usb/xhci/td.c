@@ -238,11 +238,25 @@ xhci_td_is_no_op(const XhciTd *td)
 
 /* --- taking apart ----------------------------------------------------------------------------------------------- */
 
+/* Only what the driver asked to hear of by IOC can be told quietly (xHCI 1.2, 4.17.5), and no failure. */
+static bool
+is_quiet(const XhciTrb *trb, XhciCode code)
+{
+    XhciTrbType type = xhci_trb_type(trb);
+    bool has_flag = type == TRB_NORMAL || type == TRB_ISOCH || type == TRB_EVENT_DATA_BLOCK;
+    const uint32_t both = TRB_IOC | TRB_BEI;
+
+    return has_flag && (trb->control & both) == both && (code == CC_SUCCESS || code == CC_SHORT_PACKET);
+}
+
 static void
 emit_block(const XhciTrb *trb, uint32_t left, XhciCode code, XhciTdEmit emit, void *user)
 {
-    const XhciTdEvent event = {
-        .parameter = trb->address, .length = left, .code = code, .interrupter = TRB_INTERRUPTER(trb->status)};
+    const XhciTdEvent event = {.parameter = trb->address,
+                               .length = left,
+                               .code = code,
+                               .quiet = is_quiet(trb, code),
+                               .interrupter = TRB_INTERRUPTER(trb->status)};
     emit(user, &event);
 }
 
@@ -254,6 +268,7 @@ emit_data(const XhciTrb *trb, uint32_t moved, XhciCode code, XhciTdEmit emit, vo
         .length = moved & 0xffffff,
         .code = code,
         .event_data = true,
+        .quiet = is_quiet(trb, code),
         .interrupter = TRB_INTERRUPTER(trb->status),
     };
     emit(user, &event);

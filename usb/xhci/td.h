@@ -48,6 +48,7 @@ typedef struct {
     uint32_t length;    /* bytes of the block not moved, or moved in all where it is event data */
     XhciCode code;
     bool event_data;
+    bool quiet; /* it interrupts nobody: more is to come */
     uint16_t interrupter;
 } XhciTdEvent;
 

@@ -781,6 +781,46 @@ test_moderation(void)
     host_finish(&host);
 }
 
+/* Events that the driver wants without an interrupt come with the next that has one, or that tells of a failure. */
+static void
+test_quiet_events(void)
+{
+    Host host;
+    XhciTrb event;
+    XhciStats before, after;
+    unsigned slot;
+
+    host_init(&host, 4);
+    host_start(&host);
+    Fake *fake = plug_configured(&host, &slot);
+    uint64_t data = host_alloc(&host, 0x1000);
+    unsigned msix = find_capability(&host.pci, 4, PCI_CAP_ID_MSIX, 0);
+    config_put(&host.pci, 4, msix + PCI_MSIX_FLAGS, 2, PCI_MSIX_FLAGS_ENABLE);
+    host_put(&host, HOST_IR(0) + IR_IMOD, 0);
+    while (host_event(&host, &event))
+        continue;
+    xhci_stats(host.xhci, &before);
+    for (unsigned i = 0; i < 3; i++)
+        host_ring_add(&host, &host.rings[3], data, 64, HOST_TYPE(TRB_NORMAL) | TRB_IOC | TRB_BEI);
+    host_doorbell(&host, slot, 3);
+    xhci_stats(host.xhci, &after);
+    g_assert_cmpuint(after.transfers - before.transfers, ==, 3);
+    g_assert_cmpuint(after.interrupts, ==, before.interrupts);
+    host_normal(&host, slot, 3, data, 64);
+    xhci_stats(host.xhci, &after);
+    g_assert_cmpuint(after.interrupts, ==, before.interrupts + 1);
+    for (unsigned i = 0; i < 4; i++)
+        g_assert_true(host_event(&host, &event) && event_code(&event) == CC_SUCCESS);
+    assert_no_event(&host);
+    fake->status = USB_STALL;
+    xhci_stats(host.xhci, &before);
+    host_ring_add(&host, &host.rings[3], data, 64, HOST_TYPE(TRB_NORMAL) | TRB_IOC | TRB_BEI);
+    host_doorbell(&host, slot, 3);
+    xhci_stats(host.xhci, &after);
+    g_assert_cmpuint(after.interrupts, ==, before.interrupts + 1);
+    host_finish(&host);
+}
+
 /* A driver puts the controller to sleep and wakes it as 4.23.2 has it: nothing was lost, so events go on where they were. */
 static void
 test_suspend(void)
@@ -1118,6 +1158,7 @@ main(int argc, char **argv)
     g_test_add_func("/xhci/isochronous", test_isochronous);
     g_test_add_func("/xhci/full-event-ring", test_full_event_ring);
     g_test_add_func("/xhci/moderation", test_moderation);
+    g_test_add_func("/xhci/quiet-events", test_quiet_events);
     g_test_add_func("/xhci/suspend", test_suspend);
     g_test_add_func("/xhci/broken-rings", test_broken_rings);
     g_test_add_func("/xhci/broken-commands", test_broken_commands);
