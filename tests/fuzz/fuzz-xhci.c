@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The USB controller and a guest that writes its registers and rings as it likes, with a keyboard, a tablet, an empty CD-ROM
+ * The USB controller and a guest that writes its registers and rings as it likes, with a keyboard, a tablet behind a hub, an empty CD-ROM
  * drive and a device that keeps what it is given.
  *
  * The input is records: an operation and its arguments. The guest's memory begins with a command ring, an event ring, one
@@ -10,6 +10,7 @@
 #include "tests/fuzz/fuzz.h"
 #include "tests/unit/vmm/pci/fixture.h"
 #include "usb/hid/hid.h"
+#include "usb/hub/hub.h"
 #include "usb/storage/storage.h"
 #include "usb/xhci/context.h"
 #include "usb/xhci/spec.h"
@@ -112,16 +113,22 @@ static const UsbDeviceOps keeper_ops = {
     .state = &keeper_state,
 };
 
+#define HUB 1
+#define TABLET 4 /* behind the hub, the others in ports of the controller's */
+#define N_DEVICES 5
+
 static UsbDevice *
 make_device(unsigned which)
 {
     switch (which) {
     case 0:
         return usb_keyboard_new("keyboard");
-    case 1:
-        return usb_tablet_new("tablet");
+    case HUB:
+        return usb_hub_new("hub", 4);
     case 2:
         return usb_storage_new("cd", true, NULL, NULL);
+    case TABLET:
+        return usb_tablet_new("tablet");
     default: {
         UsbDevice *keeper = g_new0(UsbDevice, 1);
         usb_device_init(keeper, &keeper_ops, USB_SUPER, "keeper", "keeper");
@@ -138,14 +145,20 @@ typedef struct {
     Clock *clock;
     UsbBus *bus;
     Xhci *xhci;
-    UsbDevice *devices[4];
+    UsbDevice *devices[N_DEVICES];
     InputSink keys;
 } Machine;
 
 static void
 plug(Machine *machine, unsigned which)
 {
+    UsbDevice *hub = which == TABLET ? machine->devices[HUB] : NULL;
+
+    if (which == TABLET && !hub)
+        return;
     if (machine->devices[which]) {
+        if (which == HUB)
+            machine->devices[TABLET] = NULL; /* which goes with it */
         usb_bus_detach(machine->bus, machine->devices[which], NULL);
         usb_device_free(machine->devices[which]);
         machine->devices[which] = NULL;
@@ -154,7 +167,7 @@ plug(Machine *machine, unsigned which)
     machine->devices[which] = make_device(which);
     if (which == 0)
         machine->keys = usb_hid_sink(machine->devices[0], machine->bus);
-    g_assert(usb_bus_attach(machine->bus, machine->devices[which], NULL, which + 1, NULL, NULL));
+    g_assert(usb_bus_attach(machine->bus, machine->devices[which], hub, hub ? 2 : which + 1, NULL, NULL));
 }
 
 static void
@@ -170,7 +183,7 @@ machine_init(Machine *machine)
     const XhciOptions xhci = {.bus = machine->bus, .memory = machine->memory, .clock = machine->clock};
     machine->xhci = xhci_new(machine->pci.pci, SLOT, &xhci, NULL);
     pci_fixture_assign(&machine->pci);
-    for (unsigned i = 0; i < 4; i++)
+    for (unsigned i = 0; i < N_DEVICES; i++)
         plug(machine, i);
 }
 
@@ -303,7 +316,7 @@ run_record(Machine *machine, FuzzInput *input)
         clock_advance(machine->clock, fuzz_take(input, 2) * 1000);
         break;
     case OP_PLUG:
-        plug(machine, fuzz_take(input, 1) % 4);
+        plug(machine, fuzz_take(input, 1) % N_DEVICES);
         break;
     case OP_GIVE: {
         uint32_t bytes = fuzz_take(input, 2);
