@@ -11,6 +11,7 @@ import sys
 FORBIDDEN = {
     "vmm": r'"(display|usb|ha|appliance|web-ui)/|<(spice|pixman|libusb)',
     "usb": r'"(display|ha|appliance|web-ui)/|"vmm/(control|config|sandbox|desktop|firmware|net|kvm/(?!memory))',
+    "ha": r'"(vmm|display|usb|appliance|web-ui)/|<(spice|pixman|libusb)',
     "appliance": r'"(vmm|display|usb|web-ui)/',
     "display": r'"(usb|ha|appliance|web-ui)/|"vmm/(control|config|sandbox|kvm/(?!memory))',
 }

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 
-SOURCES = ["vmm", "display", "usb", "appliance", "tests"]
+SOURCES = ["vmm", "display", "usb", "ha", "appliance", "tests"]
 
 # Build folders and their Meson options. Unit tests run under the sanitizers; guests and clients meet the release build.
 BUILDS = {

@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ha/store/action.h"
+
+#include "ha/store/error.h"
+#include "ha/store/text.h"
+
+#include <string.h>
+
+/* So many of those that use a thing are named. */
+#define USERS_NAMED 3
+
+bool
+store_action_label(StoreDatabase *database, const StoreKind *kind, const char *thing, char **label, GError **error)
+{
+    g_autofree char *sql = g_strdup_printf("SELECT %s FROM %s WHERE id = ?1", kind->label, kind->table);
+
+    return store_database_text(database, label, error, sql, "s", thing);
+}
+
+/* --- what must be true before --- */
+
+static bool
+check_reference(StoreApply *apply, const StoreField *field, GVariant *values, GError **error)
+{
+    g_autofree char *label = NULL;
+    const char *id = NULL;
+
+    if (!field->to || !g_variant_lookup(values, field->name, "&s", &id) || !*id)
+        return true;
+    if (!store_action_label(apply->database, field->to, id, &label, error))
+        return false;
+    return label ||
+           store_refuse(error, STORE_ERROR_NOT_FOUND, "%s: there is no %s %s", field->name, field->to->name, id);
+}
+
+static bool
+check_references(StoreApply *apply, const StoreField *fields, GVariant *values, GError **error)
+{
+    for (const StoreField *field = fields; field->name; field++) {
+        if (!check_reference(apply, field, values, error))
+            return false;
+        g_autoptr(GVariant) list =
+            field->fields ? g_variant_lookup_value(values, field->name, G_VARIANT_TYPE("aa{sv}")) : NULL;
+        for (gsize i = 0; list && i < g_variant_n_children(list); i++) {
+            g_autoptr(GVariant) record = g_variant_get_child_value(list, i);
+            if (!check_references(apply, field->fields, record, error)) {
+                if (store_error_is_refusal(*error))
+                    g_prefix_error(error, "%s[%zu].", field->name, i);
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+/* Names are told apart by their keys, so that no two look the same to somebody in a hurry. */
+static bool
+check_name(StoreApply *apply, const StoreField *field, const char *name, GError **error)
+{
+    const StoreKind *kind = apply->kind->kind;
+    g_autofree char *key = store_text_key(name);
+    g_autofree char *sql =
+        g_strdup_printf("SELECT %s FROM %s WHERE %s_key = ?1 AND id <> ?2", field->name, kind->table, field->name);
+    g_autofree char *taken = NULL;
+
+    if (!store_database_text(apply->database, &taken, error, sql, "ss", key, apply->thing))
+        return false;
+    return !taken || store_refuse(error, STORE_ERROR_EXISTS, "%s: another %s is called “%s” already", field->name,
+                                  kind->name, taken);
+}
+
+static bool
+check_names(StoreApply *apply, GError **error)
+{
+    for (const StoreField *field = apply->kind->fields; field->name; field++) {
+        const char *name = field->flags & STORE_FIELD_KEYED ? store_apply_text(apply, field->name) : NULL;
+        if (name && !check_name(apply, field, name, error))
+            return false;
+    }
+    return true;
+}
+
+static bool
+refuse_changed(StoreApply *apply, int64_t revision, GError **error)
+{
+    g_autofree char *who = NULL;
+
+    if (!store_database_text(apply->database, &who, error, "SELECT actor_name FROM audit WHERE sequence = ?1", "i",
+                             revision))
+        return false;
+    return store_refuse(error, STORE_ERROR_CHANGED, "%s has changed the %s “%s” in the meantime: look at it again",
+                        who ? who : "somebody", apply->kind->kind->name, apply->thing_name);
+}
+
+/* It is there, and as the actor saw it. */
+static bool
+check_present(StoreApply *apply, GError **error)
+{
+    const StoreKind *kind = apply->kind->kind;
+    g_autofree char *sql = g_strdup_printf("SELECT revision FROM %s WHERE id = ?1", kind->table);
+    int64_t revision, seen = apply->command->seen;
+
+    if (!apply->thing_name)
+        return store_refuse(error, STORE_ERROR_NOT_FOUND, "%s: there is no %s %s", kind->name, kind->name,
+                            apply->thing);
+    if (!store_database_number(apply->database, &revision, 0, error, sql, "s", apply->thing))
+        return false;
+    return !seen || seen == revision || refuse_changed(apply, revision, error);
+}
+
+/* “a”, “b”, “c” and others: those of one kind that use the thing; NULL: none. */
+static bool
+name_users(StoreApply *apply, const StoreUse *use, char **names, GError **error)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+    sqlite3_stmt *rows = store_database_prepare(apply->database, error, use->sql, "s", apply->thing);
+    unsigned n = 0;
+    int code;
+
+    if (!rows)
+        return false;
+    while ((code = store_database_step(apply->database, rows, error)) == SQLITE_ROW)
+        if (n++ < USERS_NAMED)
+            g_string_append_printf(text, "%s“%s”", n > 1 ? ", " : "", (const char *)sqlite3_column_text(rows, 0));
+    if (n > USERS_NAMED)
+        g_string_append_printf(text, " and %u more", n - USERS_NAMED);
+    *names = n ? g_strdup(text->str) : NULL;
+    return code == SQLITE_DONE;
+}
+
+static bool
+check_unused(StoreApply *apply, GError **error)
+{
+    const StoreKind *kind = apply->kind->kind;
+
+    for (const StoreUse *use = kind->uses; use && use->by; use++) {
+        g_autofree char *names = NULL;
+        if (!name_users(apply, use, &names, error))
+            return false;
+        if (names)
+            return store_refuse(error, STORE_ERROR_IN_USE, "the %s “%s” is in use by %s %s", kind->name,
+                                apply->thing_name, use->by, names);
+    }
+    return true;
+}
+
+/* --- columns and parts --- */
+
+static void
+bind_variant(sqlite3_stmt *statement, int i, GVariant *value)
+{
+    if (!value)
+        sqlite3_bind_null(statement, i);
+    else if (g_variant_is_of_type(value, G_VARIANT_TYPE_BOOLEAN))
+        sqlite3_bind_int64(statement, i, g_variant_get_boolean(value));
+    else if (g_variant_is_of_type(value, G_VARIANT_TYPE_INT64))
+        sqlite3_bind_int64(statement, i, g_variant_get_int64(value));
+    else if (*g_variant_get_string(value, NULL))
+        sqlite3_bind_text(statement, i, g_variant_get_string(value, NULL), -1, SQLITE_TRANSIENT);
+    else
+        sqlite3_bind_null(statement, i);
+}
+
+/* Columns and what goes into them. */
+typedef struct {
+    GPtrArray *names;  /* char * */
+    GPtrArray *values; /* GVariant *, NULL for NULL */
+} Columns;
+
+static void
+columns_free(Columns *columns)
+{
+    g_ptr_array_unref(columns->names);
+    g_ptr_array_unref(columns->values);
+    g_free(columns);
+}
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Columns, columns_free)
+
+static void
+unref_value(gpointer value)
+{
+    if (value)
+        g_variant_unref(value);
+}
+
+static Columns *
+columns_new(void)
+{
+    Columns *columns = g_new(Columns, 1);
+
+    columns->names = g_ptr_array_new_with_free_func(g_free);
+    columns->values = g_ptr_array_new_with_free_func(unref_value);
+    return columns;
+}
+
+static void
+add_column(Columns *columns, const char *name, GVariant *value)
+{
+    g_ptr_array_add(columns->names, g_strdup_printf("\"%s\"", name));
+    g_ptr_array_add(columns->values, value ? g_variant_ref_sink(value) : NULL);
+}
+
+static void
+add_key(Columns *columns, const StoreField *field, GVariant *name)
+{
+    g_autofree char *column = g_strdup_printf("%s_key", field->name);
+
+    add_column(columns, column, g_variant_new_take_string(store_text_key(g_variant_get_string(name, NULL))));
+}
+
+/* The fields given that are columns; @own, the field that carries the thing's own id, is not. */
+static void
+add_given(Columns *columns, const StoreField *fields, GVariant *values, const char *own)
+{
+    for (const StoreField *field = fields; field->name; field++) {
+        if (field->flags & STORE_FIELD_LOOSE || field->fields || (own && !strcmp(field->name, own)))
+            continue;
+        g_autoptr(GVariant) value = g_variant_lookup_value(values, field->name, NULL);
+        if (!value)
+            continue;
+        add_column(columns, field->name, value);
+        if (field->flags & STORE_FIELD_KEYED)
+            add_key(columns, field, value);
+    }
+}
+
+static bool
+run_with_columns(StoreDatabase *database, const char *sql, const Columns *columns, GError **error)
+{
+    sqlite3_stmt *statement = store_database_prepare(database, error, sql, "");
+
+    if (!statement)
+        return false;
+    for (guint i = 0; i < columns->values->len; i++)
+        bind_variant(statement, i + 1, columns->values->pdata[i]);
+    return store_database_step(database, statement, error) == SQLITE_DONE;
+}
+
+static bool
+insert(StoreDatabase *database, const char *table, const Columns *columns, GError **error)
+{
+    g_autoptr(GString) sql = g_string_new(NULL);
+
+    g_string_append_printf(sql, "INSERT INTO %s (", table);
+    for (guint i = 0; i < columns->names->len; i++)
+        g_string_append_printf(sql, "%s%s", i ? ", " : "", (char *)columns->names->pdata[i]);
+    g_string_append(sql, ") VALUES (");
+    for (guint i = 0; i < columns->names->len; i++)
+        g_string_append_printf(sql, "%s?%u", i ? ", " : "", i + 1);
+    g_string_append_c(sql, ')');
+    return run_with_columns(database, sql->str, columns, error);
+}
+
+/* The last of @columns is the id. */
+static bool
+update(StoreDatabase *database, const char *table, const Columns *columns, GError **error)
+{
+    g_autoptr(GString) sql = g_string_new(NULL);
+    guint last = columns->names->len - 1;
+
+    g_string_append_printf(sql, "UPDATE %s SET ", table);
+    for (guint i = 0; i < last; i++)
+        g_string_append_printf(sql, "%s%s = ?%u", i ? ", " : "", (char *)columns->names->pdata[i], i + 1);
+    g_string_append_printf(sql, " WHERE %s = ?%u", (char *)columns->names->pdata[last], last + 1);
+    return run_with_columns(database, sql->str, columns, error);
+}
+
+/* A list of records replaces what the thing had. */
+static bool
+replace_part(StoreApply *apply, const StoreField *field, GVariant *list, GError **error)
+{
+    const char *owner = apply->kind->kind->name;
+    g_autofree char *sql = g_strdup_printf("DELETE FROM %s WHERE %s = ?1", field->table, owner);
+
+    if (!store_database_run(apply->database, error, sql, "s", apply->thing))
+        return false;
+    for (gsize i = 0; i < g_variant_n_children(list); i++) {
+        g_autoptr(GVariant) record = g_variant_get_child_value(list, i);
+        g_autoptr(Columns) columns = columns_new();
+        add_column(columns, owner, g_variant_new_string(apply->thing));
+        add_column(columns, "place", g_variant_new_int64(i));
+        add_given(columns, field->fields, record, NULL);
+        if (!insert(apply->database, field->table, columns, error)) {
+            if (store_error_is_refusal(*error))
+                g_prefix_error(error, "%s[%zu]: ", field->name, i);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool
+replace_parts(StoreApply *apply, GError **error)
+{
+    for (const StoreField *field = apply->kind->fields; field->name; field++) {
+        g_autoptr(GVariant) list =
+            field->fields ? g_variant_lookup_value(apply->command->fields, field->name, G_VARIANT_TYPE("aa{sv}"))
+                          : NULL;
+        if (list && !replace_part(apply, field, list, error))
+            return false;
+    }
+    return true;
+}
+
+/* --- the actions --- */
+
+static bool
+make(StoreApply *apply, GError **error)
+{
+    const StoreKind *kind = apply->kind->kind;
+    g_autoptr(Columns) columns = columns_new();
+
+    if (apply->thing_name)
+        return store_refuse(error, STORE_ERROR_EXISTS, "%s: the %s “%s” has this id already", kind->name, kind->name,
+                            apply->thing_name);
+    if (!check_names(apply, error))
+        return false;
+    add_column(columns, "id", g_variant_new_string(apply->thing));
+    add_given(columns, apply->kind->fields, apply->command->fields, kind->name);
+    add_column(columns, "created", g_variant_new_int64(apply->command->time));
+    add_column(columns, "revision", g_variant_new_int64(apply->sequence));
+    return insert(apply->database, kind->table, columns, error) && replace_parts(apply, error) &&
+           store_action_label(apply->database, kind, apply->thing, &apply->thing_name, error) &&
+           store_apply_changed(apply, kind, apply->thing, STORE_CHANGE_MADE, error);
+}
+
+static bool
+change(StoreApply *apply, GError **error)
+{
+    const StoreKind *kind = apply->kind->kind;
+    g_autoptr(Columns) columns = columns_new();
+
+    if (!check_present(apply, error) || !check_names(apply, error))
+        return false;
+    add_given(columns, apply->kind->fields, apply->command->fields, kind->name);
+    add_column(columns, "revision", g_variant_new_int64(apply->sequence));
+    add_column(columns, "id", g_variant_new_string(apply->thing));
+    return update(apply->database, kind->table, columns, error) && replace_parts(apply, error) &&
+           store_apply_changed(apply, kind, apply->thing, STORE_CHANGE_CHANGED, error);
+}
+
+static bool
+take_away(StoreApply *apply, GError **error)
+{
+    const StoreKind *kind = apply->kind->kind;
+    g_autofree char *sql = g_strdup_printf("DELETE FROM %s WHERE id = ?1", kind->table);
+
+    return check_present(apply, error) && check_unused(apply, error) &&
+           store_database_run(apply->database, error, sql, "s", apply->thing) &&
+           store_apply_changed(apply, kind, apply->thing, STORE_CHANGE_REMOVED, error);
+}
+
+bool
+store_action_run(StoreApply *apply, GError **error)
+{
+    if (!check_references(apply, apply->kind->fields, apply->command->fields, error))
+        return false;
+    switch (apply->kind->action) {
+    case STORE_MAKES:
+        return make(apply, error);
+    case STORE_CHANGES:
+        return change(apply, error);
+    case STORE_REMOVES:
+        return take_away(apply, error);
+    case STORE_OTHER:
+        return true;
+    }
+    g_assert_not_reached();
+}

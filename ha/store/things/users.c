@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * People who sign in. A local one has a password here, hashed by whoever issued the command; one from a directory has
+ * none. Once there is an administrator who can sign in, there always is one.
+ */
+#include "ha/store/things/things.h"
+
+#include "ha/store/error.h"
+
+#include <string.h>
+
+static const StoreColumn columns[] = {
+    {"name", STORE_COLUMN_TEXT},     {"full_name", STORE_COLUMN_TEXT},
+    {"role", STORE_COLUMN_TEXT},     {"source", STORE_COLUMN_TEXT},
+    {"disabled", STORE_COLUMN_BOOL}, {"password", STORE_COLUMN_SECRET},
+    {"totp", STORE_COLUMN_SECRET},   {NULL},
+};
+static const StoreUse uses[] = {
+    {"the desktops taken from a pool", "SELECT name FROM desktops WHERE user = ?1 ORDER BY name_key"},
+    {"the assignment of the desktops",
+     "SELECT name FROM desktops WHERE id IN (SELECT desktop FROM assignments WHERE user = ?1) ORDER BY name_key"},
+    {"the assignment of the pools",
+     "SELECT name FROM pools WHERE id IN (SELECT pool FROM assignments WHERE user = ?1) ORDER BY name_key"},
+    {NULL},
+};
+static const char *const filters[] = {"role", "source", NULL};
+const StoreKind store_kind_user = {"user", "users", "name", "name_key", columns, NULL, uses, filters};
+
+static const char *const role_words[] = {"user", "operator", "admin", NULL};
+
+#define SIGN_IN_NAME(flags) {"name", "what they sign in with", STORE_FIELD_NAME, STORE_FIELD_KEYED | (flags), 1, 64}
+#define FULL_NAME {"full_name", "what people call them", STORE_FIELD_NAME, STORE_FIELD_CLEARABLE, 1, 128}
+#define ROLE {"role", "what they may do", STORE_FIELD_WORD, .words = role_words}
+#define PASSWORD(flags) {"password", "hashed, as crypt(5) says", STORE_FIELD_HASH, STORE_FIELD_SECRET | (flags)}
+
+static const StoreField create_fields[] = {
+    STORE_NEW_ID("user"),
+    SIGN_IN_NAME(STORE_FIELD_REQUIRED),
+    FULL_NAME,
+    ROLE,
+    {"source", "local, or the directory that knows their password", STORE_FIELD_TOKEN, 0, 1, 64},
+    PASSWORD(0),
+    {NULL},
+};
+static const StoreField change_fields[] = {
+    STORE_OLD_ID("user"),
+    SIGN_IN_NAME(0),
+    FULL_NAME,
+    ROLE,
+    {"disabled", "whether they may not sign in", STORE_FIELD_BOOL},
+    {NULL},
+};
+static const StoreField password_fields[] = {STORE_OLD_ID("user"), PASSWORD(STORE_FIELD_REQUIRED), {NULL}};
+static const StoreField totp_fields[] = {
+    STORE_OLD_ID("user"),
+    {"totp", "the shared secret; empty: none any more", STORE_FIELD_BASE32,
+     STORE_FIELD_REQUIRED | STORE_FIELD_SECRET | STORE_FIELD_CLEARABLE},
+    {NULL},
+};
+static const StoreField delete_fields[] = {STORE_OLD_ID("user"), {NULL}};
+
+/* Whether the command would take from an administrator what makes them one. */
+static bool
+unmakes_admin(const StoreApply *apply)
+{
+    const char *role = store_apply_text(apply, "role");
+    gboolean disabled = FALSE;
+
+    g_variant_lookup(apply->command->fields, "disabled", "b", &disabled);
+    return apply->kind->action == STORE_REMOVES || disabled || (role && strcmp(role, "admin"));
+}
+
+/* Refused when it leaves nobody who could undo it. */
+static bool
+leaves_admin(StoreApply *apply, GError **error)
+{
+    static const char sql[] =
+        "SELECT count(*) FROM users WHERE role = 'admin' AND NOT disabled AND id <> ?1 UNION ALL "
+        "SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM users WHERE id = ?1 AND role = 'admin' AND NOT disabled) "
+        "ORDER BY 1 DESC LIMIT 1";
+    int64_t others; /* or it is none itself */
+
+    if (!unmakes_admin(apply))
+        return true;
+    if (!store_database_number(apply->database, &others, 0, error, sql, "s", apply->thing))
+        return false;
+    return others || store_refuse(error, STORE_ERROR_RULE, "“%s” is the last administrator: make another first",
+                                  apply->thing_name);
+}
+
+static bool
+needs_no_directory(const char *source, GError **error)
+{
+    return !source || !strcmp(source, "local") ||
+           store_refuse(error, STORE_ERROR_RULE, "password: the directory %s has it", source);
+}
+
+/* A directory's users sign in with what the directory knows. */
+static bool
+may_create(StoreApply *apply, GError **error)
+{
+    return !store_apply_text(apply, "password") || needs_no_directory(store_apply_text(apply, "source"), error);
+}
+
+static bool
+may_set_password(StoreApply *apply, GError **error)
+{
+    g_autofree char *source = NULL;
+
+    return store_database_text(apply->database, &source, error, "SELECT source FROM users WHERE id = ?1", "s",
+                               apply->thing) &&
+           needs_no_directory(source, error);
+}
+
+/* clang-format off */
+const StoreCommandKind store_user_commands[] = {
+    {"user.create", "makes a user",
+     &store_kind_user, STORE_MAKES, STORE_ROLE_ADMIN, .fields = create_fields, .check = may_create},
+    {"user.change", "a user's name, role, or whether they may sign in",
+     &store_kind_user, STORE_CHANGES, STORE_ROLE_ADMIN, .fields = change_fields, .check = leaves_admin},
+    {"user.set_password", "a local user's password",
+     &store_kind_user, STORE_CHANGES, STORE_ROLE_ADMIN, STORE_OWN_SELF, password_fields, .check = may_set_password},
+    {"user.set_totp", "a user's second factor",
+     &store_kind_user, STORE_CHANGES, STORE_ROLE_ADMIN, STORE_OWN_SELF, totp_fields},
+    {"user.delete", "a user who has no desktop any more",
+     &store_kind_user, STORE_REMOVES, STORE_ROLE_ADMIN, .fields = delete_fields, .check = leaves_admin},
+    {NULL},
+};
