@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Stores of earlier versions, kept as they were, become stores of this one; and nothing else passes for a store. */
+#include "house.h"
+
+#include "ha/store/schema.h"
+
+#include <string.h>
+
+/* A file made by SQL alone, as another program would make it. */
+static void
+make_file(const char *path, const char *sql)
+{
+    sqlite3 *handle;
+
+    g_assert_cmpint(sqlite3_open(path, &handle), ==, SQLITE_OK);
+    g_assert_cmpint(sqlite3_exec(handle, sql, NULL, NULL, NULL), ==, SQLITE_OK);
+    sqlite3_close(handle);
+}
+
+static char *
+fixture(const char *name)
+{
+    g_autofree char *path = g_build_filename(STORE_FIXTURES, name, NULL);
+    g_autoptr(GError) error = NULL;
+    char *sql;
+
+    g_file_get_contents(path, &sql, NULL, &error);
+    g_assert_no_error(error);
+    return sql;
+}
+
+static void
+test_upgrade(void)
+{
+    char *folder = house_folder();
+    g_autofree char *path = g_build_filename(folder, "carrel.db", NULL);
+    g_autofree char *sql = fixture("version-1.sql");
+    g_autoptr(GError) error = NULL;
+    g_autoptr(House) house = g_new0(House, 1);
+    int64_t version;
+
+    make_file(path, sql);
+    house->store = store_open(path, &error);
+    g_assert_no_error(error);
+    house->reader = store_reader_of(house->store);
+    g_assert_true(store_schema_version(store_get_database(house->store), &version, &error));
+    g_assert_cmpint(version, ==, STORE_SCHEMA_VERSION);
+    g_assert_true(store_schema_check(store_get_database(house->store), &error));
+
+    /* What was there is there; what is new can be used. */
+    house_assert_column(house, "user", "11111111-1111-4111-8111-111111111111", "name", "'anna'");
+    house_assert_column(house, "group", "33333333-3333-4333-8333-333333333333", "members",
+                        "[{'user': <'22222222-2222-4222-8222-222222222222'>}]");
+    house_do(house, "desktop.create", "{'desktop': <'$d'>, 'name': <'D'>, 'memory': <int64 512>, 'vcpus': <int64 1>}");
+    g_assert_cmpint(house->sequence, ==, 7);
+    house_do(house, "assignment.create",
+             "{'assignment': <'$a'>, 'group': <'33333333-3333-4333-8333-333333333333'>, 'desktop': <'$d'>}");
+    g_clear_pointer(&house, house_free);
+    house_forget_folder(folder);
+}
+
+/* Opens with no more than one sentence, and leaves the file as it was. */
+static void
+refuse(const char *path, int code, const char *says)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *before = NULL, *after = NULL;
+    gsize len_before, len_after;
+
+    g_assert_true(g_file_get_contents(path, &before, &len_before, NULL));
+    g_assert_null(store_open(path, &error));
+    g_assert_error(error, STORE_ERROR, code);
+    if (!strstr(error->message, says))
+        g_error("wanted “…%s…”, got “%s”", says, error->message);
+    g_assert_true(g_file_get_contents(path, &after, &len_after, NULL));
+    g_assert_cmpmem(before, len_before, after, len_after);
+}
+
+static void
+test_newer(void)
+{
+    char *folder = house_folder();
+    g_autofree char *path = g_build_filename(folder, "carrel.db", NULL);
+
+    make_file(path, "PRAGMA application_id = 0x43725374; PRAGMA user_version = 99; CREATE TABLE future (x)");
+    refuse(path, STORE_ERROR_NEWER, "was made by a later version of Carrel (schema 99");
+    house_forget_folder(folder);
+}
+
+static void
+test_other_tables(void)
+{
+    static const char *const additions[] = {
+        "CREATE TABLE extra (x)",
+        "DROP INDEX audit_by_actor",
+        "CREATE TRIGGER t AFTER INSERT ON users BEGIN UPDATE users SET role = 'admin'; END",
+        "PRAGMA user_version = 0",
+        "PRAGMA user_version = -1",
+        "PRAGMA user_version = 2",
+    };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(additions); i++) {
+        char *folder = house_folder();
+        g_autofree char *path = g_build_filename(folder, "carrel.db", NULL);
+        g_autofree char *sql = fixture("version-1.sql");
+        g_autofree char *changed = g_strconcat(sql, additions[i], NULL);
+        make_file(path, changed);
+        refuse(path, STORE_ERROR_DAMAGED, i < 3 || i == 5 ? "its tables are not those" : "it has no schema version");
+        house_forget_folder(folder);
+    }
+}
+
+int
+main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/store/schema/upgrade", test_upgrade);
+    g_test_add_func("/store/schema/newer", test_newer);
+    g_test_add_func("/store/schema/other-tables", test_other_tables);
+    return g_test_run();
+}
