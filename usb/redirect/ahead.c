@@ -109,7 +109,8 @@ give(RedirectDevice *device, RedirectAhead *ahead, UsbTransfer *transfer)
     uint32_t n = MIN(ahead->len - ahead->given, transfer->length);
     bool short_packet = n < transfer->length;
 
-    usb_transfer_write(transfer, ahead->data + ahead->given, n);
+    if (n)
+        usb_transfer_write(transfer, ahead->data + ahead->given, n);
     ahead->given += n;
     bool over = ahead->given == ahead->len && (short_packet || ahead->failed || ahead->len == ahead->asked);
     UsbStatus status = over ? ahead->failed : USB_OK;

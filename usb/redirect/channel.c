@@ -44,8 +44,9 @@ read_client(void *user, void *to, size_t len)
     RedirectChannel *channel = user;
     size_t n = MIN(len, channel->n_said);
 
-    if (n)
-        memcpy(to, channel->said, n);
+    if (!n)
+        return 0;
+    memcpy(to, channel->said, n);
     channel->said += n;
     channel->n_said -= n;
     return n;
@@ -57,10 +58,11 @@ write_client(void *user, const void *from, size_t len)
     RedirectChannel *channel = user;
     size_t n = MIN(len, channel->n_room);
 
-    if (n)
+    if (n) {
         memcpy(channel->room, from, n);
-    channel->room += n;
-    channel->n_room -= n;
+        channel->room += n;
+        channel->n_room -= n;
+    }
     if (n < len && !channel->is_told) {
         channel->is_told = true;
         g_source_set_ready_time(channel->to_client, 0);
