@@ -18,7 +18,7 @@
 
 #include "display/spice/server.h"
 #include "tests/spice/pictures.h"
-#include "tests/spice/usb-disk.h"
+#include "tests/spice/usb-guest.h"
 #include "tests/spice/virtual-devices.h"
 #include "vmm/board/listener.h"
 
@@ -325,14 +325,21 @@ do_agent(Call *call)
 static const char *
 do_usb(Call *call)
 {
-    usb_disk_start(app.display, number(call, 1), call->n > 2 ? call->words[2] : NULL);
+    usb_guest_start(app.display, number(call, 1), call->n > 2 ? call->words[2] : NULL);
     return NULL;
 }
 
 static const char *
 do_usb_read(Call *call)
 {
-    usb_disk_read(call->words[1], call->n > 2 ? number(call, 2) : 1);
+    usb_guest_read_disk(call->words[1], call->n > 2 ? number(call, 2) : 1);
+    return NULL;
+}
+
+static const char *
+do_usb_stream(Call *call)
+{
+    usb_guest_stream(call->words[1], number(call, 2));
     return NULL;
 }
 
@@ -349,23 +356,24 @@ static const struct {
     bool draws;     /* the second word is a scanout; runs on the display thread */
     const char *(*run)(Call *call);
 } commands[] = {
-    {"surface", 4, true, do_surface},    /* SCANOUT WIDTH HEIGHT [scattered,padded,bgr] */
-    {"blank", 2, true, do_blank},        /* SCANOUT */
-    {"fill", 7, true, do_fill},          /* SCANOUT X Y WIDTH HEIGHT RRGGBB [silent] */
-    {"damage", 6, true, do_damage},      /* SCANOUT X Y WIDTH HEIGHT */
-    {"picture", 4, true, do_picture},    /* SCANOUT KIND FRAME: see pictures.h */
-    {"kind", 3, true, do_kind},          /* SCANOUT KIND: of what is drawn from now on */
-    {"animate", 3, true, do_animate},    /* SCANOUT PER-SECOND [X Y WIDTH HEIGHT]; 0 stops */
-    {"cursor", 3, true, do_cursor},      /* SCANOUT HOT-X HOT-Y RRGGBB, or SCANOUT hide */
-    {"move", 4, true, do_move},          /* SCANOUT X Y */
-    {"dump", 3, true, do_dump},          /* SCANOUT FILE: what is drawn, as PPM */
-    {"ticket", 2, false, do_ticket},     /* TEXT [SECONDS], or none */
-    {"running", 2, false, do_running},   /* 0 or 1 */
-    {"clients", 1, false, do_clients},   /* prints how many */
-    {"leds", 2, false, do_leds},         /* BITS, as the guest sets them */
-    {"agent", 2, false, do_agent},       /* see virtual-devices.h */
-    {"usb", 2, false, do_usb},           /* CHANNELS [RULES] */
-    {"usb-read", 2, false, do_usb_read}, /* ID [REPEAT]: see usb-disk.h */
+    {"surface", 4, true, do_surface},        /* SCANOUT WIDTH HEIGHT [scattered,padded,bgr] */
+    {"blank", 2, true, do_blank},            /* SCANOUT */
+    {"fill", 7, true, do_fill},              /* SCANOUT X Y WIDTH HEIGHT RRGGBB [silent] */
+    {"damage", 6, true, do_damage},          /* SCANOUT X Y WIDTH HEIGHT */
+    {"picture", 4, true, do_picture},        /* SCANOUT KIND FRAME: see pictures.h */
+    {"kind", 3, true, do_kind},              /* SCANOUT KIND: of what is drawn from now on */
+    {"animate", 3, true, do_animate},        /* SCANOUT PER-SECOND [X Y WIDTH HEIGHT]; 0 stops */
+    {"cursor", 3, true, do_cursor},          /* SCANOUT HOT-X HOT-Y RRGGBB, or SCANOUT hide */
+    {"move", 4, true, do_move},              /* SCANOUT X Y */
+    {"dump", 3, true, do_dump},              /* SCANOUT FILE: what is drawn, as PPM */
+    {"ticket", 2, false, do_ticket},         /* TEXT [SECONDS], or none */
+    {"running", 2, false, do_running},       /* 0 or 1 */
+    {"clients", 1, false, do_clients},       /* prints how many */
+    {"leds", 2, false, do_leds},             /* BITS, as the guest sets them */
+    {"agent", 2, false, do_agent},           /* see virtual-devices.h */
+    {"usb", 2, false, do_usb},               /* CHANNELS [RULES] */
+    {"usb-read", 2, false, do_usb_read},     /* ID [REPEAT]: see usb-guest.h */
+    {"usb-stream", 3, false, do_usb_stream}, /* ID SECONDS: the same */
     {"quit", 1, false, do_quit},
 };
 
@@ -505,7 +513,7 @@ serve(const SpiceDisplayOptions *options)
         stop_animation(&app.scanouts[i]);
     g_main_context_invoke(app.display_context, quit, display_loop);
     g_thread_join(thread);
-    usb_disk_stop();
+    usb_guest_stop();
     spice_display_free(app.display);
     screen_free(app.screen);
     for (unsigned i = 0; i < app.n_scanouts; i++) {

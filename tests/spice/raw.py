@@ -117,5 +117,5 @@ class RawClient(Channel):
             type_, data = self.receive()
         self.connection = struct.unpack_from("<I", data)[0]
 
-    def open(self, channel, capabilities=()):
-        return Channel(self.path, channel, 0, self.connection, transport=self.transport, capabilities=capabilities)
+    def open(self, channel, capabilities=(), number=0):
+        return Channel(self.path, channel, number, self.connection, transport=self.transport, capabilities=capabilities)

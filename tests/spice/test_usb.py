@@ -30,7 +30,9 @@ class Usb:
         self.manager = SpiceClientGLib.UsbDeviceManager.get(client.session)
         self.outcome = []
         self.devices = []
+        self.errors = []
         on(self.manager, "device-added", lambda _, device: self.devices.append(device))
+        on(self.manager, "device-error", lambda _, device, error: self.errors.append(error.message))
 
     def share(self, image):
         n = len(self.devices)
@@ -67,8 +69,8 @@ class Usb:
 def start(serve, connect):
     """A server with redirection, a client with its channels open."""
 
-    def start(channels=2, rules=""):
-        producer = serve()
+    def start(channels=2, rules="", *options):
+        producer = serve(*options)
         producer.do(f"usb {channels} {rules}".strip())
         usb = Usb(producer, connect(producer))
         usb.client.until(lambda: usb.manager.get_property("free-channels") == channels, "the channels")
@@ -110,16 +112,42 @@ def test_two_at_a_time_and_no_more(start, image, tmp_path):
     assert usb.event("usb read").split()[-1] == hashlib.sha256(other.read_bytes()).hexdigest()
 
 
+def test_the_ninth_is_refused(start, tmp_path):
+    """Eight channels, as a desktop has them: who plugs in one more is told, and so is the desktop's log."""
+    _producer, usb = start(8)
+    devices = []
+    for number in range(9):
+        path = tmp_path / f"{number}.iso"
+        path.write_bytes(os.urandom(20 * BLOCK))
+        devices.append(usb.share(path))
+    for number in range(8):
+        assert usb.redirect(devices[number]) is None
+        usb.event(f"usb attached client{number}")
+    assert usb.event("usb refused").startswith("usb refused -: all 8 redirection channels are in use")
+    assert "channel" in usb.redirect(devices[8]).lower()
+    usb.take_back(devices[3])
+    usb.event("usb detached client3")
+    assert usb.redirect(devices[8]) is None
+    usb.event("usb attached client3")
+
+
 def test_refused_by_policy(start, image):
-    """The client knows the rules, and does not even try."""
+    """The client is told the rules, and tells its user that they are the reason."""
     producer, usb = start(1, "0x08,-1,-1,-1,0|-1,-1,-1,-1,1")
     device = usb.share(image)
-    usb.client.until(lambda: not usb.manager.can_redirect_device(device) or usb.redirect(device), "a refusal")
-    assert usb_events(producer) == []
+    assert usb.redirect(device) or not usb.client.until(lambda: usb.errors, "a word for the user")
+    assert [event for event in producer.poll() if event.startswith("usb attached")] == []
 
 
-def usb_events(producer):
-    return [event for event in producer.poll() if event.startswith("usb attached")]
+def test_refused_by_policy_in_spite(start, plug_in, image):
+    """One that does not keep to the rules is told that its device was refused; the next one is taken."""
+    producer, usb = start(1, "0x08,-1,-1,-1,0|-1,-1,-1,-1,1", "--several")
+    peer = plug_in(producer, "disk", file=image)
+    assert peer.said() == "refused"
+    assert usb.event("usb refused") == "usb refused client0: the desktop's USB policy does not allow it"
+    peer.vanish()
+    plug_in(producer, "camera")
+    usb.event("usb attached client0")
 
 
 def test_client_vanishes_while_read(start, image):
@@ -131,3 +159,61 @@ def test_client_vanishes_while_read(start, image):
     usb.client.close()
     assert usb.event("usb detached") == "usb detached client0: its client went away"
     assert usb.event("usb failed") == "usb failed: not read"
+
+
+def test_device_vanishes_while_read(start, plug_in, image):
+    """Its process is killed with transfers under way: they fail, and a new device finds everything in order."""
+    producer, usb = start(1, "", "--several")
+    peer = plug_in(producer, "disk", file=image)
+    usb.event("usb attached client0")
+    producer.do("usb-read client0 100000")
+    usb.client.turn(0.2)
+    peer.vanish()
+    assert usb.event("usb detached") == "usb detached client0: its client went away"
+    assert usb.event("usb failed") == "usb failed: not read"
+    plug_in(producer, "disk", file=image)
+    usb.event("usb attached client0")
+    producer.do("usb-read client0")
+    size = image.stat().st_size
+    assert usb.event("usb read") == f"usb read {size} {hashlib.sha256(image.read_bytes()).hexdigest()}"
+
+
+def test_two_clients(start, connect, image, tmp_path):
+    """The channels are the first client's (spice-server offers them to nobody else); what it has stays, whoever comes and goes."""
+    producer, first = start(1, "", "--several")
+    assert first.redirect(first.share(image)) is None
+    first.event("usb attached client0")
+    second = Usb(producer, connect(producer))
+    second.client.turn(0.5)
+    other = tmp_path / "other.iso"
+    other.write_bytes(os.urandom(50 * BLOCK))
+    device = second.share(other)
+    assert "channel" in second.redirect(device).lower()
+    producer.do("usb-read client0")
+    assert first.event("usb read").split()[-1] == hashlib.sha256(image.read_bytes()).hexdigest()
+    second.client.close()
+    first.client.turn(0.5)
+    assert not [event for event in producer.poll() if event.startswith("usb detached")]
+    first.client.close()
+    first.event("usb detached client0")
+    third = Usb(producer, connect(producer))
+    third.client.until(lambda: third.manager.get_property("free-channels") == 1, "the channel")
+    assert third.redirect(third.share(other)) is None
+    third.event("usb attached client0")
+
+
+@pytest.mark.parametrize("jitter", [0, 50])
+def test_streams(start, plug_in, jitter):
+    """A camera and a headset at once, over a network that is late by up to 50 ms: nothing is lost, in or out."""
+    producer, usb = start(2, "", "--several")
+    camera = plug_in(producer, "camera", jitter=jitter)
+    headset = plug_in(producer, "headset", number=1, client=camera.client, jitter=jitter)
+    for number in range(2):
+        usb.event(f"usb attached client{number}")
+        producer.do(f"usb-stream client{number} 5")
+    streamed = sorted(list(map(int, usb.event("usb streamed").split()[2::2])) for _ in range(2))
+    (packets, lost, _empty, sent), (frames, frames_lost, _frames_empty, _) = streamed
+    assert packets > 4000 and frames > 8 * 4000, streamed
+    assert (lost, frames_lost) == (0, 0), streamed
+    told = headset.end()
+    assert told["received"] > sent / 2 and told["lost"] == 0, (told, sent)

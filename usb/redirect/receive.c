@@ -214,7 +214,8 @@ on_iso(void *user, uint64_t id, struct usb_redir_iso_packet_header *header, uint
     bool in = header->endpoint & USB_DIR_IN;
 
     if (in && endpoint && endpoint->started && endpoint->type == usb_redir_type_iso) {
-        keep_packet(device, endpoint, header->status, data, len, endpoint->packets.target * 2);
+        keep_packet(device, endpoint, header->status, data, len,
+                    endpoint->packets.target * REDIRECT_ISO_KEPT_MS / REDIRECT_ISO_BUFFER_MS);
         return;
     }
     if (endpoint && endpoint->type != usb_redir_type_iso)
