@@ -111,23 +111,40 @@ find(Challenges *challenges, const char *token)
     return g_hash_table_lookup(challenges->by_digest, digest);
 }
 
-const Challenge *
-challenges_try(Challenges *challenges, const char *token, const char *source, SessionClient client, int64_t now)
+/* The caller's own, with a code left; one without is dropped. */
+static Entry *
+find_theirs(Challenges *challenges, const char *token, const char *source, SessionClient client, int64_t now)
 {
     GList *link;
     Entry *entry;
 
     drop_over(challenges, now);
     link = find(challenges, token);
-    if (!link)
-        return NULL;
-    entry = link->data;
-    if (entry->challenge.client != client || g_strcmp0(entry->challenge.source, source) != 0)
+    entry = link ? link->data : NULL;
+    if (!entry || entry->challenge.client != client || g_strcmp0(entry->challenge.source, source) != 0)
         return NULL;
     if (entry->codes == 0) {
         drop(challenges, link);
         return NULL;
     }
+    return entry;
+}
+
+const Challenge *
+challenges_find(Challenges *challenges, const char *token, const char *source, SessionClient client, int64_t now)
+{
+    Entry *entry = find_theirs(challenges, token, source, client, now);
+
+    return entry ? &entry->challenge : NULL;
+}
+
+const Challenge *
+challenges_try(Challenges *challenges, const char *token, const char *source, SessionClient client, int64_t now)
+{
+    Entry *entry = find_theirs(challenges, token, source, client, now);
+
+    if (!entry)
+        return NULL;
     entry->codes--;
     return &entry->challenge;
 }

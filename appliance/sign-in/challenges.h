@@ -32,7 +32,11 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Challenges, challenges_free)
 /* The token. @what is copied. */
 SecretText *challenges_begin(Challenges *challenges, const Challenge *what, int64_t now);
 
-/* Takes one of its codes' worth. NULL: it is not (any more), or not theirs. Good until the next call. */
+/* Whose it is; NULL: nobody's (any more), or not theirs who ask. Good until the next call. */
+const Challenge *challenges_find(Challenges *challenges, const char *token, const char *source, SessionClient client,
+                                 int64_t now);
+
+/* The same, and it has one code less. */
 const Challenge *challenges_try(Challenges *challenges, const char *token, const char *source, SessionClient client,
                                 int64_t now);
 

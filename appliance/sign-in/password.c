@@ -35,7 +35,7 @@ normalised(const char *password)
     size_t len = strnlen(password, PASSWORD_BYTES_MAX + 1);
     g_autoptr(SecretText) text = NULL;
 
-    if (len > PASSWORD_BYTES_MAX || !g_utf8_validate(password, (gssize)len, NULL))
+    if (len == 0 || len > PASSWORD_BYTES_MAX || !g_utf8_validate(password, (gssize)len, NULL))
         return NULL;
     text = g_utf8_normalize(password, -1, G_NORMALIZE_ALL_COMPOSE);
     /* A few characters stand for many when they are composed. */
@@ -68,7 +68,7 @@ password_hash(const char *password, unsigned cost, GError **error)
 
     if (!text) {
         g_set_error(error, PASSWORD_ERROR, PASSWORD_ERROR_TEXT,
-                    "a password is UTF-8 text of at most " G_STRINGIFY(PASSWORD_BYTES_MAX) " bytes");
+                    "a password is UTF-8 text of 1 to " G_STRINGIFY(PASSWORD_BYTES_MAX) " bytes");
         return NULL;
     }
     salt = setting(cost);

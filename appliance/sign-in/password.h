@@ -26,7 +26,7 @@
 #define PASSWORD_ERROR (password_error_quark())
 GQuark password_error_quark(void);
 typedef enum {
-    PASSWORD_ERROR_TEXT,   /* not a password that anybody can have: too long, or not UTF-8 */
+    PASSWORD_ERROR_TEXT,   /* not a password that anybody can have: empty, too long, or not UTF-8 */
     PASSWORD_ERROR_FAILED, /* libxcrypt could not: no memory */
 } PasswordError;
 

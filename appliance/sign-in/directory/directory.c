@@ -9,6 +9,7 @@
 #include <string.h>
 
 struct Directory {
+    gatomicrefcount refs;
     DirectoryConfig *config;
     int preferred; /* the server that answered last; atomic */
 };
@@ -22,14 +23,22 @@ directory_new(const DirectoryConfig *config, GError **error)
     if (!directory_config_complete(copy, error))
         return NULL;
     directory = g_new0(Directory, 1);
+    g_atomic_ref_count_init(&directory->refs);
     directory->config = g_steal_pointer(&copy);
     return directory;
 }
 
-void
-directory_free(Directory *directory)
+Directory *
+directory_ref(Directory *directory)
 {
-    if (!directory)
+    g_atomic_ref_count_inc(&directory->refs);
+    return directory;
+}
+
+void
+directory_unref(Directory *directory)
+{
+    if (!directory || !g_atomic_ref_count_dec(&directory->refs))
         return;
     directory_config_free(directory->config);
     g_free(directory);

@@ -22,10 +22,11 @@
 
 typedef struct Directory Directory;
 
-/* Takes a copy of the configuration, which must be good. */
+/* Takes a copy of the configuration, which must be good. Reference-counted, since a sign-in may outlast a setting. */
 Directory *directory_new(const DirectoryConfig *config, GError **error);
-void directory_free(Directory *directory);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(Directory, directory_free)
+Directory *directory_ref(Directory *directory);
+void directory_unref(Directory *directory);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Directory, directory_unref)
 
 typedef struct {
     char *dn;
