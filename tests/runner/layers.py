@@ -13,6 +13,7 @@ FORBIDDEN = {
     "usb": r'"(display|ha|appliance|web-ui)/|"vmm/(control|config|sandbox|desktop|firmware|net|kvm/(?!memory))',
     "ha": r'"(vmm|display|usb|appliance|web-ui)/|<(spice|pixman|libusb)',
     "appliance": r'"(vmm|display|usb|web-ui)/',
+    "appliance/sign-in": r'"(vmm|display|usb|ha|web-ui|appliance/(?!sign-in))/',
     "display": r'"(usb|ha|appliance|web-ui)/|"vmm/(control|config|sandbox|kvm/(?!memory))',
 }
 GIO_FOLDERS = ("vmm/control/",)

@@ -87,19 +87,28 @@ parse(const char *dn)
     return ldap_str2dn(dn, &parsed, LDAP_DN_FORMAT_LDAPV3) == LDAP_SUCCESS ? parsed : NULL;
 }
 
+/* Where there is nothing in it, libldap may have no pointer either. */
+static const char *
+bytes_of(const struct berval *value)
+{
+    return value->bv_len ? value->bv_val : "";
+}
+
 /* One "type=value", in lower case; a value that is no text (written "#04…") as its bytes. */
 static char *
 normal_ava(const LDAPAVA *ava)
 {
-    g_autofree char *type = g_ascii_strdown(ava->la_attr.bv_val, (gssize)ava->la_attr.bv_len);
+    const char *bytes = bytes_of(&ava->la_value);
+    size_t len = ava->la_value.bv_len;
+    g_autofree char *type = g_ascii_strdown(bytes_of(&ava->la_attr), (gssize)ava->la_attr.bv_len);
     g_autofree char *value = NULL, *folded = NULL, *escaped = NULL;
 
-    if (ava->la_flags & LDAP_AVA_BINARY || memchr(ava->la_value.bv_val, 0, ava->la_value.bv_len) ||
-        !g_utf8_validate(ava->la_value.bv_val, (gssize)ava->la_value.bv_len, NULL)) {
-        g_autofree char *bytes = g_base64_encode((const guchar *)ava->la_value.bv_val, ava->la_value.bv_len);
-        return g_strdup_printf("%s=#%s", type, bytes);
+    /* A zero byte is no text to g_utf8_validate(). */
+    if (ava->la_flags & LDAP_AVA_BINARY || !g_utf8_validate(bytes, (gssize)len, NULL)) {
+        g_autofree char *coded = g_base64_encode((const guchar *)bytes, len);
+        return g_strdup_printf("%s=#%s", type, coded);
     }
-    value = g_utf8_normalize(ava->la_value.bv_val, (gssize)ava->la_value.bv_len, G_NORMALIZE_ALL_COMPOSE);
+    value = g_utf8_normalize(bytes, (gssize)len, G_NORMALIZE_ALL_COMPOSE);
     folded = g_utf8_casefold(value, -1);
     escaped = directory_text_for_dn(folded);
     return g_strdup_printf("%s=%s", type, escaped);
@@ -146,5 +155,5 @@ directory_text_first_value(const char *dn)
 
     if (!parts || !parts[0] || !parts[0][0])
         return NULL;
-    return g_strndup(parts[0][0]->la_value.bv_val, parts[0][0]->la_value.bv_len);
+    return g_strndup(bytes_of(&parts[0][0]->la_value), parts[0][0]->la_value.bv_len);
 }

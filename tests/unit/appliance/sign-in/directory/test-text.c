@@ -102,6 +102,9 @@ test_same_dn(void)
     for (unsigned i = 0; i < G_N_ELEMENTS(none); i++)
         g_assert_null(directory_text_normal_dn(none[i]));
     g_assert_cmpstr(plus, ==, sulp);
+    g_autofree char *empty = directory_text_normal_dn("CN="), *nothing = directory_text_first_value("cn=");
+    g_assert_cmpstr(empty, ==, "cn=");
+    g_assert_cmpstr(nothing, ==, "");
 }
 
 int
