@@ -102,9 +102,9 @@ test_storage(void)
 
 /* --- tests ------------------------------------------------------------------------------------------------------------- */
 
-/* Looks at one device's descriptors; tests the drive and notes the rest. */
-static void
-test_device(unsigned port)
+/* Looks at one device's descriptors; returns its class. */
+static unsigned
+look_at(unsigned port)
 {
     ok(xhci_address(&device, port), "port %u: addressed", port);
     ok_equal(control(0x80, 6, 0x100, 0, 18), XHCI_SUCCESS, "port %u: the device descriptor", port);
@@ -122,8 +122,7 @@ test_device(unsigned port)
             bulk_out = (buffer[at + 2] & 0xf) * 2;
     }
     note("class %u", class);
-    if (class == 8)
-        test_storage();
+    return class;
 }
 
 static void
@@ -139,10 +138,80 @@ test_devices(void)
     ok(interrupt_count(vector) > before, "its completion interrupts");
     for (unsigned port = 1; port <= xhci.n_ports; port++)
         if (xhci_connected(port)) {
-            test_device(port);
+            if (look_at(port) == 8)
+                test_storage();
             found++;
         }
     note("devices %u", found);
+}
+
+/* --- a client's disk --------------------------------------------------------------------------------------------------- */
+
+static unsigned
+n_connected(void)
+{
+    unsigned n = 0;
+
+    for (unsigned port = 1; port <= xhci.n_ports; port++)
+        n += xhci_connected(port);
+    return n;
+}
+
+static bool
+wait_for_connected(unsigned n)
+{
+    uint64_t deadline = clock_ns() + SECONDS(10);
+
+    while (n_connected() != n && clock_ns() < deadline)
+        clock_delay(MILLISECONDS(10));
+    return n_connected() == n;
+}
+
+/* Two of its blocks, which hold a pattern. */
+static void
+test_redirected_disk(void)
+{
+    static const uint8_t read[] = {0x28, 0, 0, 0, 0, 1, 0, 0, 2, 0};
+    bool same = true;
+
+    ok_equal(add_endpoint(bulk_in, 6, 512), XHCI_SUCCESS, "the endpoint in");
+    ok_equal(add_endpoint(bulk_out, 2, 512), XHCI_SUCCESS, "the endpoint out");
+    ok_equal(control(0, 9, 1, 0, 0), XHCI_SUCCESS, "configured");
+    storage_command(read, 10, 1024, "a read");
+    for (unsigned i = 0; i < 1024; i++)
+        same &= buffer[i] == (uint8_t)((512 + i) % 251);
+    ok(same, "its blocks");
+}
+
+static void
+find_redirected_disk(void)
+{
+    for (unsigned port = xhci.n_ports; port >= 1; port--)
+        if (xhci_connected(port) && look_at(port) == 8) {
+            test_redirected_disk();
+            return;
+        }
+    ok(false, "a disk among the devices");
+}
+
+/* A saved desktop's client is not that of the restored one: its device is gone, until somebody offers it anew. */
+static void
+test_redirect(void)
+{
+    unsigned always = n_connected();
+
+    ask_harness("plug");
+    ok(wait_for_connected(always + 1), "a client's device is plugged in");
+    find_redirected_disk();
+    unsigned slot = device.slot;
+    ask_harness("save");
+    ok(wait_for_connected(always), "after a restore it is unplugged");
+    ok_equal(command(0, 0, TYPE(XHCI_DISABLE_SLOT) | slot << 24), XHCI_SUCCESS, "its slot is given back");
+    ask_harness("plug");
+    ok(wait_for_connected(always + 1), "offered anew, it is plugged in");
+    find_redirected_disk();
+    ask_harness("unplug");
+    ok(wait_for_connected(always), "taken back by its client, it is unplugged");
 }
 
 static bool
@@ -247,6 +316,8 @@ guest_main(void)
     ok(xhci_start(true), "it resets and runs");
     if (!strcmp(start_option("test", "devices"), "hostile"))
         test_hostile();
+    else if (!strcmp(start_option("test", ""), "redirect"))
+        test_redirect();
     else
         test_devices();
     tap_done();
