@@ -179,8 +179,8 @@ read_disk(void)
 
 /* --- stream ----------------------------------------------------------------------------------------------------------- */
 
-#define AHEAD_MAX 128
-#define AHEAD_MS 16 /* transfers that wait in a ring */
+#define AHEAD_MAX 240
+#define AHEAD_MS 30 /* transfers that wait in a ring: drivers of cameras have 20 to 40 */
 
 typedef struct Stream {
     const char *name;

@@ -1019,6 +1019,55 @@ test_broken_controller(void)
 
 /* --- pausing, saving ------------------------------------------------------------------------------------------------- */
 
+/* A device that does not mind is served by the vCPU that rings, where the USB thread sleeps and nothing else is to be done. */
+static void
+test_served_by_who_rings(void)
+{
+    UsbDeviceOps at_once = fake_ops;
+    Host host;
+    unsigned slot;
+    GMutex lock;
+
+    at_once.at_once = true;
+    g_mutex_init(&lock);
+    host_init(&host, 4);
+    host_start(&host);
+    Fake *fake = plug_configured(&host, &slot);
+    usb_bus_set_lock(host.bus, &lock);
+    uint64_t data = host_alloc(&host, 512);
+    unsigned bell = XHCI_DOORBELLS + slot * 4, submits = fake->submits;
+
+    host_ring_add(&host, &host.rings[3], data, 512, HOST_TYPE(TRB_NORMAL) | TRB_IOC);
+    host_put(&host, bell, 3);
+    g_assert_cmpuint(fake->submits, ==, submits); /* this one minds */
+    host_pump(&host);
+    g_assert_cmpuint(fake->submits, ==, ++submits);
+
+    fake->device.ops = &at_once;
+    host_ring_add(&host, &host.rings[3], data, 512, HOST_TYPE(TRB_NORMAL) | TRB_IOC);
+    host_put(&host, bell, 3);
+    g_assert_cmpuint(fake->submits, ==, ++submits);
+
+    g_mutex_lock(&lock); /* the thread is at work */
+    host_ring_add(&host, &host.rings[3], data, 512, HOST_TYPE(TRB_NORMAL) | TRB_IOC);
+    host_put(&host, bell, 3);
+    g_assert_cmpuint(fake->submits, ==, submits);
+    g_mutex_unlock(&lock);
+    host_pump(&host);
+    g_assert_cmpuint(fake->submits, ==, ++submits);
+
+    xhci_device_ops.quiesce(host.xhci);
+    host_ring_add(&host, &host.rings[3], data, 512, HOST_TYPE(TRB_NORMAL) | TRB_IOC);
+    host_put(&host, bell, 3);
+    g_assert_cmpuint(fake->submits, ==, submits);
+    xhci_device_ops.resume(host.xhci);
+    host_pump(&host);
+    g_assert_cmpuint(fake->submits, ==, ++submits);
+    usb_bus_set_lock(host.bus, NULL);
+    g_mutex_clear(&lock);
+    host_finish(&host);
+}
+
 static void
 test_pause(void)
 {
@@ -1163,6 +1212,7 @@ main(int argc, char **argv)
     g_test_add_func("/xhci/broken-rings", test_broken_rings);
     g_test_add_func("/xhci/broken-commands", test_broken_commands);
     g_test_add_func("/xhci/broken-controller", test_broken_controller);
+    g_test_add_func("/xhci/served-by-who-rings", test_served_by_who_rings);
     g_test_add_func("/xhci/pause", test_pause);
     g_test_add_func("/xhci/save", test_save);
     return g_test_run();

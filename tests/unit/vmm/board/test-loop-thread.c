@@ -31,6 +31,23 @@ test_runs_its_context(void)
     g_assert_true(ran != g_thread_self());
 }
 
+/* Who holds its lock has the thread to itself: nothing is dispatched meanwhile, and all of it afterwards. */
+static void
+test_lock(void)
+{
+    g_autoptr(LoopThread) thread = loop_thread_new("loop", NULL, NULL);
+    GMutex *lock = loop_thread_lock(thread);
+    GThread *ran = NULL;
+
+    g_mutex_lock(lock);
+    g_main_context_invoke(loop_thread_context(thread), note_thread_once, &ran);
+    g_usleep(20000);
+    g_assert_null(g_atomic_pointer_get(&ran));
+    g_mutex_unlock(lock);
+    while (!g_atomic_pointer_get(&ran))
+        g_thread_yield();
+}
+
 static gboolean
 again(void *user)
 {
@@ -57,6 +74,7 @@ main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/thread/runs", test_runs_its_context);
+    g_test_add_func("/thread/lock", test_lock);
     g_test_add_func("/thread/ends", test_ends);
     return g_test_run();
 }
