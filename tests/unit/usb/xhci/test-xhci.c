@@ -1,190 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * The controller, driven through its registers and rings by a small driver (host.h), with a device that does what the test
- * says: answers at once, keeps a transfer, stalls, or hands things back late.
- */
-#include "host.h"
+/* The controller, driven through its registers and rings by a small driver (host.h), with a device of the test's own (fake.h). */
+#include "fake.h"
 
 #include <string.h>
 
-static unsigned n_logged;
-
 static GLogWriterOutput
-count_message(GLogLevelFlags level, const GLogField *fields, gsize n, gpointer user)
+say_nothing(GLogLevelFlags level, const GLogField *fields, gsize n, gpointer user)
 {
-    n_logged++;
     return G_LOG_WRITER_HANDLED;
 }
-
-/* --- a device that does what it is told ------------------------------------------------------------------------------ */
-
-typedef struct {
-    UsbDevice device;
-    bool keep;        /* what is submitted */
-    bool cancel_late; /* what was cancelled comes back when the test says so */
-    UsbStatus status; /* of what is answered at once */
-    uint32_t moves;   /* bytes it moves at most */
-    GPtrArray *kept;
-    unsigned resets, submits, cancels, stops;
-    bool reset_late;
-    unsigned n_streams, depth;
-    uint16_t last_stream;
-    uint8_t state; /* saved */
-} Fake;
-
-static void
-fake_submit(UsbDevice *device, UsbTransfer *transfer)
-{
-    Fake *fake = (Fake *)device;
-
-    fake->submits++;
-    fake->last_stream = transfer->stream;
-    g_assert_false(transfer->type == USB_CONTROL && transfer->setup.request == USB_REQ_SET_ADDRESS);
-    if (fake->keep) {
-        g_ptr_array_add(fake->kept, transfer);
-        return;
-    }
-    static const uint8_t pattern[65536] = {1, 2, 3, 4, 5, 6, 7, 8};
-    if (usb_transfer_is_in(transfer))
-        usb_transfer_write(transfer, pattern, MIN(transfer->length, fake->moves));
-    else
-        transfer->actual = MIN(transfer->length, fake->moves);
-    usb_transfer_complete(transfer, fake->status);
-}
-
-static void
-give_back(Fake *fake, guint i, uint32_t moved, UsbStatus status)
-{
-    UsbTransfer *transfer = g_ptr_array_steal_index(fake->kept, i);
-    transfer->actual = moved;
-    usb_transfer_complete(transfer, status);
-}
-
-static void
-fake_cancel(UsbDevice *device, UsbTransfer *transfer)
-{
-    Fake *fake = (Fake *)device;
-    guint i;
-
-    fake->cancels++;
-    g_assert_true(g_ptr_array_find(fake->kept, transfer, &i));
-    if (!fake->cancel_late)
-        give_back(fake, i, MIN(fake->moves, transfer->length - 1), USB_CANCELLED);
-}
-
-static void
-fake_reset(UsbDevice *device)
-{
-    ((Fake *)device)->resets++;
-    if (!((Fake *)device)->reset_late)
-        usb_device_reset_done(device);
-}
-
-static void
-fake_stop(UsbDevice *device, uint8_t endpoint)
-{
-    ((Fake *)device)->stops++;
-}
-
-static bool
-fake_set_streams(UsbDevice *device, uint8_t endpoint, unsigned n)
-{
-    ((Fake *)device)->n_streams = n;
-    return true;
-}
-
-static unsigned
-fake_depth(UsbDevice *device, uint8_t endpoint)
-{
-    return ((Fake *)device)->depth;
-}
-
-static void
-fake_finish(UsbDevice *device)
-{
-    g_ptr_array_unref(((Fake *)device)->kept);
-}
-
-static const StateField fake_fields[] = {STATE_UINT(Fake, state, 1), STATE_END};
-static const StateTable fake_state = {.name = "fake", .version = 1, .oldest = 1, .fields = fake_fields};
-
-static const UsbDeviceOps fake_ops = {
-    .kind = "fake",
-    .submit = fake_submit,
-    .cancel = fake_cancel,
-    .reset = fake_reset,
-    .stop = fake_stop,
-    .set_streams = fake_set_streams,
-    .depth = fake_depth,
-    .state = &fake_state,
-    .finish = fake_finish,
-};
-
-static Fake *
-plug(Host *host, UsbSpeed speed)
-{
-    Fake *fake = g_new0(Fake, 1);
-    g_autoptr(GError) error = NULL;
-
-    usb_device_init(&fake->device, &fake_ops, speed, "fake0", "fake");
-    fake->kept = g_ptr_array_new();
-    fake->moves = UINT32_MAX;
-    fake->depth = 1;
-    usb_bus_attach(host->bus, &fake->device, NULL, USB_PORT_ANY, NULL, &error);
-    g_assert_no_error(error);
-    host_pump(host);
-    return fake;
-}
-
-/* A device with a bulk endpoint in each direction, at context indexes 2 and 3. */
-static Fake *
-plug_configured(Host *host, unsigned *slot)
-{
-    Fake *fake = plug(host, USB_HIGH);
-
-    host_reset_port(host, 1);
-    *slot = host_address(host, 1, 0);
-    g_assert_cmpuint(host_configure(host, *slot, 2, EP_TYPE_BULK_OUT, 512, 0), ==, CC_SUCCESS);
-    g_assert_cmpuint(host_configure(host, *slot, 3, EP_TYPE_BULK_IN, 512, 0), ==, CC_SUCCESS);
-    return fake;
-}
-
-static unsigned
-context_state(Host *host, unsigned slot, unsigned index)
-{
-    uint64_t output = ((uint64_t *)host_at(host, HOST_DCBAA))[slot];
-    return *(uint32_t *)host_at(host, output + index * CONTEXT_SIZE) & 7;
-}
-
-static uint64_t
-context_dequeue(Host *host, unsigned slot, unsigned index)
-{
-    uint64_t output = ((uint64_t *)host_at(host, HOST_DCBAA))[slot];
-    return *(uint64_t *)host_at(host, output + index * CONTEXT_SIZE + 8);
-}
-
-static void
-assert_transfer_event(Host *host, uint64_t block, unsigned code, uint32_t left)
-{
-    XhciTrb event;
-
-    g_assert_true(host_event(host, &event));
-    g_assert_cmpuint(xhci_trb_type(&event), ==, TRB_TRANSFER_EVENT);
-    g_assert_cmphex(event.parameter, ==, block);
-    g_assert_cmpuint(event_code(&event), ==, code);
-    g_assert_cmpuint(event.status & 0xffffff, ==, left);
-}
-
-static void
-assert_no_event(Host *host)
-{
-    XhciTrb event;
-    g_assert_false(host_event(host, &event));
-}
-
-#define STOP(slot, index) (HOST_TYPE(TRB_STOP_ENDPOINT) | (slot) << 24 | (index) << 16)
-#define RESET_EP(slot, index) (HOST_TYPE(TRB_RESET_ENDPOINT) | (slot) << 24 | (index) << 16)
-#define SET_DEQUEUE(slot, index) (HOST_TYPE(TRB_SET_TR_DEQUEUE) | (slot) << 24 | (index) << 16)
 
 /* --- registers ------------------------------------------------------------------------------------------------------- */
 
@@ -226,7 +50,7 @@ test_ports(void)
     host_init(&host, 4);
     host_start(&host);
     assert_no_event(&host);
-    Fake *fake = plug(&host, USB_HIGH);
+    Fake *fake = fake_plug(&host, USB_HIGH);
     g_assert_true(host_event(&host, &event));
     g_assert_cmpuint(xhci_trb_type(&event), ==, TRB_PORT_STATUS_CHANGE_EVENT);
     g_assert_cmpuint(event.parameter >> 24, ==, 1);
@@ -256,7 +80,7 @@ test_ports(void)
     g_assert_true(host_event(&host, &event));
     g_assert_cmphex(host_get(&host, HOST_PORT(1)) & (PORTSC_CCS | PORTSC_PED | PORTSC_CSC), ==, PORTSC_CSC);
 
-    fake = plug(&host, USB_SUPER); /* trains its link by itself, on the other side of the same port */
+    fake = fake_plug(&host, USB_SUPER); /* trains its link by itself, on the other side of the same port */
     g_assert_true(host_event(&host, &event));
     g_assert_cmpuint(event.parameter >> 24, ==, 5);
     g_assert_cmphex(host_get(&host, HOST_PORT(5)) & (PORTSC_CCS | PORTSC_PED), ==, PORTSC_CCS | PORTSC_PED);
@@ -271,20 +95,6 @@ test_ports(void)
     host_finish(&host);
 }
 
-static Fake *
-plug_another(Host *host, const char *id)
-{
-    Fake *fake = g_new0(Fake, 1);
-
-    usb_device_init(&fake->device, &fake_ops, USB_HIGH, id, "fake");
-    fake->kept = g_ptr_array_new();
-    fake->moves = UINT32_MAX;
-    fake->depth = 1;
-    g_assert_true(usb_bus_attach(host->bus, &fake->device, NULL, USB_PORT_ANY, NULL, NULL));
-    host_pump(host);
-    return fake;
-}
-
 /* The guest resets several ports before any of it was worked on: each device once. */
 static void
 test_several_resets(void)
@@ -296,7 +106,7 @@ test_several_resets(void)
     host_start(&host);
     for (unsigned i = 0; i < G_N_ELEMENTS(fakes); i++) {
         g_autofree char *id = g_strdup_printf("fake%u", i);
-        fakes[i] = plug_another(&host, id);
+        fakes[i] = fake_plug_as(&host, USB_HIGH, id);
     }
     for (unsigned i = 0; i < G_N_ELEMENTS(fakes); i++)
         host_put(&host, HOST_PORT(i + 1), PORTSC_PP | PORTSC_PR);
@@ -319,7 +129,7 @@ test_control(void)
 
     host_init(&host, 4);
     host_start(&host);
-    Fake *fake = plug(&host, USB_FULL);
+    Fake *fake = fake_plug(&host, USB_FULL);
     host_reset_port(&host, 1);
     unsigned slot = host_address(&host, 1, 0);
     g_assert_cmpuint(host_control(&host, slot, 0x80, 6, 0x100, 0, data, 64, &moved), ==, CC_SUCCESS);
@@ -345,7 +155,7 @@ test_control(void)
     fake->submits = 0;
     g_assert_cmpuint(host_control(&host, slot, 0, USB_REQ_SET_ADDRESS, 5, 0, NULL, 0, NULL), ==, CC_STALL);
     g_assert_cmpuint(fake->submits, ==, 0);
-    g_assert_cmpuint(context_state(&host, slot, 1), ==, EP_HALTED);
+    g_assert_cmpuint(host_context_state(&host, slot, 1), ==, EP_HALTED);
     g_assert_cmpuint(host_command(&host, 0, 0, RESET_EP(slot, 1u), NULL), ==, CC_SUCCESS);
     g_assert_cmpuint(host_command(&host, host.rings[1].at | host.rings[1].cycle, 0, SET_DEQUEUE(slot, 1u), NULL), ==,
                      CC_SUCCESS);
@@ -361,7 +171,7 @@ test_bulk(void)
 
     host_init(&host, 4);
     host_start(&host);
-    Fake *fake = plug_configured(&host, &slot);
+    Fake *fake = fake_plug_configured(&host, &slot);
     uint64_t data = host_alloc(&host, 0x10000);
 
     uint64_t block = host_normal(&host, slot, 3, data, 4096);
@@ -377,10 +187,10 @@ test_bulk(void)
     uint64_t second = host_normal(&host, slot, 2, data, 512);
     g_assert_cmpuint(fake->kept->len, ==, 1);
     assert_no_event(&host);
-    give_back(fake, 0, 512, USB_OK);
+    fake_give_back(fake, 0, 512, USB_OK);
     assert_transfer_event(&host, block, CC_SUCCESS, 0);
     g_assert_cmpuint(fake->kept->len, ==, 1);
-    give_back(fake, 0, 512, USB_OK);
+    fake_give_back(fake, 0, 512, USB_OK);
     assert_transfer_event(&host, second, CC_SUCCESS, 0);
     host_finish(&host);
 }
@@ -393,7 +203,7 @@ test_several_in_flight(void)
 
     host_init(&host, 4);
     host_start(&host);
-    Fake *fake = plug_configured(&host, &slot);
+    Fake *fake = fake_plug_configured(&host, &slot);
     uint64_t data = host_alloc(&host, 0x1000), blocks[4];
 
     fake->keep = true;
@@ -402,19 +212,19 @@ test_several_in_flight(void)
     for (unsigned i = 0; i < 4; i++)
         blocks[i] = host_normal(&host, slot, 3, data, 512);
     g_assert_cmpuint(fake->kept->len, ==, 3);
-    give_back(fake, 1, 512, USB_OK); /* out of order */
+    fake_give_back(fake, 1, 512, USB_OK); /* out of order */
     assert_no_event(&host);
-    give_back(fake, 0, 512, USB_OK);
+    fake_give_back(fake, 0, 512, USB_OK);
     assert_transfer_event(&host, blocks[0], CC_SUCCESS, 0);
     assert_transfer_event(&host, blocks[1], CC_SUCCESS, 0);
     g_assert_cmpuint(fake->kept->len, ==, 2);
     /* one fails: those behind it are asked back, and the ring stands at it */
-    give_back(fake, 0, 0, USB_STALL);
+    fake_give_back(fake, 0, 0, USB_STALL);
     g_assert_cmpuint(fake->cancels, ==, 1);
     assert_transfer_event(&host, blocks[2], CC_STALL, 512);
     assert_no_event(&host);
-    g_assert_cmpuint(context_state(&host, slot, 3), ==, EP_HALTED);
-    g_assert_cmphex(context_dequeue(&host, slot, 3), ==, blocks[2] | 1);
+    g_assert_cmpuint(host_context_state(&host, slot, 3), ==, EP_HALTED);
+    g_assert_cmphex(host_context_dequeue(&host, slot, 3), ==, blocks[2] | 1);
     host_finish(&host);
 }
 
@@ -426,7 +236,7 @@ test_halt_and_go_on(void)
 
     host_init(&host, 4);
     host_start(&host);
-    Fake *fake = plug_configured(&host, &slot);
+    Fake *fake = fake_plug_configured(&host, &slot);
     uint64_t data = host_alloc(&host, 0x1000);
 
     fake->status = USB_STALL;
@@ -465,7 +275,7 @@ test_stop_endpoint(void)
 
     host_init(&host, 4);
     host_start(&host);
-    Fake *fake = plug_configured(&host, &slot);
+    Fake *fake = fake_plug_configured(&host, &slot);
     uint64_t data = host_alloc(&host, 0x1000);
 
     fake->keep = true;
@@ -476,15 +286,15 @@ test_stop_endpoint(void)
     assert_transfer_event(&host, block, CC_STOPPED, 724);
     g_assert_true(host_event(&host, &event));
     g_assert_true(event.parameter == command && event_code(&event) == CC_SUCCESS);
-    g_assert_cmpuint(context_state(&host, slot, 3), ==, EP_STOPPED);
+    g_assert_cmpuint(host_context_state(&host, slot, 3), ==, EP_STOPPED);
     g_assert_cmpuint(fake->stops, ==, 1);
-    g_assert_cmphex(context_dequeue(&host, slot, 3), ==, block | 1);
+    g_assert_cmphex(host_context_dequeue(&host, slot, 3), ==, block | 1);
 
     host_doorbell(&host, slot, 3); /* goes on behind what was moved */
     UsbTransfer *rest = fake->kept->pdata[0];
     g_assert_cmpuint(rest->length, ==, 724);
     g_assert_true(rest->iov[0].iov_base == host_at(&host, data + 300));
-    give_back(fake, 0, 724, USB_OK);
+    fake_give_back(fake, 0, 724, USB_OK);
     assert_transfer_event(&host, block, CC_SUCCESS, 0);
 
     /* a device that lets go late keeps the command waiting, and nothing else */
@@ -494,10 +304,10 @@ test_stop_endpoint(void)
     fake->keep = false;
     block = host_normal(&host, slot, 2, data, 100);
     assert_transfer_event(&host, block, CC_SUCCESS, 0);
-    give_back(fake, 0, 0, USB_CANCELLED);
+    fake_give_back(fake, 0, 0, USB_CANCELLED);
     g_assert_true(host_event(&host, &event) && event_code(&event) == CC_STOPPED);
     g_assert_true(host_event(&host, &event) && event_code(&event) == CC_SUCCESS);
-    g_assert_cmpuint(context_state(&host, slot, 3), ==, EP_STOPPED);
+    g_assert_cmpuint(host_context_state(&host, slot, 3), ==, EP_STOPPED);
     host_finish(&host);
 }
 
@@ -511,13 +321,13 @@ test_stopped_and_failed(void)
 
     host_init(&host, 4);
     host_start(&host);
-    Fake *fake = plug_configured(&host, &slot);
+    Fake *fake = fake_plug_configured(&host, &slot);
     uint64_t data = host_alloc(&host, 0x1000);
 
     fake->keep = fake->cancel_late = true;
     uint64_t block = host_normal(&host, slot, 3, data, 512);
     g_assert_cmpuint(host_command(&host, 0, 0, STOP(slot, 3u), NULL), ==, 0);
-    give_back(fake, 0, 0, USB_STALL);
+    fake_give_back(fake, 0, 0, USB_STALL);
     assert_transfer_event(&host, block, CC_STALL, 512);
     g_assert_true(host_event(&host, &event) && event_code(&event) == CC_CONTEXT_STATE);
     g_assert_cmpuint(host_command(&host, 0, 0, RESET_EP(slot, 3u), NULL), ==, CC_SUCCESS);
@@ -541,7 +351,7 @@ test_unplugged_in_flight(void)
 
     host_init(&host, 4);
     host_start(&host);
-    Fake *fake = plug_configured(&host, &slot);
+    Fake *fake = fake_plug_configured(&host, &slot);
     uint64_t data = host_alloc(&host, 0x1000);
 
     fake->keep = true;
@@ -569,7 +379,7 @@ test_reconfigured_in_flight(void)
 
     host_init(&host, 4);
     host_start(&host);
-    Fake *fake = plug_configured(&host, &slot);
+    Fake *fake = fake_plug_configured(&host, &slot);
     uint64_t data = host_alloc(&host, 0x1000);
 
     fake->keep = true;
@@ -579,7 +389,7 @@ test_reconfigured_in_flight(void)
                      CC_SUCCESS);
     g_assert_cmpuint(fake->kept->len, ==, 0);
     g_assert_cmpuint(fake->cancels, ==, 2);
-    g_assert_cmpuint(context_state(&host, slot, 3), ==, EP_DISABLED);
+    g_assert_cmpuint(host_context_state(&host, slot, 3), ==, EP_DISABLED);
     host_doorbell(&host, slot, 3); /* of an endpoint that is no more */
     host_doorbell(&host, 9, 1);    /* of a slot that never was */
     host_doorbell(&host, 64, 31);
@@ -592,7 +402,7 @@ test_reconfigured_in_flight(void)
     host_put(&host, HOST_OP(OP_USBCMD), USBCMD_HCRST);
     host_pump(&host);
     g_assert_cmphex(host_get(&host, HOST_OP(OP_USBSTS)) & USBSTS_CNR, ==, USBSTS_CNR);
-    give_back(fake, 0, 0, USB_CANCELLED);
+    fake_give_back(fake, 0, 0, USB_CANCELLED);
     host_pump(&host);
     g_assert_cmphex(host_get(&host, HOST_OP(OP_USBSTS)) & USBSTS_CNR, ==, 0);
     host_start(&host);
@@ -608,7 +418,7 @@ test_streams(void)
 
     host_init(&host, 4);
     host_start(&host);
-    Fake *fake = plug(&host, USB_SUPER);
+    Fake *fake = fake_plug(&host, USB_SUPER);
     unsigned slot = host_address(&host, 5, 0);
     uint64_t input = host_alloc(&host, 0x1000), array = host_alloc(&host, 0x1000), data = host_alloc(&host, 0x1000);
     HostRing rings[2] = {host_ring_new(&host, 16), host_ring_new(&host, 16)};
@@ -641,186 +451,6 @@ test_streams(void)
     host_finish(&host);
 }
 
-static void
-test_isochronous(void)
-{
-    Host host;
-    XhciTrb event;
-
-    host_init(&host, 4);
-    host_start(&host);
-    Fake *fake = plug(&host, USB_HIGH);
-    host_reset_port(&host, 1);
-    unsigned slot = host_address(&host, 1, 0);
-    uint64_t data = host_alloc(&host, 0x1000), blocks[4];
-    g_assert_cmpuint(host_configure(&host, slot, 3, EP_TYPE_ISOCH_IN, 1024, 3), ==, CC_SUCCESS); /* 1 ms */
-    for (unsigned i = 0; i < 4; i++)
-        blocks[i] = host_ring_add(&host, &host.rings[3], data, 192, HOST_TYPE(TRB_ISOCH) | TRB_IOC | TRB_SIA);
-    host_doorbell(&host, slot, 3);
-    g_assert_cmpuint(fake->submits, ==, 0); /* not before its time */
-    clock_advance(host.clock, 1000000);
-    assert_transfer_event(&host, blocks[0], CC_SUCCESS, 0);
-    assert_no_event(&host);
-    fake->status = USB_FAULT; /* an error is told, and the next interval comes all the same */
-    clock_advance(host.clock, 1000000);
-    assert_transfer_event(&host, blocks[1], CC_TRANSACTION_ERROR, 0);
-    fake->status = USB_OK;
-    fake->moves = 100;
-    clock_advance(host.clock, 5000000);
-    assert_transfer_event(&host, blocks[2], CC_SHORT_PACKET, 92);
-    assert_transfer_event(&host, blocks[3], CC_SHORT_PACKET, 92);
-    g_assert_true(host_event(&host, &event) && event_code(&event) == CC_RING_OVERRUN);
-    g_assert_cmpuint(fake->submits, ==, 4);
-    clock_advance(host.clock, CLOCK_SECOND); /* nothing ticks any more */
-    assert_no_event(&host);
-
-    /* at a frame of its own */
-    uint32_t frame = ((clock_now(host.clock) / 1000000) + 20) & 0x7ff;
-    uint64_t block = host_ring_add(&host, &host.rings[3], data, 64, HOST_TYPE(TRB_ISOCH) | TRB_IOC | frame << 20);
-    host_doorbell(&host, slot, 3);
-    clock_advance(host.clock, 18 * 1000000);
-    assert_no_event(&host);
-    clock_advance(host.clock, 3 * 1000000);
-    assert_transfer_event(&host, block, CC_SUCCESS, 0);
-
-    /* a ring without end whose frames are all in the past, told to nobody: the thread has its time for others */
-    HostRing loop = host_ring_new(&host, 2);
-    frame = (clock_now(host.clock) / 1000000 - 100) & 0x7ff;
-    host_ring_add(&host, &loop, data, 64 | 1 << 22, HOST_TYPE(TRB_ISOCH) | frame << 20);
-    *(uint32_t *)host_at(&host, loop.base + TRB_SIZE + 12) = HOST_TYPE(TRB_LINK) | TRB_CYCLE;
-    g_assert_cmpuint(host_command(&host, 0, 0, STOP(slot, 3u), NULL), ==, CC_SUCCESS);
-    g_assert_cmpuint(host_command(&host, loop.base | 1, 0, SET_DEQUEUE(slot, 3u), NULL), ==, CC_SUCCESS);
-    host_doorbell(&host, slot, 3);
-    clock_advance(host.clock, 10 * 1000000);
-    assert_no_event(&host);
-    host_finish(&host);
-}
-
-/* --- event rings ----------------------------------------------------------------------------------------------------- */
-
-static void
-test_full_event_ring(void)
-{
-    Host host;
-    uint64_t *erst;
-    const unsigned n = 60;
-
-    host_init(&host, 4);
-    host_start(&host);
-    erst = host_at(&host, HOST_ERST);
-    erst[0] = HOST_EVENTS;
-    erst[1] = 16; /* the smallest */
-    memset(host_at(&host, HOST_EVENTS), 0, 0x1000);
-    host_put(&host, HOST_IR(0) + IR_ERDP, HOST_EVENTS);
-    host_put(&host, HOST_IR(0) + IR_ERSTBA, HOST_ERST);
-    for (unsigned i = 0; i < n; i++)
-        host_ring_add(&host, &host.commands, 0, 0, HOST_TYPE(TRB_NO_OP_COMMAND));
-    host_doorbell(&host, 0, 0);
-
-    /* the guest reads one after the other: none is lost, and those that say "full" are few */
-    uint64_t at = HOST_EVENTS;
-    bool cycle = true;
-    unsigned done = 0, full = 0;
-    uint64_t expected = HOST_COMMANDS;
-    while (done < n) {
-        const uint32_t *words = host_at(&host, at);
-        g_assert_cmpuint(words[3] & 1, ==, cycle);
-        if (TRB_TYPE(words[3]) == TRB_HOST_CONTROLLER_EVENT) {
-            g_assert_cmpuint(words[2] >> 24, ==, CC_EVENT_RING_FULL);
-            full++;
-        } else {
-            g_assert_cmphex(words[0], ==, expected);
-            expected += TRB_SIZE;
-            done++;
-        }
-        at += TRB_SIZE;
-        if (at == HOST_EVENTS + 16 * TRB_SIZE) {
-            at = HOST_EVENTS;
-            cycle = !cycle;
-        }
-        host_put(&host, HOST_IR(0) + IR_ERDP, at | ERDP_EHB);
-        host_pump(&host);
-    }
-    g_assert_cmpuint(full, >=, 1);
-    g_assert_cmpuint(full, <=, n);
-    host_finish(&host);
-}
-
-static void
-test_moderation(void)
-{
-    Host host;
-    XhciStats stats;
-
-    host_init(&host, 4);
-    host_start(&host);
-    /* MSI-X on: its message counts as the interrupt */
-    unsigned msix = find_capability(&host.pci, 4, PCI_CAP_ID_MSIX, 0);
-    config_put(&host.pci, 4, msix + PCI_MSIX_FLAGS, 2, PCI_MSIX_FLAGS_ENABLE);
-    host_put(&host, HOST_IR(0) + IR_IMOD, 4000); /* 1 ms */
-    clock_advance(host.clock, 2000000);
-    for (unsigned i = 0; i < 10; i++)
-        g_assert_cmpuint(host_command(&host, 0, 0, HOST_TYPE(TRB_NO_OP_COMMAND), NULL), ==, CC_SUCCESS);
-    xhci_stats(host.xhci, &stats);
-    g_assert_cmpuint(stats.interrupts, ==, 1);
-    clock_advance(host.clock, 2000000); /* all events were read meanwhile: nothing to tell */
-    xhci_stats(host.xhci, &stats);
-    g_assert_cmpuint(stats.interrupts, ==, 1);
-    host_ring_add(&host, &host.commands, 0, 0, HOST_TYPE(TRB_NO_OP_COMMAND));
-    host_doorbell(&host, 0, 0);
-    xhci_stats(host.xhci, &stats);
-    g_assert_cmpuint(stats.interrupts, ==, 2);
-    host_ring_add(&host, &host.commands, 0, 0, HOST_TYPE(TRB_NO_OP_COMMAND));
-    host_doorbell(&host, 0, 0);
-    clock_advance(host.clock, 5000000); /* the handler is at work still */
-    xhci_stats(host.xhci, &stats);
-    g_assert_cmpuint(stats.interrupts, ==, 2);
-    host_put(&host, HOST_IR(0) + IR_ERDP, host.event | ERDP_EHB); /* it gave up too early: told again */
-    xhci_stats(host.xhci, &stats);
-    g_assert_cmpuint(stats.interrupts, ==, 3);
-    host_finish(&host);
-}
-
-/* Events that the driver wants without an interrupt come with the next that has one, or that tells of a failure. */
-static void
-test_quiet_events(void)
-{
-    Host host;
-    XhciTrb event;
-    XhciStats before, after;
-    unsigned slot;
-
-    host_init(&host, 4);
-    host_start(&host);
-    Fake *fake = plug_configured(&host, &slot);
-    uint64_t data = host_alloc(&host, 0x1000);
-    unsigned msix = find_capability(&host.pci, 4, PCI_CAP_ID_MSIX, 0);
-    config_put(&host.pci, 4, msix + PCI_MSIX_FLAGS, 2, PCI_MSIX_FLAGS_ENABLE);
-    host_put(&host, HOST_IR(0) + IR_IMOD, 0);
-    while (host_event(&host, &event))
-        continue;
-    xhci_stats(host.xhci, &before);
-    for (unsigned i = 0; i < 3; i++)
-        host_ring_add(&host, &host.rings[3], data, 64, HOST_TYPE(TRB_NORMAL) | TRB_IOC | TRB_BEI);
-    host_doorbell(&host, slot, 3);
-    xhci_stats(host.xhci, &after);
-    g_assert_cmpuint(after.transfers - before.transfers, ==, 3);
-    g_assert_cmpuint(after.interrupts, ==, before.interrupts);
-    host_normal(&host, slot, 3, data, 64);
-    xhci_stats(host.xhci, &after);
-    g_assert_cmpuint(after.interrupts, ==, before.interrupts + 1);
-    for (unsigned i = 0; i < 4; i++)
-        g_assert_true(host_event(&host, &event) && event_code(&event) == CC_SUCCESS);
-    assert_no_event(&host);
-    fake->status = USB_STALL;
-    xhci_stats(host.xhci, &before);
-    host_ring_add(&host, &host.rings[3], data, 64, HOST_TYPE(TRB_NORMAL) | TRB_IOC | TRB_BEI);
-    host_doorbell(&host, slot, 3);
-    xhci_stats(host.xhci, &after);
-    g_assert_cmpuint(after.interrupts, ==, before.interrupts + 1);
-    host_finish(&host);
-}
-
 /* A driver puts the controller to sleep and wakes it as 4.23.2 has it: nothing was lost, so events go on where they were. */
 static void
 test_suspend(void)
@@ -830,7 +460,7 @@ test_suspend(void)
 
     host_init(&host, 4);
     host_start(&host);
-    plug_configured(&host, &slot);
+    fake_plug_configured(&host, &slot);
     uint64_t data = host_alloc(&host, 0x1000);
 
     host_put(&host, HOST_OP(OP_USBCMD), USBCMD_INTE);
@@ -866,173 +496,21 @@ test_suspend(void)
     host_finish(&host);
 }
 
-/* --- hostile guests -------------------------------------------------------------------------------------------------- */
-
-static void
-test_broken_rings(void)
-{
-    Host host;
-    unsigned slot;
-    uint64_t data;
-
-    host_init(&host, 4);
-    host_start(&host);
-    Fake *fake = plug_configured(&host, &slot);
-    data = host_alloc(&host, 0x1000);
-    n_logged = 0;
-    uint64_t block = host_ring_add(&host, &host.rings[3], HOST_MEMORY - 1, 512, HOST_TYPE(TRB_NORMAL) | TRB_IOC);
-    host_doorbell(&host, slot, 3);
-    g_assert_cmpuint(n_logged, ==, 1);
-    assert_transfer_event(&host, block, CC_TRB_ERROR, 0);
-    g_assert_cmpuint(context_state(&host, slot, 3), ==, EP_ERROR);
-    /* it mends by Set TR Dequeue Pointer (4.6.10), and other endpoints never noticed */
-    block = host_normal(&host, slot, 2, data, 64);
-    assert_transfer_event(&host, block, CC_SUCCESS, 0);
-    g_assert_cmpuint(host_command(&host, host.rings[3].at | 1, 0, SET_DEQUEUE(slot, 3u), NULL), ==, CC_SUCCESS);
-    block = host_normal(&host, slot, 3, data, 64);
-    assert_transfer_event(&host, block, CC_SUCCESS, 0);
-
-    /* what was on its way when the ring went bad is asked back before the ring is another */
-    uint64_t first = host_ring_add(&host, &host.rings[3], data, 64, HOST_TYPE(TRB_NORMAL) | TRB_IOC);
-    host_ring_add(&host, &host.rings[3], HOST_MEMORY, 64, HOST_TYPE(TRB_NORMAL) | TRB_IOC);
-    fake->keep = true;
-    fake->moves = 0;
-    fake->depth = 3;
-    host_doorbell(&host, slot, 3);
-    g_assert_cmpuint(fake->kept->len, ==, 1);
-    assert_transfer_event(&host, first + TRB_SIZE, CC_TRB_ERROR, 0);
-    g_assert_cmpuint(host_command(&host, host.rings[3].at | 1, 0, SET_DEQUEUE(slot, 3u), NULL), ==, CC_SUCCESS);
-    g_assert_cmpuint(fake->kept->len, ==, 0);
-    g_assert_cmphex(context_dequeue(&host, slot, 3), ==, host.rings[3].at | 1);
-    fake->keep = false;
-    fake->moves = UINT32_MAX;
-    block = host_normal(&host, slot, 3, data, 64);
-    assert_transfer_event(&host, block, CC_SUCCESS, 0);
-
-    /* a ring of valid links only, and one without end of valid blocks: a turn's work, then others have theirs */
-    HostRing loop = host_ring_new(&host, 16);
-    for (unsigned i = 0; i < 15; i++)
-        host_ring_add(&host, &loop, data, 8, HOST_TYPE(TRB_NORMAL));
-    host_ring_add(&host, &loop, 0, 0, HOST_TYPE(TRB_NO_OP));
-    *(uint32_t *)host_at(&host, loop.base + 15 * TRB_SIZE + 12) = HOST_TYPE(TRB_LINK) | TRB_CYCLE;
-    g_assert_cmpuint(host_command(&host, 0, 0, STOP(slot, 3u), NULL), ==, CC_SUCCESS);
-    g_assert_cmpuint(host_command(&host, loop.base | 1, 0, SET_DEQUEUE(slot, 3u), NULL), ==, CC_SUCCESS);
-    host_put(&host, XHCI_DOORBELLS + 4 * slot, 3);
-    for (unsigned i = 0; i < 10; i++)
-        g_main_context_iteration(NULL, FALSE);
-    host_ring_add(&host, &host.commands, 0, 0, STOP(slot, 3u));
-    host_doorbell(&host, 0, 0); /* returns: the endpoint stops */
-    g_assert_cmpuint(context_state(&host, slot, 3), ==, EP_STOPPED);
-    host_finish(&host);
-}
-
-static void
-test_broken_commands(void)
-{
-    Host host;
-    unsigned slot, other;
-
-    host_init(&host, 4);
-    host_start(&host);
-    plug_configured(&host, &slot);
-    uint64_t input = host_alloc(&host, 0x1000);
-    uint32_t *words = host_at(&host, input);
-    const uint32_t configure = HOST_TYPE(TRB_CONFIGURE_ENDPOINT) | slot << 24;
-
-    g_assert_cmpuint(host_command(&host, HOST_MEMORY, 0, configure, NULL), ==, CC_PARAMETER);
-    g_assert_cmpuint(host_command(&host, HOST_MEMORY - 64, 0, configure, NULL), ==, CC_PARAMETER);
-    words[1] = 3; /* the first endpoint is no business of this command */
-    g_assert_cmpuint(host_command(&host, input, 0, configure, NULL), ==, CC_PARAMETER);
-    words[0] = 2, words[1] = 1;
-    g_assert_cmpuint(host_command(&host, input, 0, configure, NULL), ==, CC_PARAMETER);
-    words[0] = 0, words[1] = 1 | 1 << 7; /* an endpoint of no type */
-    g_assert_cmpuint(host_command(&host, input, 0, configure, NULL), ==, CC_PARAMETER);
-    g_assert_cmpuint(host_command(&host, 0, 0, HOST_TYPE(TRB_ADDRESS_DEVICE) | slot << 24, NULL), ==, CC_CONTEXT_STATE);
-    g_assert_cmpuint(host_command(&host, 0, 0, STOP(slot, 9u), NULL), ==, CC_ENDPOINT_NOT_ENABLED);
-    g_assert_cmpuint(host_command(&host, 0, 0, STOP(slot, 0u), NULL), ==, CC_TRB_ERROR);
-    g_assert_cmpuint(host_command(&host, 0, 0, STOP(77u, 1u), NULL), ==, CC_SLOT_NOT_ENABLED);
-    g_assert_cmpuint(host_command(&host, 0, 0, HOST_TYPE(63), NULL), ==, CC_TRB_ERROR);
-    g_assert_cmpuint(host_command(&host, 0x1000, 0, SET_DEQUEUE(slot, 3u), NULL), ==, CC_CONTEXT_STATE);
-
-    /* a device of its own for each slot; a context outside memory; a port nobody is in */
-    g_assert_cmpuint(host_command(&host, 0, 0, HOST_TYPE(TRB_ENABLE_SLOT), &other), ==, CC_SUCCESS);
-    XhciSlotContext context = {.root_port = 1};
-    XhciEndpointContext endpoint = {.type = EP_TYPE_CONTROL, .packet_size = 64, .dequeue = 0x5001};
-    const uint32_t address = HOST_TYPE(TRB_ADDRESS_DEVICE) | other << 24;
-    words[0] = 0, words[1] = 3;
-    xhci_slot_context_write(&context, words + CONTEXT_WORDS);
-    xhci_endpoint_context_write(&endpoint, words + 2 * CONTEXT_WORDS);
-    ((uint64_t *)host_at(&host, HOST_DCBAA))[other] = HOST_MEMORY - 64;
-    g_assert_cmpuint(host_command(&host, input, 0, address, NULL), ==, CC_PARAMETER);
-    ((uint64_t *)host_at(&host, HOST_DCBAA))[other] = host_alloc(&host, 0x1000);
-    g_assert_cmpuint(host_command(&host, input, 0, address, NULL), ==, CC_TRB_ERROR);
-    const unsigned nobody[] = {0, 2, 8, 9, 255};
-    for (size_t i = 0; i < G_N_ELEMENTS(nobody); i++) {
-        context.root_port = nobody[i];
-        xhci_slot_context_write(&context, words + CONTEXT_WORDS);
-        g_assert_cmpuint(host_command(&host, input, 0, address, NULL), ==, CC_TRANSACTION_ERROR);
-    }
-    context.root_port = 1;
-    context.route = 0xfffff; /* behind a device that is no hub */
-    xhci_slot_context_write(&context, words + CONTEXT_WORDS);
-    g_assert_cmpuint(host_command(&host, input, 0, address, NULL), ==, CC_TRANSACTION_ERROR);
-
-    /* slots run out, and come back */
-    for (unsigned i = 2; i < XHCI_SLOTS; i++)
-        g_assert_cmpuint(host_command(&host, 0, 0, HOST_TYPE(TRB_ENABLE_SLOT), NULL), ==, CC_SUCCESS);
-    g_assert_cmpuint(host_command(&host, 0, 0, HOST_TYPE(TRB_ENABLE_SLOT), NULL), ==, CC_NO_SLOTS);
-    host_finish(&host);
-}
-
-static void
-test_broken_controller(void)
-{
-    Host host;
-
-    host_init(&host, 4);
-    host_start(&host);
-    n_logged = 0;
-    host_put(&host, HOST_OP(OP_USBCMD), 0);
-    host_pump(&host);
-    g_assert_cmphex(host_get(&host, HOST_OP(OP_USBSTS)) & USBSTS_HCH, ==, USBSTS_HCH);
-    host_put(&host, HOST_OP(OP_CRCR), HOST_MEMORY | 1);
-    host_put(&host, HOST_OP(OP_USBCMD), USBCMD_RS);
-    host_doorbell(&host, 0, 0);
-    g_assert_cmpuint(n_logged, ==, 1);
-    g_assert_cmphex(host_get(&host, HOST_OP(OP_USBSTS)) & USBSTS_HCE, ==, USBSTS_HCE);
-    host_doorbell(&host, 0, 0);
-    host_put(&host, HOST_OP(OP_USBCMD), USBCMD_RS); /* only a reset mends it */
-    host_doorbell(&host, 0, 0);
-    host_put(&host, HOST_OP(OP_USBCMD), USBCMD_HCRST);
-    host_pump(&host);
-    host_start(&host);
-    g_assert_cmpuint(host_command(&host, 0, 0, HOST_TYPE(TRB_NO_OP_COMMAND), NULL), ==, CC_SUCCESS);
-
-    /* event rings that are not there: said no more, it was said a moment ago */
-    host_put(&host, HOST_IR(0) + IR_ERSTBA, HOST_MEMORY);
-    host_ring_add(&host, &host.commands, 0, 0, HOST_TYPE(TRB_NO_OP_COMMAND));
-    host_doorbell(&host, 0, 0);
-    g_assert_cmphex(host_get(&host, HOST_OP(OP_USBSTS)) & USBSTS_HCE, ==, USBSTS_HCE);
-    g_assert_cmpuint(n_logged, ==, 1);
-    host_finish(&host);
-}
-
-/* --- pausing, saving ------------------------------------------------------------------------------------------------- */
-
 /* A device that does not mind is served by the vCPU that rings, where the USB thread sleeps and nothing else is to be done. */
 static void
 test_served_by_who_rings(void)
 {
-    UsbDeviceOps at_once = fake_ops;
+    UsbDeviceOps at_once;
     Host host;
     unsigned slot;
     GMutex lock;
 
-    at_once.at_once = true;
     g_mutex_init(&lock);
     host_init(&host, 4);
     host_start(&host);
-    Fake *fake = plug_configured(&host, &slot);
+    Fake *fake = fake_plug_configured(&host, &slot);
+    at_once = *fake->device.ops;
+    at_once.at_once = true;
     usb_bus_set_lock(host.bus, &lock);
     uint64_t data = host_alloc(&host, 512);
     unsigned bell = XHCI_DOORBELLS + slot * 4, submits = fake->submits;
@@ -1068,6 +546,8 @@ test_served_by_who_rings(void)
     host_finish(&host);
 }
 
+/* --- pausing, saving ------------------------------------------------------------------------------------------------- */
+
 static void
 test_pause(void)
 {
@@ -1076,7 +556,7 @@ test_pause(void)
 
     host_init(&host, 4);
     host_start(&host);
-    Fake *fake = plug_configured(&host, &slot);
+    Fake *fake = fake_plug_configured(&host, &slot);
     uint64_t data = host_alloc(&host, 0x1000);
 
     fake->keep = true;
@@ -1085,11 +565,7 @@ test_pause(void)
     xhci_device_ops.quiesce(host.xhci);
     g_assert_cmpuint(fake->kept->len, ==, 0);
     /* plugged in meanwhile: the guest is told once it runs again */
-    Fake *second = g_new0(Fake, 1);
-    usb_device_init(&second->device, &fake_ops, USB_HIGH, "fake1", "fake");
-    second->kept = g_ptr_array_new();
-    g_assert_true(usb_bus_attach(host.bus, &second->device, NULL, USB_PORT_ANY, NULL, NULL));
-    host_pump(&host);
+    fake_plug_as(&host, USB_HIGH, "fake1");
     assert_no_event(&host);
     xhci_device_ops.resume(host.xhci);
     host_pump(&host);
@@ -1097,7 +573,7 @@ test_pause(void)
     g_assert_true(host_event(&host, &event));
     g_assert_cmpuint(xhci_trb_type(&event), ==, TRB_PORT_STATUS_CHANGE_EVENT);
     g_assert_cmpuint(fake->kept->len, ==, 1);
-    give_back(fake, 0, 512, USB_OK);
+    fake_give_back(fake, 0, 512, USB_OK);
     assert_transfer_event(&host, block, CC_SUCCESS, 0);
     host_finish(&host);
 }
@@ -1113,7 +589,7 @@ test_save(void)
 
     host_init(&host, 4);
     host_start(&host);
-    Fake *fake = plug_configured(&host, &slot);
+    Fake *fake = fake_plug_configured(&host, &slot);
     uint64_t data = host_alloc(&host, 0x1000);
     fake->state = 42;
     fake->keep = true;
@@ -1124,7 +600,7 @@ test_save(void)
 
     host_init(&other, 4);
     memcpy(guest_memory_regions(other.memory, &n)->host, guest_memory_regions(host.memory, &n)->host, HOST_MEMORY);
-    Fake *again = plug(&other, USB_HIGH);
+    Fake *again = fake_plug(&other, USB_HIGH);
     again->keep = true;
     xhci_device_ops.quiesce(other.xhci);
     g_assert_true(state_load(&xhci_state, other.xhci, 1, saved->data, saved->len, &error));
@@ -1134,7 +610,7 @@ test_save(void)
     host_pump(&other);
     g_assert_cmpuint(again->kept->len, ==, 1);
     g_assert_cmpuint(((UsbTransfer *)again->kept->pdata[0])->length, ==, 412);
-    give_back(again, 0, 412, USB_OK);
+    fake_give_back(again, 0, 412, USB_OK);
     other.event = host.event;
     other.event_cycle = host.event_cycle;
     assert_transfer_event(&other, block, CC_SUCCESS, 0);
@@ -1168,7 +644,7 @@ test_save(void)
         out->context.type = i ? EP_TYPE_BULK_IN : EP_TYPE_BULK_OUT;
         state_save(&xhci_state, host.xhci, odd);
         host_init(&other, 4);
-        plug(&other, USB_HIGH);
+        fake_plug(&other, USB_HIGH);
         xhci_device_ops.quiesce(other.xhci);
         g_assert_false(state_load(&xhci_state, other.xhci, 1, odd->data, odd->len, &why));
         g_assert_error(why, STATE_ERROR, STATE_ERROR_MALFORMED);
@@ -1191,7 +667,7 @@ int
 main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    g_log_set_writer_func(count_message, NULL, NULL);
+    g_log_set_writer_func(say_nothing, NULL, NULL);
     g_test_add_func("/xhci/capabilities", test_capabilities);
     g_test_add_func("/xhci/ports", test_ports);
     g_test_add_func("/xhci/several-resets", test_several_resets);
@@ -1204,14 +680,7 @@ main(int argc, char **argv)
     g_test_add_func("/xhci/unplugged-in-flight", test_unplugged_in_flight);
     g_test_add_func("/xhci/reconfigured-in-flight", test_reconfigured_in_flight);
     g_test_add_func("/xhci/streams", test_streams);
-    g_test_add_func("/xhci/isochronous", test_isochronous);
-    g_test_add_func("/xhci/full-event-ring", test_full_event_ring);
-    g_test_add_func("/xhci/moderation", test_moderation);
-    g_test_add_func("/xhci/quiet-events", test_quiet_events);
     g_test_add_func("/xhci/suspend", test_suspend);
-    g_test_add_func("/xhci/broken-rings", test_broken_rings);
-    g_test_add_func("/xhci/broken-commands", test_broken_commands);
-    g_test_add_func("/xhci/broken-controller", test_broken_controller);
     g_test_add_func("/xhci/served-by-who-rings", test_served_by_who_rings);
     g_test_add_func("/xhci/pause", test_pause);
     g_test_add_func("/xhci/save", test_save);
