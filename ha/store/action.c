@@ -69,8 +69,8 @@ check_name(StoreApply *apply, const StoreField *field, const char *name, GError 
                                   kind->name, taken);
 }
 
-static bool
-check_names(StoreApply *apply, GError **error)
+bool
+store_action_check_names(StoreApply *apply, GError **error)
 {
     for (const StoreField *field = apply->kind->fields; field->name; field++) {
         const char *name = field->flags & STORE_FIELD_KEYED ? store_apply_text(apply, field->name) : NULL;
@@ -313,7 +313,7 @@ make(StoreApply *apply, GError **error)
     if (apply->thing_name)
         return store_refuse(error, STORE_ERROR_EXISTS, "%s: the %s “%s” has this id already", kind->name, kind->name,
                             apply->thing_name);
-    if (!check_names(apply, error))
+    if (!store_action_check_names(apply, error))
         return false;
     add_column(columns, "id", g_variant_new_string(apply->thing));
     add_given(columns, apply->kind->fields, apply->command->fields, kind->name);
@@ -330,7 +330,7 @@ change(StoreApply *apply, GError **error)
     const StoreKind *kind = apply->kind->kind;
     g_autoptr(Columns) columns = columns_new();
 
-    if (!check_present(apply, error) || !check_names(apply, error))
+    if (!check_present(apply, error) || !store_action_check_names(apply, error))
         return false;
     add_given(columns, apply->kind->fields, apply->command->fields, kind->name);
     add_column(columns, "revision", g_variant_new_int64(apply->sequence));

@@ -13,3 +13,6 @@ bool store_action_run(StoreApply *apply, GError **error);
 /* What people call a thing; NULL: it is not there. */
 bool store_action_label(StoreDatabase *database, const StoreKind *kind, const char *thing, char **label,
                         GError **error);
+
+/* Whether the names given, of fields that are STORE_FIELD_KEYED, are those of no other thing of the kind. */
+bool store_action_check_names(StoreApply *apply, GError **error);

@@ -75,6 +75,7 @@ changes_new(void)
 static void
 apply_finish(StoreApply *apply)
 {
+    g_free(apply->thing);
     g_free(apply->thing_name);
     g_free(apply->actor_name);
     g_free(apply->result);
@@ -88,7 +89,7 @@ find_thing(StoreApply *apply, GError **error)
 {
     const StoreKind *kind = apply->kind->kind;
 
-    apply->thing = kind ? store_apply_text(apply, kind->name) : NULL;
+    apply->thing = kind ? g_strdup(store_apply_text(apply, kind->name)) : NULL;
     return !apply->thing || store_action_label(apply->database, kind, apply->thing, &apply->thing_name, error);
 }
 

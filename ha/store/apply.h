@@ -37,8 +37,8 @@ struct StoreApply {
     const StoreCommand *command;
     const StoreCommandKind *kind;
     int64_t sequence;
-    const char *thing; /* the id of what the command is about; NULL: of none */
-    char *thing_name;  /* what people call it, for the audit trail */
+    char *thing;      /* the id of what the command is about; NULL: of none */
+    char *thing_name; /* what people call it, for the audit trail */
     char *actor_name;
     StoreRole role; /* the actor's */
     char *result;

@@ -7,22 +7,17 @@
 
 #include <string.h>
 
-static const struct {
-    const StoreKind *kind; /* NULL: commands without one */
-    const StoreCommandKind *commands;
-} rooms[] = {
-    {&store_kind_host, store_host_commands},
-    {&store_kind_setting, store_setting_commands},
-    {&store_kind_user, store_user_commands},
-    {&store_kind_group, store_group_commands},
-    {&store_kind_network, store_network_commands},
-    {&store_kind_image, store_image_commands},
-    {&store_kind_policy, store_policy_commands},
-    {&store_kind_template, store_template_commands},
-    {&store_kind_pool, store_pool_commands},
-    {&store_kind_desktop, store_desktop_commands},
-    {&store_kind_assignment, store_assignment_commands},
-    {NULL, store_audit_commands},
+static const StoreKind *const kinds[] = {
+    &store_kind_host,    &store_kind_setting, &store_kind_user,       &store_kind_group,
+    &store_kind_network, &store_kind_image,   &store_kind_policy,     &store_kind_template,
+    &store_kind_pool,    &store_kind_desktop, &store_kind_assignment,
+};
+
+static const StoreCommandKind *const rooms[] = {
+    store_host_commands,       store_setting_commands,  store_user_commands,    store_factor_commands,
+    store_arrival_commands,    store_group_commands,    store_network_commands, store_image_commands,
+    store_policy_commands,     store_template_commands, store_pool_commands,    store_desktop_commands,
+    store_assignment_commands, store_audit_commands,
 };
 
 const char *const store_role_names[] = {
@@ -47,14 +42,14 @@ store_role_from_name(const char *name, StoreRole *role)
 const StoreKind *
 store_catalog_kind(unsigned i)
 {
-    return i < G_N_ELEMENTS(rooms) ? rooms[i].kind : NULL; /* those without one stand last */
+    return i < G_N_ELEMENTS(kinds) ? kinds[i] : NULL;
 }
 
 const StoreCommandKind *
 store_catalog_command(unsigned i)
 {
     for (unsigned room = 0; room < G_N_ELEMENTS(rooms); room++)
-        for (const StoreCommandKind *command = rooms[room].commands; command->name; command++)
+        for (const StoreCommandKind *command = rooms[room]; command->name; command++)
             if (!i--)
                 return command;
     return NULL;

@@ -131,20 +131,20 @@ add_thing(GVariantBuilder *thing, sqlite3_stmt *row, const StoreKind *kind, bool
 /* --- one thing --- */
 
 static GString *
-select_part(const StorePart *part, const StoreKind *kind)
+select_part(const StorePart *part, const StoreKind *kind, bool secrets)
 {
     GString *sql = g_string_new("SELECT 0");
 
-    select_columns(sql, part->columns, false);
+    select_columns(sql, part->columns, secrets);
     g_string_append_printf(sql, " FROM %s WHERE \"%s\" = ?1 ORDER BY %s", part->table, kind->name, part->order);
     return sql;
 }
 
 static bool
 add_part(StoreReader *reader, GVariantBuilder *thing, const StorePart *part, const StoreKind *kind, const char *id,
-         GError **error)
+         bool secrets, GError **error)
 {
-    g_autoptr(GString) sql = select_part(part, kind);
+    g_autoptr(GString) sql = select_part(part, kind, secrets);
     sqlite3_stmt *rows = store_database_prepare(reader->database, error, sql->str, "s", id);
     g_auto(GVariantBuilder) list = G_VARIANT_BUILDER_INIT(G_VARIANT_TYPE("aa{sv}"));
     int code;
@@ -153,7 +153,7 @@ add_part(StoreReader *reader, GVariantBuilder *thing, const StorePart *part, con
         return false;
     while ((code = store_database_step(reader->database, rows, error)) == SQLITE_ROW) {
         g_auto(GVariantBuilder) record = G_VARIANT_BUILDER_INIT(G_VARIANT_TYPE_VARDICT);
-        add_columns(&record, rows, 1, part->columns, false);
+        add_columns(&record, rows, 1, part->columns, secrets);
         g_variant_builder_add_value(&list, g_variant_builder_end(&record));
     }
     g_variant_builder_add(thing, "{sv}", part->name, g_variant_builder_end(&list));
@@ -180,7 +180,7 @@ read_one(StoreReader *reader, const StoreKind *kind, const char *column, const c
     g_autofree char *id = g_strdup((const char *)sqlite3_column_text(row, 0));
     bool ok = true;
     for (const StorePart *part = kind->parts; ok && part && part->name; part++)
-        ok = add_part(reader, &found, part, kind, id, error);
+        ok = add_part(reader, &found, part, kind, id, secrets, error);
     sqlite3_reset(row); /* until now it has kept thing and parts of one moment */
     if (ok)
         *thing = g_variant_ref_sink(g_variant_builder_end(&found));

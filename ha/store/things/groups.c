@@ -10,7 +10,7 @@ static const StoreColumn columns[] = {
     {"description", STORE_COLUMN_TEXT},
     {NULL},
 };
-static const StoreColumn member_columns[] = {{"user", STORE_COLUMN_TEXT}, {NULL}};
+static const StoreColumn member_columns[] = {{"user", STORE_COLUMN_TEXT}, {"source", STORE_COLUMN_TEXT}, {NULL}};
 static const StorePart parts[] = {{"members", "memberships", "user", member_columns}, {NULL}};
 static const StoreUse uses[] = {
     {"the assignment of the desktops",
@@ -37,13 +37,14 @@ static const StoreField member_fields[] = {
 };
 static const StoreField delete_fields[] = {STORE_OLD_ID("group"), {NULL}};
 
-/* Who is in it already stays in it. */
+/* Who is in it already stays in it; whoever a directory put there, by the administrator's word from now on. */
 static bool
 add_member(StoreApply *apply, GError **error)
 {
-    return store_database_run(apply->database, error,
-                              "INSERT INTO memberships (\"group\", user) VALUES (?1, ?2) ON CONFLICT DO NOTHING", "ss",
-                              apply->thing, store_apply_text(apply, "user"));
+    return store_database_run(
+        apply->database, error,
+        "INSERT INTO memberships (\"group\", user) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET source = 'local'", "ss",
+        apply->thing, store_apply_text(apply, "user"));
 }
 
 static bool

@@ -26,6 +26,8 @@ extern const StoreKind store_kind_assignment;
 extern const StoreCommandKind store_host_commands[];
 extern const StoreCommandKind store_setting_commands[];
 extern const StoreCommandKind store_user_commands[];
+extern const StoreCommandKind store_factor_commands[];  /* of users: the second factor */
+extern const StoreCommandKind store_arrival_commands[]; /* of users: those of a directory */
 extern const StoreCommandKind store_group_commands[];
 extern const StoreCommandKind store_network_commands[];
 extern const StoreCommandKind store_image_commands[];

@@ -1,20 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * People who sign in. A local one has a password here, hashed by whoever issued the command; one from a directory has
- * none. Once there is an administrator who can sign in, there always is one.
+ * none. No command takes the last administrator who can sign in, but what a directory says (arrivals.c).
  */
-#include "ha/store/things/things.h"
+#include "ha/store/things/people.h"
 
 #include "ha/store/error.h"
 
 #include <string.h>
 
 static const StoreColumn columns[] = {
-    {"name", STORE_COLUMN_TEXT},     {"full_name", STORE_COLUMN_TEXT},
-    {"role", STORE_COLUMN_TEXT},     {"source", STORE_COLUMN_TEXT},
-    {"disabled", STORE_COLUMN_BOOL}, {"password", STORE_COLUMN_SECRET},
-    {"totp", STORE_COLUMN_SECRET},   {NULL},
+    {"name", STORE_COLUMN_TEXT},         {"full_name", STORE_COLUMN_TEXT},
+    {"role", STORE_COLUMN_TEXT},         {"source", STORE_COLUMN_TEXT},
+    {"directory_id", STORE_COLUMN_TEXT}, {"disabled", STORE_COLUMN_BOOL},
+    {"password", STORE_COLUMN_SECRET},   {"totp", STORE_COLUMN_SECRET},
+    {"totp_step", STORE_COLUMN_NUMBER},  {NULL},
 };
+/* How many are left can be seen, without secrets, by how many empty records there are. */
+static const StoreColumn recovery_columns[] = {{"digest", STORE_COLUMN_SECRET}, {NULL}};
+static const StorePart parts[] = {{"recovery", "recovery_codes", "place", recovery_columns}, {NULL}};
 static const StoreUse uses[] = {
     {"the desktops taken from a pool", "SELECT name FROM desktops WHERE user = ?1 ORDER BY name_key"},
     {"the assignment of the desktops",
@@ -24,39 +28,30 @@ static const StoreUse uses[] = {
     {NULL},
 };
 static const char *const filters[] = {"role", "source", NULL};
-const StoreKind store_kind_user = {"user", "users", "name", "name_key", columns, NULL, uses, filters};
+const StoreKind store_kind_user = {"user", "users", "name", "name_key", columns, parts, uses, filters};
 
-static const char *const role_words[] = {"user", "operator", "admin", NULL};
+const char *const store_user_role_words[] = {"user", "operator", "admin", NULL};
 
-#define SIGN_IN_NAME(flags) {"name", "what they sign in with", STORE_FIELD_NAME, STORE_FIELD_KEYED | (flags), 1, 64}
-#define FULL_NAME {"full_name", "what people call them", STORE_FIELD_NAME, STORE_FIELD_CLEARABLE, 1, 128}
-#define ROLE {"role", "what they may do", STORE_FIELD_WORD, .words = role_words}
 #define PASSWORD(flags) {"password", "hashed, as crypt(5) says", STORE_FIELD_HASH, STORE_FIELD_SECRET | (flags)}
 
 static const StoreField create_fields[] = {
     STORE_NEW_ID("user"),
-    SIGN_IN_NAME(STORE_FIELD_REQUIRED),
-    FULL_NAME,
-    ROLE,
+    STORE_USER_NAME(STORE_FIELD_REQUIRED),
+    STORE_USER_FULL_NAME,
+    STORE_USER_ROLE(0),
     {"source", "local, or the directory that knows their password", STORE_FIELD_TOKEN, 0, 1, 64},
     PASSWORD(0),
     {NULL},
 };
 static const StoreField change_fields[] = {
     STORE_OLD_ID("user"),
-    SIGN_IN_NAME(0),
-    FULL_NAME,
-    ROLE,
+    STORE_USER_NAME(0),
+    STORE_USER_FULL_NAME,
+    STORE_USER_ROLE(0),
     {"disabled", "whether they may not sign in", STORE_FIELD_BOOL},
     {NULL},
 };
 static const StoreField password_fields[] = {STORE_OLD_ID("user"), PASSWORD(STORE_FIELD_REQUIRED), {NULL}};
-static const StoreField totp_fields[] = {
-    STORE_OLD_ID("user"),
-    {"totp", "the shared secret; empty: none any more", STORE_FIELD_BASE32,
-     STORE_FIELD_REQUIRED | STORE_FIELD_SECRET | STORE_FIELD_CLEARABLE},
-    {NULL},
-};
 static const StoreField delete_fields[] = {STORE_OLD_ID("user"), {NULL}};
 
 /* Whether the command would take from an administrator what makes them one. */
@@ -120,8 +115,6 @@ const StoreCommandKind store_user_commands[] = {
      &store_kind_user, STORE_CHANGES, STORE_ROLE_ADMIN, .fields = change_fields, .check = leaves_admin},
     {"user.set_password", "a local user's password",
      &store_kind_user, STORE_CHANGES, STORE_ROLE_ADMIN, STORE_OWN_SELF, password_fields, .check = may_set_password},
-    {"user.set_totp", "a user's second factor",
-     &store_kind_user, STORE_CHANGES, STORE_ROLE_ADMIN, STORE_OWN_SELF, totp_fields},
     {"user.delete", "a user who has no desktop any more",
      &store_kind_user, STORE_REMOVES, STORE_ROLE_ADMIN, .fields = delete_fields, .check = leaves_admin},
     {NULL},

@@ -29,14 +29,13 @@ fixture(const char *name)
     return sql;
 }
 
-static void
-test_upgrade(void)
+static House *
+open_fixture(const char *folder, const char *name)
 {
-    char *folder = house_folder();
     g_autofree char *path = g_build_filename(folder, "carrel.db", NULL);
-    g_autofree char *sql = fixture("version-1.sql");
+    g_autofree char *sql = fixture(name);
     g_autoptr(GError) error = NULL;
-    g_autoptr(House) house = g_new0(House, 1);
+    House *house = g_new0(House, 1);
     int64_t version;
 
     make_file(path, sql);
@@ -46,15 +45,41 @@ test_upgrade(void)
     g_assert_true(store_schema_version(store_get_database(house->store), &version, &error));
     g_assert_cmpint(version, ==, STORE_SCHEMA_VERSION);
     g_assert_true(store_schema_check(store_get_database(house->store), &error));
+    return house;
+}
 
-    /* What was there is there; what is new can be used. */
+/* What was there is there; what is new can be used. */
+static void
+test_from_version_1(void)
+{
+    char *folder = house_folder();
+    g_autoptr(House) house = open_fixture(folder, "version-1.sql");
+
     house_assert_column(house, "user", "11111111-1111-4111-8111-111111111111", "name", "'anna'");
     house_assert_column(house, "group", "33333333-3333-4333-8333-333333333333", "members",
-                        "[{'user': <'22222222-2222-4222-8222-222222222222'>}]");
+                        "[{'user': <'22222222-2222-4222-8222-222222222222'>, 'source': <'local'>}]");
     house_do(house, "desktop.create", "{'desktop': <'$d'>, 'name': <'D'>, 'memory': <int64 512>, 'vcpus': <int64 1>}");
     g_assert_cmpint(house->sequence, ==, 7);
     house_do(house, "assignment.create",
              "{'assignment': <'$a'>, 'group': <'33333333-3333-4333-8333-333333333333'>, 'desktop': <'$d'>}");
+    g_clear_pointer(&house, house_free);
+    house_forget_folder(folder);
+}
+
+static void
+test_from_version_2(void)
+{
+    char *folder = house_folder();
+    g_autoptr(House) house = open_fixture(folder, "version-2.sql");
+
+    house_assert_column(house, "desktop", "99999999-9999-4999-8999-999999999999", "nics",
+                        "[{'network': <'44444444-4444-4444-8444-444444444444'>, 'mac': <'52:54:00:00:00:01'>}]");
+    house_assert_column(house, "user", "22222222-2222-4222-8222-222222222222", "totp_step", "-1");
+    house->actor = STORE_ACTOR_DAEMON;
+    house_do(house, "user.use_totp", "{'user': <'22222222-2222-4222-8222-222222222222'>, 'totp_step': <int64 5>}");
+    g_assert_cmpint(house->sequence, ==, 14);
+    house_refuse(house, STORE_ERROR_IN_USE, "the desktops taken from a pool “Desk”", "user.delete",
+                 "{'user': <'22222222-2222-4222-8222-222222222222'>}");
     g_clear_pointer(&house, house_free);
     house_forget_folder(folder);
 }
@@ -114,7 +139,8 @@ int
 main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-    g_test_add_func("/store/schema/upgrade", test_upgrade);
+    g_test_add_func("/store/schema/from-version-1", test_from_version_1);
+    g_test_add_func("/store/schema/from-version-2", test_from_version_2);
     g_test_add_func("/store/schema/newer", test_newer);
     g_test_add_func("/store/schema/other-tables", test_other_tables);
     return g_test_run();

@@ -35,7 +35,7 @@ test_members(void)
     house_do(house, "group.add_member", "{'group': <'$group'>, 'user': <'$olaf'>}");
     house_do(house, "group.remove_member", "{'group': <'$group'>, 'user': <'$uwe'>}");
     house_do(house, "group.remove_member", "{'group': <'$group'>, 'user': <'$uwe'>}");
-    g_autofree char *members = g_strdup_printf("[{'user': <'%s'>}]", house_id("olaf"));
+    g_autofree char *members = g_strdup_printf("[{'user': <'%s'>, 'source': <'local'>}]", house_id("olaf"));
     house_assert_column(house, "group", "$group", "members", members);
     house_refuse(house, STORE_ERROR_NOT_FOUND, "user: there is no user", "group.add_member",
                  "{'group': <'$group'>, 'user': <'$nobody'>}");

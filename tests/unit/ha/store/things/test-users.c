@@ -89,20 +89,6 @@ test_set_password(void)
 }
 
 static void
-test_set_totp(void)
-{
-    g_autoptr(House) house = house_new_furnished();
-
-    house->actor = "uwe";
-    house_do(house, "user.set_totp", "{'user': <'$uwe'>, 'totp': <'ABCDEFGHIJKLMNOP'>}");
-    house_do(house, "user.set_totp", "{'user': <'$uwe'>, 'totp': <''>}");
-    house_refuse(house, STORE_ERROR_FIELD, "totp: it is 16 to 128 characters of base32", "user.set_totp",
-                 "{'user': <'$uwe'>, 'totp': <'12345678'>}");
-    house->actor = "olaf";
-    house_refuse(house, STORE_ERROR_FORBIDDEN, "needs the role", "user.set_totp", "{'user': <'$uwe'>, 'totp': <''>}");
-}
-
-static void
 test_delete(void)
 {
     g_autoptr(House) house = house_new_furnished();
@@ -133,7 +119,6 @@ main(int argc, char **argv)
     g_test_add_func("/store/users/change", test_change);
     g_test_add_func("/store/users/last-admin", test_last_admin);
     g_test_add_func("/store/users/set-password", test_set_password);
-    g_test_add_func("/store/users/set-totp", test_set_totp);
     g_test_add_func("/store/users/delete", test_delete);
     return g_test_run();
 }
