@@ -216,6 +216,12 @@ static int
 read_bytes(void *user, uint8_t *to, int count)
 {
     RedirectPeer *peer = user;
+
+    /* The parser asks for a packet's data as a whole, and has memory for them that nobody has touched yet. */
+    if (count > REDIRECT_PACKET_MAX) {
+        redirect_peer_break(peer, "a packet larger than any transfer");
+        return -1;
+    }
     size_t n = peer->ops->read(peer->user, to, MIN((size_t)MAX(count, 0), peer->turn));
 
     peer->turn -= n;

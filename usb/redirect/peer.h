@@ -18,7 +18,8 @@
 #define REDIRECT_ISO_BUFFER_MS 60 /* what clients' schedulers and networks delay packets by, as peers have found it */
 #define REDIRECT_ISO_KEPT_MS 240  /* at most: what was waited for by the latest packet, and then what is early */
 #define REDIRECT_ISO_PACKETS_MAX 2048
-#define REDIRECT_KEPT_BYTES_MAX (8u << 20)    /* in all packets of a device's endpoints that wait for the guest */
+#define REDIRECT_KEPT_BYTES_MAX (8u << 20) /* in all packets of a device's endpoints that wait for the guest */
+#define REDIRECT_PACKET_MAX ((int)USB_TRANSFER_MAX + 4096) /* bytes of one packet from a client */
 #define REDIRECT_OUT_BYTES_MAX (32u << 20)    /* of transfers on the way to the client; more wait in the guest */
 #define REDIRECT_UNREAD_BYTES_MAX (64u << 20) /* said to a client that does not listen: then it is given up */
 #define REDIRECT_UNANSWERED_MAX 1024          /* given up by us and never answered: then the client is given up too */

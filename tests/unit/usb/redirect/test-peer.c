@@ -572,6 +572,7 @@ test_garbage(void)
     } lies[] = {
         {usb_redir_bulk_packet, UINT32_MAX, 1},
         {usb_redir_bulk_packet, 3, 1},
+        {usb_redir_bulk_packet, REDIRECT_PACKET_MAX + 100, 1},
         {usb_redir_ep_info, 4, 0},
         {99, 16, 0},
         {usb_redir_set_configuration, 1, 0},
