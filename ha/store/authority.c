@@ -2,16 +2,9 @@
 #include "ha/store/authority.h"
 
 #include "ha/store/error.h"
+#include "ha/store/ownership.h"
 
 #include <string.h>
-
-/* Whether ?2 is ?1's to use: what the own rules ask. */
-static const char own_desktop[] =
-    "SELECT 1 FROM desktops WHERE id = ?2 AND user = ?1 UNION ALL SELECT 1 FROM assignments WHERE desktop = ?2 AND "
-    "(user = ?1 OR \"group\" IN (SELECT \"group\" FROM memberships WHERE user = ?1)) LIMIT 1";
-static const char own_pool[] =
-    "SELECT 1 FROM assignments WHERE pool = ?2 AND "
-    "(user = ?1 OR \"group\" IN (SELECT \"group\" FROM memberships WHERE user = ?1)) LIMIT 1";
 
 /* A user's row, in one look: "admin" or "disabled", then the name. */
 static bool
@@ -50,21 +43,14 @@ find_actor(StoreApply *apply, GError **error)
 static bool
 owns(StoreApply *apply, bool *yes, GError **error)
 {
-    const char *actor = apply->command->actor, *user = store_apply_text(apply, "user");
-    StoreOwn own = apply->kind->own;
-    int64_t found = 0;
+    const char *actor = apply->command->actor;
+    bool for_self = !g_strcmp0(store_apply_text(apply, "user"), actor);
 
-    *yes = false;
-    if (own == STORE_OWN_NOTHING || (own != STORE_OWN_DESKTOP && g_strcmp0(user, actor)))
-        return true;
-    *yes = own == STORE_OWN_SELF;
-    if (*yes)
-        return true;
-    bool desktop = own == STORE_OWN_DESKTOP;
-    const char *what = store_apply_text(apply, desktop ? "desktop" : "pool");
-    if (!store_database_number(apply->database, &found, 0, error, desktop ? own_desktop : own_pool, "ss", actor, what))
-        return false;
-    *yes = found;
+    *yes = apply->kind->own == STORE_OWN_SELF && for_self;
+    if (apply->kind->own == STORE_OWN_DESKTOP)
+        return store_ownership_of_desktop(apply->database, actor, store_apply_text(apply, "desktop"), yes, error);
+    if (apply->kind->own == STORE_OWN_POOL && for_self)
+        return store_ownership_of_pool(apply->database, actor, store_apply_text(apply, "pool"), yes, error);
     return true;
 }
 

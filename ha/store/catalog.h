@@ -25,8 +25,8 @@ typedef enum {
 typedef enum {
     STORE_OWN_NOTHING,
     STORE_OWN_SELF,    /* the field "user" is themselves */
-    STORE_OWN_DESKTOP, /* "desktop" is theirs, or assigned to them or a group of theirs */
-    STORE_OWN_POOL,    /* "pool" is assigned to them or a group of theirs, and "user" is themselves */
+    STORE_OWN_DESKTOP, /* "desktop" is theirs to use (ownership.h) */
+    STORE_OWN_POOL,    /* "pool" is theirs to take from, and "user" is themselves */
 } StoreOwn;
 
 typedef enum {

@@ -6,6 +6,7 @@
 #include "ha/store/reader.h"
 
 #include "ha/store/error.h"
+#include "ha/store/ownership.h"
 #include "ha/store/record.h"
 #include "ha/store/text.h"
 
@@ -335,6 +336,45 @@ store_reader_count(StoreReader *reader, const StoreQuery *query, int64_t *count,
     if (query->filter)
         g_string_append_printf(sql, " WHERE \"%s\" IS ?1", query->filter);
     return store_database_number(reader->database, count, 0, error, sql->str, query->filter ? "s" : "", query->value);
+}
+
+/* --- whose --- */
+
+static GPtrArray *
+list_owned(StoreReader *reader, const StoreKind *kind, const char *owned, const char *user, GError **error)
+{
+    g_autoptr(GString) sql = select_things(kind, false);
+    g_autoptr(GPtrArray) things = g_ptr_array_new_with_free_func(unref_variant);
+    int code;
+
+    g_string_append_printf(sql, "%s ORDER BY %s", owned, kind->order);
+    sqlite3_stmt *rows = store_database_prepare(reader->database, error, sql->str, "s", user);
+    if (!rows)
+        return NULL;
+    while ((code = store_database_step(reader->database, rows, error)) == SQLITE_ROW) {
+        g_auto(GVariantBuilder) thing = G_VARIANT_BUILDER_INIT(G_VARIANT_TYPE_VARDICT);
+        add_thing(&thing, rows, kind, false);
+        g_ptr_array_add(things, g_variant_ref_sink(g_variant_builder_end(&thing)));
+    }
+    return code == SQLITE_DONE ? g_steal_pointer(&things) : NULL;
+}
+
+GPtrArray *
+store_reader_desktops_of(StoreReader *reader, const char *user, GError **error)
+{
+    return list_owned(reader, store_catalog_find_kind("desktop"), store_ownership_desktops, user, error);
+}
+
+GPtrArray *
+store_reader_pools_of(StoreReader *reader, const char *user, GError **error)
+{
+    return list_owned(reader, store_catalog_find_kind("pool"), store_ownership_pools, user, error);
+}
+
+bool
+store_reader_may_use(StoreReader *reader, const char *user, const char *desktop, bool *yes, GError **error)
+{
+    return store_ownership_of_desktop(reader->database, user, desktop, yes, error);
 }
 
 /* --- what happened --- */

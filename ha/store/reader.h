@@ -56,6 +56,12 @@ bool store_reader_list(StoreReader *reader, const StoreQuery *query, StorePage *
 /* How many there are on all pages. */
 bool store_reader_count(StoreReader *reader, const StoreQuery *query, int64_t *count, GError **error);
 
+/* What is the user's to use (ownership.h), in order of names: things of the kind desktop, and pool. All of it; not pages. */
+GPtrArray *store_reader_desktops_of(StoreReader *reader, const char *user, GError **error);
+GPtrArray *store_reader_pools_of(StoreReader *reader, const char *user, GError **error);
+/* Whether a desktop is: before each connection. */
+bool store_reader_may_use(StoreReader *reader, const char *user, const char *desktop, bool *yes, GError **error);
+
 /*
  * What changed after @since, the oldest first: StoreChange *. TOO_OLD: nobody knows any more, or that moment is of
  * another history; everything is to be read anew.

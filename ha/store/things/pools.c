@@ -6,7 +6,9 @@
  */
 #include "ha/store/things/things.h"
 
+#include "ha/store/action.h"
 #include "ha/store/error.h"
+#include "ha/store/ownership.h"
 
 static const StoreColumn columns[] = {
     {"name", STORE_COLUMN_TEXT},        {"template", STORE_COLUMN_TEXT},
@@ -83,6 +85,24 @@ spares_fit(StoreApply *apply, GError **error)
 static const char choose[] = "SELECT id FROM desktops WHERE pool = ?1 AND (user = ?2 OR user IS NULL) "
                              "ORDER BY user IS NULL, wanted <> 'running', name_key, id LIMIT 1";
 
+/* Whoever gives it to them: without the assignment they could not use it. */
+static bool
+is_assigned(StoreApply *apply, GError **error)
+{
+    const char *user = store_apply_text(apply, "user");
+    g_autofree char *name = NULL;
+    bool yes;
+
+    if (!store_action_label(apply->database, &store_kind_user, user, &name, error))
+        return false;
+    if (!name || !apply->thing_name)
+        return true; /* which the action says better */
+    if (!store_ownership_of_pool(apply->database, user, apply->thing, &yes, error))
+        return false;
+    return yes || store_refuse(error, STORE_ERROR_RULE, "user: the pool “%s” is not assigned to “%s”",
+                               apply->thing_name, name);
+}
+
 static bool
 take(StoreApply *apply, GError **error)
 {
@@ -104,7 +124,8 @@ const StoreCommandKind store_pool_commands[] = {
     {"pool.change", "a pool's size, template, policy or name",
      &store_kind_pool, STORE_CHANGES, STORE_ROLE_ADMIN, .fields = change_fields, .check = spares_fit},
     {"pool.take", "gives a user their desktop of a pool, or a free one; the answer says which",
-     &store_kind_pool, STORE_OTHER, STORE_ROLE_OPERATOR, STORE_OWN_POOL, take_fields, .apply = take},
+     &store_kind_pool, STORE_OTHER, STORE_ROLE_OPERATOR, STORE_OWN_POOL, take_fields, .check = is_assigned,
+     .apply = take},
     {"pool.delete", "a pool without desktops that nobody is assigned",
      &store_kind_pool, STORE_REMOVES, STORE_ROLE_ADMIN, .fields = delete_fields},
     {NULL},

@@ -120,6 +120,7 @@ test_listener(void)
 
     house_do(house, "desktop.create",
              "{'desktop': <'$d'>, 'name': <'D'>, 'pool': <'$pool'>, 'memory': <int64 512>, 'vcpus': <int64 1>}");
+    house_do(house, "assignment.create", "{'assignment': <'$a'>, 'user': <'$uwe'>, 'pool': <'$pool'>}");
     store_set_listener(house->store, hear, &heard);
     house_do(house, "pool.take", "{'pool': <'$pool'>, 'user': <'$uwe'>}");
     g_autofree char *taken = g_strdup_printf("changed desktop %.8s; ", house_id("d"));

@@ -67,6 +67,7 @@ test_want(void)
     house_do(house, "desktop.want", "{'desktop': <'$desktop'>, 'wanted': <'suspended'>}");
 }
 
+/* One taken from a pool is theirs until it is given back, or the pool is not assigned to them any more. */
 static void
 test_want_taken(void)
 {
@@ -74,9 +75,19 @@ test_want_taken(void)
 
     house_do(house, "desktop.create",
              "{'desktop': <'$a'>, 'name': <'a'>, 'pool': <'$pool'>, 'memory': <int64 1024>, 'vcpus': <int64 1>}");
+    house_do(house, "assignment.create", "{'assignment': <'$as'>, 'group': <'$group'>, 'pool': <'$pool'>}");
     house_do(house, "pool.take", "{'pool': <'$pool'>, 'user': <'$uwe'>}");
     house->actor = "uwe";
     house_do(house, "desktop.want", "{'desktop': <'$a'>, 'wanted': <'running'>}");
+    house->actor = NULL;
+    house_do(house, "assignment.delete", "{'assignment': <'$as'>}");
+    house->actor = "uwe";
+    house_refuse(house, STORE_ERROR_FORBIDDEN, "desktop.want needs", "desktop.want",
+                 "{'desktop': <'$a'>, 'wanted': <'stopped'>}");
+    house->actor = NULL;
+    house_do(house, "assignment.create", "{'assignment': <'$as'>, 'user': <'$uwe'>, 'pool': <'$pool'>}");
+    house->actor = "uwe";
+    house_do(house, "desktop.want", "{'desktop': <'$a'>, 'wanted': <'stopped'>}");
     house->actor = NULL;
     house_do(house, "desktop.release", "{'desktop': <'$a'>}");
     house->actor = "uwe";
@@ -105,6 +116,7 @@ test_delete(void)
 
     house_do(house, "desktop.create",
              "{'desktop': <'$a'>, 'name': <'a'>, 'pool': <'$pool'>, 'memory': <int64 1024>, 'vcpus': <int64 1>}");
+    house_do(house, "assignment.create", "{'assignment': <'$as0'>, 'user': <'$uwe'>, 'pool': <'$pool'>}");
     house_do(house, "pool.take", "{'pool': <'$pool'>, 'user': <'$uwe'>}");
     house_refuse(house, STORE_ERROR_IN_USE, "in use by the user “uwe”", "desktop.delete", "{'desktop': <'$a'>}");
     house_do(house, "desktop.release", "{'desktop': <'$a'>}");

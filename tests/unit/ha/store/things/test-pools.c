@@ -35,6 +35,7 @@ test_take(void)
 {
     g_autoptr(House) house = house_new_furnished();
 
+    house_do(house, "assignment.create", "{'assignment': <'$as'>, 'group': <'$group'>, 'pool': <'$pool'>}");
     house_refuse(house, STORE_ERROR_FULL, "no desktop of the pool “Everybody” is free", "pool.take",
                  "{'pool': <'$pool'>, 'user': <'$uwe'>}");
     house_do(house, "desktop.create",
@@ -45,23 +46,40 @@ test_take(void)
                  "{'desktop': <'$c'>, 'name': <'c'>, 'pool': <'$pool'>, 'memory': <int64 1024>, 'vcpus': <int64 1>}");
     house_do(house, "desktop.want", "{'desktop': <'$b'>, 'wanted': <'running'>}");
     house->actor = "uwe";
-    house_refuse(house, STORE_ERROR_FORBIDDEN, "pool.take needs", "pool.take", "{'pool': <'$pool'>, 'user': <'$uwe'>}");
-    house->actor = NULL;
-    house_do(house, "assignment.create", "{'assignment': <'$as'>, 'group': <'$group'>, 'pool': <'$pool'>}");
-    house->actor = "uwe";
     house_do(house, "pool.take", "{'pool': <'$pool'>, 'user': <'$uwe'>}");
     g_assert_cmpstr(house->result, ==, house_id("b")); /* which runs already */
     house_do(house, "pool.take", "{'pool': <'$pool'>, 'user': <'$uwe'>}");
     g_assert_cmpstr(house->result, ==, house_id("b"));
+}
+
+/* Who may take for whom. */
+static void
+test_take_for(void)
+{
+    g_autoptr(House) house = house_new_furnished();
+
+    house_do(house, "desktop.create",
+             "{'desktop': <'$a'>, 'name': <'a'>, 'pool': <'$pool'>, 'memory': <int64 1024>, 'vcpus': <int64 1>}");
+    house->actor = "uwe";
+    house_refuse(house, STORE_ERROR_FORBIDDEN, "pool.take needs", "pool.take", "{'pool': <'$pool'>, 'user': <'$uwe'>}");
+    house->actor = "olaf";
+    house_refuse(house, STORE_ERROR_RULE, "user: the pool “Everybody” is not assigned to “uwe”", "pool.take",
+                 "{'pool': <'$pool'>, 'user': <'$uwe'>}");
+    house_refuse(house, STORE_ERROR_NOT_FOUND, "user: there is no user", "pool.take",
+                 "{'pool': <'$pool'>, 'user': <'$nobody'>}");
+    house->actor = NULL;
+    house_do(house, "assignment.create", "{'assignment': <'$as'>, 'group': <'$group'>, 'pool': <'$pool'>}");
+    house_do(house, "group.add_member", "{'group': <'$group'>, 'user': <'$anna'>}");
+    house->actor = "uwe";
     house_refuse(house, STORE_ERROR_FORBIDDEN, "needs the role operator", "pool.take",
                  "{'pool': <'$pool'>, 'user': <'$anna'>}");
     house->actor = "olaf";
     house_do(house, "pool.take", "{'pool': <'$pool'>, 'user': <'$anna'>}");
     g_assert_cmpstr(house->result, ==, house_id("a"));
-    house_refuse(house, STORE_ERROR_FULL, "is free", "pool.take", "{'pool': <'$pool'>, 'user': <'$olaf'>}");
-    house_do(house, "desktop.release", "{'desktop': <'$b'>}");
-    house_do(house, "pool.take", "{'pool': <'$pool'>, 'user': <'$olaf'>}");
-    g_assert_cmpstr(house->result, ==, house_id("b"));
+    house_refuse(house, STORE_ERROR_FULL, "is free", "pool.take", "{'pool': <'$pool'>, 'user': <'$uwe'>}");
+    house_do(house, "desktop.release", "{'desktop': <'$a'>}");
+    house_do(house, "pool.take", "{'pool': <'$pool'>, 'user': <'$uwe'>}");
+    g_assert_cmpstr(house->result, ==, house_id("a"));
 }
 
 static void
@@ -90,6 +108,7 @@ main(int argc, char **argv)
     g_test_add_func("/store/pools/create", test_create);
     g_test_add_func("/store/pools/change", test_change);
     g_test_add_func("/store/pools/take", test_take);
+    g_test_add_func("/store/pools/take-for", test_take_for);
     g_test_add_func("/store/pools/delete", test_delete);
     return g_test_run();
 }

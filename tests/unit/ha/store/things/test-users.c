@@ -103,9 +103,11 @@ test_delete(void)
     house_do(house, "assignment.delete", "{'assignment': <'$as'>}");
     house_do(house, "desktop.create",
              "{'desktop': <'$one'>, 'name': <'One'>, 'pool': <'$pool'>, 'memory': <int64 512>, 'vcpus': <int64 1>}");
+    house_do(house, "assignment.create", "{'assignment': <'$as3'>, 'user': <'$uwe'>, 'pool': <'$pool'>}");
     house_do(house, "pool.take", "{'pool': <'$pool'>, 'user': <'$uwe'>}");
     house_refuse(house, STORE_ERROR_IN_USE, "the desktops taken from a pool “One”", "user.delete",
                  "{'user': <'$uwe'>}");
+    house_do(house, "assignment.delete", "{'assignment': <'$as3'>}");
     house_do(house, "desktop.release", "{'desktop': <'$one'>}");
     house_do(house, "user.delete", "{'user': <'$uwe'>}");
     house_assert_column(house, "group", "$group", "members", "[]");
