@@ -244,8 +244,10 @@ usb_host_detach(UsbHost *host, const char *id)
 
     if (find_wish(host, id))
         usb_host_send(host->watcher, USB_HOST_DROP, id, NULL, -1);
-    if (loan)
-        usb_bus_call(host->bus, take_back, loan);
+    if (!loan)
+        return;
+    loan->leaving = true;
+    usb_bus_call(host->bus, take_back, loan);
 }
 
 /* --- wishes ------------------------------------------------------------------------------------------------------ */
@@ -259,11 +261,12 @@ usb_host_knows(const UsbHost *host, const char *id)
 bool
 usb_host_ask(UsbHost *host, const char *id, GError **error)
 {
+    const HostLoan *loan = find_loan(host, id);
     const char *why = NULL;
 
     if (!find_wish(host, id))
         why = "the configuration names no such device: say which one it is to be";
-    else if (find_loan(host, id))
+    else if (loan && !loan->leaving)
         why = "the desktop has it already";
     if (!why)
         return usb_host_send(host->watcher, USB_HOST_ASK, id, NULL, -1);

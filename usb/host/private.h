@@ -44,6 +44,7 @@ typedef struct {
     void *user;
     GError *error;      /* why it came to nothing */
     HostDevice *device; /* USB thread; NULL until it is open */
+    bool leaving;       /* main thread: it was asked back */
     bool unwanted;      /* USB thread: it leaves as soon as it is there */
 } HostLoan;
 

@@ -10,6 +10,7 @@ typedef struct {
     const UsbWish *wish;
     bool dropped;
     bool given;
+    bool asked;            /* while it is given: the same device will do again */
     unsigned bus, address; /* of the device that was given last; 0: none was */
 } Waiting;
 
@@ -207,8 +208,12 @@ usb_wishes_done(UsbWishes *wishes, const char *name)
 {
     Waiting *waiting = find(wishes, name);
 
-    if (waiting)
-        waiting->given = false;
+    if (!waiting)
+        return;
+    waiting->given = false;
+    if (waiting->asked)
+        waiting->bus = waiting->address = 0;
+    waiting->asked = false;
 }
 
 void
@@ -228,6 +233,7 @@ usb_wishes_ask(UsbWishes *wishes, const char *name)
     if (!waiting)
         return;
     waiting->dropped = false;
+    waiting->asked = waiting->given;
     if (!waiting->given)
         waiting->bus = waiting->address = 0;
 }

@@ -176,8 +176,14 @@ test_not_again(Fixture *fixture, gconstpointer data)
     assert_next(fixture, NULL, 0);
     usb_wishes_ask(fixture->all, "third");
     assert_next(fixture, "third", 3);
-    usb_wishes_ask(fixture->all, "third"); /* has it: no change */
+    usb_wishes_ask(fixture->all, "third"); /* has it: the same will do again */
     assert_next(fixture, NULL, 0);
+    usb_wishes_done(fixture->all, "third");
+    assert_next(fixture, "third", 3);
+    usb_wishes_done(fixture->all, "third");
+    assert_next(fixture, NULL, 0);
+    usb_wishes_ask(fixture->all, "third");
+    assert_next(fixture, "third", 3);
     usb_wishes_drop(fixture->all, "third");
     usb_wishes_done(fixture->all, "third");
     unplug(fixture, 3);
