@@ -35,7 +35,8 @@ class Shape:
         return ["-M", "q35", *self.accelerator.arguments, "-smp", self.cpus, "-m", self.memory_mib, "-nodefaults",
                 "-no-user-config", "-display", "none", "-no-reboot",
                 "-kernel", self.kernel, "-initrd", self.initrd, "-append", self.cmdline,
-                "-device", "virtio-rng-pci", "-device", "virtio-net-pci,netdev=net,romfile=,mac=52:54:00:ca:44:01"]
+                "-device", "virtio-rng-pci", "-device", "virtio-net-pci,netdev=net,romfile=,mac=52:54:00:ca:44:01",
+                "-device", "qemu-xhci,id=usb"]
 
 
 def free_port():
@@ -83,6 +84,10 @@ class Machine:
         return self.folder / "emulator.log"
 
     @property
+    def _played(self):
+        return self.folder / "played.wav"
+
+    @property
     def serial(self):
         return self.folder / "serial.log"
 
@@ -91,7 +96,8 @@ class Machine:
         for inside, mine in self.forwards.items():
             network += f",hostfwd=tcp:127.0.0.1:{mine}-10.0.2.15:{inside}"
         command = [QEMU, *self.shape.arguments(), "-netdev", network, "-serial", f"file:{self.serial}",
-                   "-qmp", f"unix:{self.folder / 'qmp'},server=on,wait=off"]
+                   "-qmp", f"unix:{self.folder / 'qmp'},server=on,wait=off",
+                   "-audiodev", f"wav,id=speaker,path={self._played},out.mixing-engine=off,out.fixed-settings=off"]
         for number, disk in enumerate(self._disks):
             command += ["-blockdev", f"driver=qcow2,node-name=disk{number},discard=unmap,detect-zeroes=unmap,"
                         f"file.driver=file,file.filename={disk},cache.no-flush=on",
@@ -137,6 +143,33 @@ class Machine:
         self._capable()
         self.monitor.execute("migrate-incoming", uri=f"file:{state / 'memory'}")
         self._settle("completed")
+
+    def plug_stick(self, name, image, serial):
+        """A USB stick, which holds the raw image file, is plugged into the host."""
+        self.monitor.execute("blockdev-add", **{"driver": "raw", "node-name": name,
+                                                "file": {"driver": "file", "filename": str(image)}})
+        self.monitor.execute("device_add", driver="usb-storage", id=name, bus="usb.0", drive=name, serial=serial)
+
+    def plug_speaker(self, name):
+        """A USB sound card: what is played comes as a WAV file, whose path is returned."""
+        self.monitor.execute("device_add", driver="usb-audio", id=name, bus="usb.0", audiodev="speaker")
+        return self._played
+
+    def unplug(self, name):
+        """Takes it out, as one does: without a word before."""
+        self.monitor.execute("device_del", id=name)
+
+    def forget_stick(self, name):
+        """Once it is unplugged and the host has let go of it: its image is the caller's again."""
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                self.monitor.execute("blockdev-del", **{"node-name": name})
+                return
+            except qmp.Error:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
 
     def stop(self):
         """Ends the emulator as a power cut would. The folder stays."""

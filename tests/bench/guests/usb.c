@@ -5,6 +5,9 @@
  * mode=idle: keyboard and tablet are configured, each has a transfer waiting, and nothing else happens.
  * mode=read: a disk is read from its first block on for seconds=N, blocks=N at a time: command, data, status, one after the
  * other, as every driver of the bulk-only transport does. "read BYTES NANOSECONDS".
+ * mode=sum: the same disk from its first block to its last, passes=N times: "sum CRC-32" each. It ends with "lost CODE" where the
+ * disk goes in the middle.
+ * mode=play: a sound card of USB Audio 1.0 is streamed to for seconds=N: each packet begins with its number.
  * mode=stream: a camera and a headset of tests/usb-peer stream for seconds=N, and the headset is streamed to. Of each
  * stream in: "camera RECEIVED LOST EMPTY WRONG": packets, numbers missing between them, intervals without a packet once
  * the first had come, and transfers that failed.
@@ -106,43 +109,87 @@ static XhciDevice *disk;
 static uint8_t *data;
 static uint64_t total, elapsed;
 
-static void
-one_transfer(unsigned index, void *bytes, uint32_t len)
+/* Returns the completion code; 0: it never came. */
+static unsigned
+transfer(unsigned index, void *bytes, uint32_t len)
 {
+    uint64_t deadline = clock_ns() + SECONDS(10);
     XhciTrb event;
 
     xhci_ring_add(&disk->rings[index], physical(bytes), len, XHCI_TYPE(XHCI_NORMAL) | XHCI_IOC | XHCI_ISP);
     xhci_doorbell(disk->slot, index);
     do
-        while (!xhci_poll(&event))
+        while (!xhci_poll(&event)) {
+            if (clock_ns() > deadline)
+                return 0;
             cpu_pause();
+        }
     while ((event.control >> 10 & 0x3f) != XHCI_TRANSFER_EVENT);
-    if (event.status >> 24 != XHCI_SUCCESS || event.status & 0xffffff)
-        panic("transfer %u of %u bytes: event %x", index, len, event.status);
+    return event.status >> 24;
 }
 
-static void
-read_blocks(uint32_t first, uint32_t n)
+static unsigned lost; /* how a transfer failed, where that is told and not the end */
+static bool may_fail;
+
+static bool
+one_transfer(unsigned index, void *bytes, uint32_t len)
+{
+    unsigned code = transfer(index, bytes, len);
+
+    if (code == XHCI_SUCCESS)
+        return true;
+    if (!may_fail)
+        panic("transfer %u of %u bytes: code %u", index, len, code);
+    lost = code;
+    return false;
+}
+
+/* A command that brings @len bytes to @to, or none. Returns its status: 0 is good. */
+static uint8_t
+command(const uint8_t cdb[10], void *to, uint32_t len)
 {
     static uint32_t tag;
-    uint8_t wrapper[31] = {'U', 'S', 'B', 'C'}, status[13];
-    const uint8_t cdb[10] = {0x28, 0, first >> 24, first >> 16, first >> 8, first, 0, n >> 8, n};
-    uint32_t len = n * BLOCK;
+    uint8_t wrapper[31] = {'U', 'S', 'B', 'C'};
 
     tag++;
     memcpy(wrapper + 4, &tag, 4);
     memcpy(wrapper + 8, &len, 4);
     wrapper[12] = 0x80;
-    wrapper[14] = sizeof(cdb);
-    memcpy(wrapper + 15, cdb, sizeof(cdb));
+    wrapper[14] = 10;
+    memcpy(wrapper + 15, cdb, 10);
     memcpy(buffer, wrapper, sizeof(wrapper));
-    one_transfer(OUT, buffer, sizeof(wrapper));
-    one_transfer(IN, data, len);
-    one_transfer(IN, buffer, sizeof(status));
-    if (memcmp(buffer + 4, &tag, 4) || buffer[12])
-        panic("a command failed");
+    if (!one_transfer(OUT, buffer, sizeof(wrapper)) || (len && !one_transfer(IN, to, len)) ||
+        !one_transfer(IN, buffer, 13))
+        return 1;
+    if (memcmp(buffer + 4, &tag, 4))
+        panic("the status of another command");
     if (tag % (EVENTS_AT_A_TIME / 3) == 0)
         xhci_events_taken();
+    return buffer[12];
+}
+
+static bool
+read_blocks(uint32_t first, uint32_t n)
+{
+    const uint8_t cdb[10] = {0x28, 0, first >> 24, first >> 16, first >> 8, first, 0, n >> 8, n};
+
+    if (!command(cdb, data, n * BLOCK))
+        return true;
+    if (!lost)
+        panic("a command failed");
+    return false;
+}
+
+/* TEST UNIT READY: a disk that was reset tells its first command of it (SAM-5, 5.14), and fails it. */
+static void
+wait_until_ready(void)
+{
+    static const uint8_t cdb[10];
+
+    for (unsigned i = 0; i < 10; i++)
+        if (!command(cdb, 0, 0))
+            return;
+    panic("the disk is not ready");
 }
 
 static uint64_t
@@ -158,7 +205,7 @@ read_for(void *argument)
 }
 
 static void
-read_disk(void)
+find_disk(void)
 {
     ask_harness("plug");
     find_devices(ALWAYS_THERE + 1);
@@ -168,6 +215,44 @@ read_disk(void)
         xhci_add_endpoint(disk, OUT, XHCI_BULK_OUT, BLOCK, 0) != XHCI_SUCCESS)
         panic("no endpoints");
     data = pages_allocate(start_option_number("blocks", 128) * BLOCK / PAGE_SIZE);
+    wait_until_ready();
+}
+
+static uint32_t
+crc32(uint32_t crc, const uint8_t *bytes, uint32_t len)
+{
+    for (uint32_t i = 0; i < len; i++) {
+        crc ^= bytes[i];
+        for (int bit = 0; bit < 8; bit++)
+            crc = crc >> 1 ^ (crc & 1 ? 0xedb88320 : 0);
+    }
+    return crc;
+}
+
+static void
+sum_disk(void)
+{
+    uint32_t blocks = start_option_number("size", 64) << 11, n = start_option_number("blocks", 128);
+
+    find_disk();
+    may_fail = true;
+    for (unsigned pass = start_option_number("passes", 1); pass && !lost; pass--) {
+        uint32_t crc = ~0u, at = 0;
+        for (; at < blocks && read_blocks(at, n); at += n)
+            crc = crc32(crc, data, n * BLOCK);
+        if (lost)
+            console_printf("lost %u\n", lost);
+        else
+            console_printf("sum %x\n", ~crc);
+    }
+    ok(true, "summed");
+    tap_done();
+}
+
+static void
+read_disk(void)
+{
+    find_disk();
     user_run(read_for, (void *)MILLISECONDS(200)); /* warm */
     ask_harness("begin");
     user_run(read_for, (void *)SECONDS(start_option_number("seconds", 3)));
@@ -304,11 +389,28 @@ stream_all(void)
     tap_done();
 }
 
+static void
+play(void)
+{
+    ask_harness("plug");
+    find_devices(ALWAYS_THERE + 1);
+    XhciDevice *card = find_device(1, 0);
+    configure(card);
+    if (xhci_control(card, 1, 11, 1, 1, 0, 0) != XHCI_SUCCESS)
+        panic("no setting with a stream");
+    stream_begin(&streams[0], "speaker", card, 2, 192, 3);
+    user_run(stream_for, (void *)SECONDS(start_option_number("seconds", 3)));
+    ask_harness("end");
+    ok(streams[0].received, "packets went");
+    tap_done();
+}
+
 void
 guest_main(void)
 {
     const char *mode = start_option("mode", "idle");
-    bool reads = !strcmp(mode, "read"), streams_all = !strcmp(mode, "stream");
+    bool reads = !strcmp(mode, "read"), sums = !strcmp(mode, "sum"), streams_all = !strcmp(mode, "stream");
+    bool plays = !strcmp(mode, "play");
 
     if (!xhci_find())
         panic("no controller");
@@ -317,6 +419,10 @@ guest_main(void)
     buffer = pages_allocate(1);
     if (reads)
         read_disk();
+    else if (sums)
+        sum_disk();
+    else if (plays)
+        play();
     else if (streams_all)
         stream_all();
     else
