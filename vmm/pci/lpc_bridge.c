@@ -52,6 +52,9 @@ pci_lpc_bridge_init(PciLpcBridge *bridge)
     };
 
     pci_device_init(&bridge->pci, &identity, &ops);
+    /* what is behind it answers always (ICH9, 13.1.3); UEFI looks for a serial port only where that is so */
+    pci_config_set(&bridge->pci.config, PCI_COMMAND, 2, PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+    pci_config_allow(&bridge->pci.config, PCI_COMMAND, 2, 0);
     pci_config_set(&bridge->pci.config, PMBASE, 4, BOARD_PORT_PM | PMBASE_IO);
     pci_config_set(&bridge->pci.config, ACPI_CONTROL, 1, ACPI_ENABLE);
     for (unsigned i = 0; i < 4; i++) {

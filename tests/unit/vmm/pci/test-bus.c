@@ -200,6 +200,8 @@ test_lpc_bridge(void)
     pci_fixture_init(&fixture);
     g_assert_cmphex(config_get(&fixture, 31, 0, 4), ==, 0x29188086);
     g_assert_cmphex(config_get(&fixture, 31, PCI_CLASS_DEVICE, 2), ==, 0x0601);
+    config_put(&fixture, 31, PCI_COMMAND, 2, 0);
+    g_assert_cmphex(config_get(&fixture, 31, PCI_COMMAND, 2), ==, 7);          /* it answers always */
     g_assert_cmphex(config_get(&fixture, 31, 0x40, 4), ==, BOARD_PORT_PM | 1); /* where the ACPI registers are … */
     config_put(&fixture, 31, 0x40, 4, 0);
     g_assert_cmphex(config_get(&fixture, 31, 0x40, 4), ==, BOARD_PORT_PM | 1); /* … and stay */
