@@ -17,6 +17,7 @@
 #include "vmm/firmware/address_map.h"
 #include "vmm/firmware/fw_cfg.h"
 #include "vmm/firmware/kernel.h"
+#include "vmm/firmware/smi_features.h"
 #include "vmm/kvm/vcpus.h"
 #include "vmm/kvm/vm.h"
 #include "vmm/net/net.h"
@@ -44,8 +45,9 @@ struct Desktop {
     Kernel *kernel; /* NULL with firmware, as the next four without */
     Rom rom;
     AddressMap *address_map;
-    FwCfg *fw_cfg; /* the machine's; devices add their files to it as they are made */
-    Flash *flash;  /* the machine's; NULL where the firmware has no variables */
+    FwCfg *fw_cfg;             /* the machine's; devices add their files to it as they are made */
+    Flash *flash;              /* the machine's; NULL where the firmware has no variables */
+    SmiFeatures *smi_features; /* the machine's; NULL without Secure Boot */
     PciBus *pci;
 
     /* Threads that devices run on. */

@@ -78,6 +78,18 @@ fill_cmos(const Desktop *desktop, Rtc *rtc)
             rtc_set_memory(rtc, numbers[i].index + k, numbers[i].value >> 8 * k);
 }
 
+/* On the thread of the processor that raised it. */
+static void
+raise_smi(void *user)
+{
+    const Desktop *desktop = user;
+
+    if (smi_features_agreed(desktop->smi_features) & SMI_FEATURE_BROADCAST)
+        vcpus_broadcast_smi(desktop->vcpus);
+    else
+        vcpus_raise_smi(desktop->vcpus);
+}
+
 void
 desktop_add_firmware_devices(Desktop *desktop, Rtc *rtc)
 {
@@ -87,7 +99,9 @@ desktop_add_firmware_devices(Desktop *desktop, Rtc *rtc)
     desktop->fw_cfg = fw_cfg_new(desktop->memory);
     bus_map(desktop->ports, BOARD_PORT_FW_CFG, FW_CFG_PORTS, &fw_cfg_bus_ops, desktop->fw_cfg);
     if (desktop->config->secure_boot) {
-        pm_set_smi(desktop->pm, vcpus_raise_smi, desktop->vcpus);
+        desktop->smi_features = smi_features_new(desktop->fw_cfg);
+        machine_add(desktop->machine, "smi-features", &smi_features_device_ops, desktop->smi_features);
+        pm_set_smi(desktop->pm, raise_smi, desktop);
         pci_bus_set_smi_lock(desktop->pci, pm_set_smi_lock, desktop->pm);
     }
     bus_map(desktop->ports, BOARD_PORT_APM, BOARD_PORTS_APM, &pm_apm_bus_ops, desktop->pm);

@@ -24,6 +24,11 @@
 
 #define MCG_CTL_P (1u << 8) /* Intel SDM 3B, 16.3.1.1: there is a control register for all banks */
 
+/* A message to one processor's LAPIC (Intel SDM 3A, 11.11): address, and data that say delivery mode SMI. */
+#define MESSAGE_ADDRESS 0xfee00000u
+#define MESSAGE_TARGET_SHIFT 12
+#define MESSAGE_SMI (2u << 8)
+
 #define LAPIC_ID 0x20 /* Intel SDM 3A, 11.4.1; the id is in the top byte in xAPIC mode, which a LAPIC starts in */
 
 typedef struct {
@@ -522,16 +527,37 @@ vcpus_set_loader(Vcpus *vcpus, const BootLoader *loader)
     vcpus->loader = *loader;
 }
 
-void
-vcpus_raise_smi(void *user)
+/* Nobody but its own thread may ask KVM anything about a processor that runs; so others get theirs as a message. */
+static void
+send_smi(const Vcpus *vcpus, unsigned index)
 {
-    Vcpus *vcpus = user;
+    struct kvm_msi message = {.address_lo = MESSAGE_ADDRESS | index << MESSAGE_TARGET_SHIFT, .data = MESSAGE_SMI};
 
+    (void)ioctl(vm_fd(vcpus->vm), KVM_SIGNAL_MSI, &message); /* 0 where a LAPIC is off: it takes none */
+}
+
+static void
+raise_smi(Vcpus *vcpus, bool others)
+{
     for (unsigned i = 0; i < vcpus->options.count; i++) {
         Slot *slot = &vcpus->slots[i];
         if (slot->thread == g_thread_self())
             (void)ioctl(slot->vcpu.fd, KVM_SMI, 0); /* cannot fail where the capability is there */
+        else if (others)
+            send_smi(vcpus, i);
     }
+}
+
+void
+vcpus_raise_smi(Vcpus *vcpus)
+{
+    raise_smi(vcpus, false);
+}
+
+void
+vcpus_broadcast_smi(Vcpus *vcpus)
+{
+    raise_smi(vcpus, true);
 }
 
 unsigned

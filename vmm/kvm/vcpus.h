@@ -64,9 +64,11 @@ bool vcpus_boot(Vcpus *vcpus, GError **error);
 
 /*
  * Has the processor whose thread this is enter system management mode before its next instruction. Nothing on any other
- * thread. For pm_set_smi().
+ * thread.
  */
-void vcpus_raise_smi(void *vcpus);
+void vcpus_raise_smi(Vcpus *vcpus);
+/* The same, and has the others enter it soon. */
+void vcpus_broadcast_smi(Vcpus *vcpus);
 
 unsigned vcpus_count(const Vcpus *vcpus);
 /* Bits of a guest physical address, as the guest's CPUID tells: for board_pci64_window(). */
