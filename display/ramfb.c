@@ -100,7 +100,10 @@ hash_row(uint64_t hash, const uint32_t *row, uint32_t n)
     return hash ^ hash >> 29;
 }
 
-/* Finds the bands that are not as they were and damages them. Whether there are any. */
+/*
+ * Finds the bands that are not as they were and damages them: the first time all, since viewers have seen the surface before it
+ * was looked at. Whether there are any.
+ */
 static bool
 look(Ramfb *ramfb, const Surface *surface)
 {
@@ -111,7 +114,7 @@ look(Ramfb *ramfb, const Surface *surface)
         uint64_t hash = 0;
         for (uint32_t row = y; row < end; row++)
             hash = hash_row(hash, surface_row(surface, 0, row, surface->width, NULL), surface->width);
-        if (ramfb->hashed && ramfb->bands[band] != hash) {
+        if (!ramfb->hashed || ramfb->bands[band] != hash) {
             screen_damage_fallback(ramfb->screen, &(pixman_box32_t){0, (int)y, (int)surface->width, (int)end});
             changed = true;
         }

@@ -114,13 +114,15 @@ static void
 test_finds_changes(Fixture *fixture, gconstpointer data)
 {
     configure(fixture, PICTURE, XR24, WIDTH, HEIGHT, 0);
+    draw(fixture, 0, 0, 0xffffff); /* seen by nobody who looked at the surface as soon as it was there */
     let_it_look();
-    g_assert_cmpuint(fixture->notes.of[0].n_damage, ==, 0);
+    unsigned all = fixture->notes.of[0].n_damage;
+    g_assert_cmpuint(all, ==, 3); /* every band */
     draw(fixture, 10, 20, 0xffffff);
-    wait_for_damage(fixture, 1);
+    wait_for_damage(fixture, all + 1);
     assert_box(&fixture->notes.of[0].box, 0, 16, WIDTH, 32);
     draw(fixture, WIDTH - 1, HEIGHT - 1, 1);
-    wait_for_damage(fixture, 2);
+    wait_for_damage(fixture, all + 2);
     assert_box(&fixture->notes.of[0].box, 0, 32, WIDTH, HEIGHT);
 }
 
@@ -196,6 +198,7 @@ test_handed_over(Fixture *fixture, gconstpointer data)
     screen_begin(fixture->screen);
     g_assert_cmpuint(shown(fixture)->width, ==, WIDTH / 2);
     let_it_look();
+    n_damage = fixture->notes.of[0].n_damage;
     draw(fixture, 2, 1, 8);
     wait_for_damage(fixture, n_damage + 1);
     screen_set_surface(fixture->screen, 1, surface);
@@ -225,12 +228,13 @@ test_rests(Fixture *fixture, gconstpointer data)
     let_it_look();
     ramfb_device_ops.quiesce(fixture->ramfb);
     let_it_look();
+    unsigned n_damage = fixture->notes.of[0].n_damage;
     draw(fixture, 0, 0, 1);
     g_usleep(50 * 1000);
     let_it_look();
-    g_assert_cmpuint(fixture->notes.of[0].n_damage, ==, 0);
+    g_assert_cmpuint(fixture->notes.of[0].n_damage, ==, n_damage);
     ramfb_device_ops.resume(fixture->ramfb);
-    wait_for_damage(fixture, 1);
+    wait_for_damage(fixture, n_damage + 1);
 }
 
 static void
