@@ -18,7 +18,7 @@ static const int open_flags[] = {
     [STORE_DATABASE_READ] = SQLITE_OPEN_READONLY,
     [STORE_DATABASE_INSPECT] = SQLITE_OPEN_READONLY,
     [STORE_DATABASE_WRITE] = SQLITE_OPEN_READWRITE,
-    [STORE_DATABASE_MAKE] = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
+    [STORE_DATABASE_FINISH] = SQLITE_OPEN_READWRITE,
     [STORE_DATABASE_MEMORY] =
         SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, /* with SQLITE_OPEN_MEMORY snapshots would be there too */
 };
@@ -45,7 +45,7 @@ set_up(StoreDatabase *database, StoreDatabaseMode mode, GError **error)
 {
     sqlite3_extended_result_codes(database->handle, 1);
     sqlite3_busy_timeout(database->handle, BUSY_TIMEOUT);
-    sqlite3_db_config(database->handle, SQLITE_DBCONFIG_DEFENSIVE, mode != STORE_DATABASE_MAKE, NULL);
+    sqlite3_db_config(database->handle, SQLITE_DBCONFIG_DEFENSIVE, mode != STORE_DATABASE_FINISH, NULL);
     sqlite3_db_config(database->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, mode == STORE_DATABASE_INSPECT, NULL);
     return store_database_script(database,
                                  "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA foreign_keys = ON;"

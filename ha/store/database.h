@@ -20,7 +20,7 @@ typedef enum {
     STORE_DATABASE_READ,    /* a file that is there */
     STORE_DATABASE_INSPECT, /* the same, leaving no trace: nothing is checkpointed at its end */
     STORE_DATABASE_WRITE,   /* a file that is there; commits are on stable storage when they return */
-    STORE_DATABASE_MAKE,    /* a new file */
+    STORE_DATABASE_FINISH,  /* a file that is being made, which may be changed in ways that are forbidden otherwise */
     STORE_DATABASE_MEMORY,  /* none */
 } StoreDatabaseMode;
 

@@ -15,7 +15,7 @@
 static bool
 forget_origin(const char *path, GError **error)
 {
-    g_autoptr(StoreDatabase) database = store_database_open(path, STORE_DATABASE_MAKE, error);
+    g_autoptr(StoreDatabase) database = store_database_open(path, STORE_DATABASE_FINISH, error);
 
     return database && store_database_script(database, "PRAGMA schema_version = 1", error);
 }
