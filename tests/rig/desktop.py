@@ -28,7 +28,10 @@ class Desktop:
     """See start(). Paths are the host's. spice_host_port: the host's TCP port behind ours, each desktop's own."""
 
     def __init__(self, host, vmm, cmdline, name="desk", memory_mib=1024, vcpus=2, disk="/dev/vdb", data_disk=None,
-                 ticket=None, network=False, tpm=False, monitors=1, emulated=True, spice_host_port=5900):
+                 ticket=None, network=False, tpm=False, monitors=1, emulated=True, spice_host_port=5900, firmware=None,
+                 usb_input=False):
+        self.firmware = firmware  # "uefi", "secure" (UEFI with Secure Boot) or "bios"; None: its kernel is booted
+        self.usb_input = usb_input  # with firmware: keyboard and tablet are on USB, and none on virtio
         self.host, self.vmm, self.name = host, vmm, name
         self.memory_mib, self.vcpus = memory_mib, vcpus
         self.disk, self.data_disk = disk, data_disk
@@ -41,9 +44,13 @@ class Desktop:
         self.spice_port = None
         self._host_port = spice_host_port
 
-    def start(self, restore=None):
-        """Starts the VMM, from a saved file where one is given, and opens the SPICE port."""
-        self.host.run(f"rm -rf {self.folder} && mkdir -p {self.folder} && chmod 0777 {self.folder}")
+    def start(self, restore=None, again=False):
+        """
+        Starts the VMM, from a saved file where one is given, and opens the SPICE port. again: with what it keeps beside its
+        disk, UEFI's variables and the TPM's state.
+        """
+        old = f"{self.folder}/spice {self.folder}/test" if again else self.folder
+        self.host.run(f"rm -rf {old} && mkdir -p {self.folder} && chmod 0777 {self.folder}")
         command = self.vmm.command(self, restore)
         self.host.write(f"{self.folder}/start", f"exec {command}\n")
         self.host.run(f"systemd-run --quiet --unit=desktop-{self.name} --collect"
@@ -57,7 +64,8 @@ class Desktop:
             # A Unix socket cannot be forwarded by the emulator, a TCP port can.
             self.host.run(f"systemd-run --quiet --unit=spice-{self.name} --collect socat"
                           f" TCP-LISTEN:{self._host_port},bind=10.0.2.15,reuseaddr,fork,nodelay"
-                          f" UNIX-CONNECT:{self.folder}/spice")
+                          f" UNIX-CONNECT:{self.folder}/spice;"
+                          f" until ss -Hltn sport = {self._host_port} | grep -q .; do sleep 0.1; done")
         self._open()
         return self
 

@@ -35,7 +35,7 @@ for _first, _plain, _shifted in _ROWS:
     for _step, (_low, _high) in enumerate(zip(_plain, _shifted)):
         SCANCODES[_low] = (_first + _step, False)
         SCANCODES[_high] = (_first + _step, True)
-KEYS = {"ctrl": 0x1D, "shift": 0x2A, "alt": 0x38, "escape": 0x01, "enter": 0x1C, "super": 0x15B, "up": 0x148}
+KEYS = {"ctrl": 0x1D, "shift": 0x2A, "alt": 0x38, "escape": 0x01, "enter": 0x1C, "super": 0x15B, "up": 0x148, "down": 0x150}
 
 
 # The library wants to follow the guest's volume, finds no sound here and says so with every client.

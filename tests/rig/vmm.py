@@ -35,10 +35,18 @@ class Carrel:
             subprocess.run(["strip", "-o", small.name, self.binary], check=True)
             host.write("/usr/local/bin/carrel-vmm", pathlib.Path(small.name).read_bytes(), 0o755)
 
+    def _boot(self, desktop):
+        if not desktop.firmware:
+            return [f"kernel={desktop.kernel}", "initrd=/srv/guest/initrd.img", f"command-line={desktop.cmdline}"]
+        if desktop.firmware == "bios":
+            return ["firmware=bios", "[usb]"]
+        return ["firmware=uefi", f"variables={desktop.folder}/variables",
+                f"secure-boot={'true' if desktop.firmware == 'secure' else 'false'}", "[usb]"]
+
     def _config(self, desktop):
         lines = ["[desktop]", f"name={desktop.name}", f"memory={desktop.memory_mib}M", f"vcpus={desktop.vcpus}",
-                 "[boot]", f"kernel={desktop.kernel}", "initrd=/srv/guest/initrd.img", f"command-line={desktop.cmdline}",
-                 "[disk system]", f"path={desktop.disk}", "serial=system",
+                 "[boot]", *self._boot(desktop),
+                 "[disk system]", f"path={desktop.disk}", "serial=system", *(["boot-index=1"] if desktop.firmware else []),
                  "[port org.carrel.test]", f"socket={desktop.folder}/test",
                  "[spice]", f"socket={desktop.folder}/spice",
                  f"ticket={desktop.ticket}" if desktop.ticket else "no-ticket=true",
@@ -49,6 +57,8 @@ class Carrel:
             lines += ["[disk data]", f"path={desktop.data_disk}", "serial=data"]
         if desktop.network:
             lines += ["[net lan]", "backend=passt"]
+        if desktop.usb_input:
+            lines += ["[input]", "keyboard=false", "tablet=false", "mouse=false"]
         if desktop.tpm:
             lines += ["[tpm]", f"socket={desktop.folder}/swtpm"]
         return "\n".join(lines) + "\n"
@@ -115,18 +125,30 @@ class Qemu:
     def install(self, host):
         """It is in the image."""
 
+    def _boot(self, desktop):
+        if not desktop.firmware:
+            return ["-kernel", desktop.kernel, "-initrd", "/srv/guest/initrd.img", "-append", desktop.cmdline]
+        usb = ["-device", "qemu-xhci", "-device", "usb-kbd", "-device", "usb-tablet"]
+        if desktop.firmware == "bios":
+            return usb
+        code, variables = {"uefi": ("OVMF_CODE_4M.fd", "OVMF_VARS_4M.fd"),
+                           "secure": ("OVMF_CODE_4M.secboot.fd", "OVMF_VARS_4M.ms.fd")}[desktop.firmware]
+        own = f"{desktop.folder}/variables"
+        desktop.host.run(f"test -e {own} || cp /usr/share/OVMF/{variables} {own}")
+        return [*usb, "-machine", f"smm={'on' if desktop.firmware == 'secure' else 'off'}",
+                "-drive", f"if=pflash,unit=0,format=raw,readonly=on,file=/usr/share/OVMF/{code}",
+                "-drive", f"if=pflash,unit=1,format=raw,file={own}"]
+
     def command(self, desktop, restore=None):
-        def disk(name, path):
+        def disk(name, path, order=""):
             # Told to stop at an error, as Carrel does by default.
             return ["-drive", f"if=none,id={name},file={path},format=raw,cache=writeback,werror=stop,rerror=stop",
-                    "-device", f"virtio-blk-pci,drive={name},serial={name}"]
+                    "-device", f"virtio-blk-pci,drive={name},serial={name}{order}"]
 
         command = ["qemu-system-x86_64", "-M", "q35", "-accel", "kvm", "-cpu", "host", "-smp", str(desktop.vcpus),
                    "-m", str(desktop.memory_mib), "-nodefaults", "-no-user-config", "-display", "none",
-                   "-kernel", desktop.kernel, "-initrd", "/srv/guest/initrd.img", "-append", desktop.cmdline,
-                   *disk("system", desktop.disk),
-                   "-device", f"virtio-gpu-pci,max_outputs={desktop.monitors}", "-device", "virtio-keyboard-pci", "-device", "virtio-tablet-pci",
-                   "-device", "virtio-mouse-pci", "-device", "virtio-serial-pci",
+                   *self._boot(desktop), *disk("system", desktop.disk, ",bootindex=1" if desktop.firmware else ""),
+                   "-device", f"virtio-gpu-pci,max_outputs={desktop.monitors}", "-device", "virtio-serial-pci",
                    "-chardev", f"socket,id=test,path={desktop.folder}/test,server=on,wait=off",
                    "-device", "virtserialport,chardev=test,name=org.carrel.test",
                    "-chardev", "spicevmc,id=agent,name=vdagent",
@@ -135,6 +157,8 @@ class Qemu:
                    + ("password-secret=ticket" if desktop.ticket else "disable-ticketing=on"),
                    "-serial", f"file:{desktop.folder}/serial.log",
                    "-qmp", f"unix:{desktop.folder}/control,server=on,wait=off"]
+        if not desktop.usb_input:
+            command += ["-device", "virtio-keyboard-pci", "-device", "virtio-tablet-pci", "-device", "virtio-mouse-pci"]
         if desktop.ticket:
             command += ["-object", f"secret,id=ticket,data={desktop.ticket}"]
         if desktop.data_disk:
