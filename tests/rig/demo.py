@@ -47,17 +47,32 @@ def step(label):
 
 
 def furnish(host):
-    """A desktop in the host, not yet started."""
+    """A desktop in the host, not yet started: with UEFI and a keyboard and a tablet on USB, as any operating system knows them."""
     emulated = rooms.chosen_accelerator().emulated
     program = vmm.Carrel(SOURCE / "build")
     program.install(host)
     return Desktop(host, program, rooms.images()[1].cmdline, memory_mib=1024 if emulated else 2048,
-                   network=True, emulated=emulated)
+                   network=True, emulated=emulated, firmware="uefi", usb_input=True)
 
 
-def start(desktop):
-    with step("desktop, from carrel-vmm's start to the panel on the screen"):
+def see_firmware(desktop, out):
+    """The picture before there is an operating system."""
+    from . import spice_client
+
+    out.mkdir(parents=True, exist_ok=True)
+    with spice_client.Client(desktop.spice_port) as client:
+        client.wait_for_picture(60)
+        client.wait(lambda: client.size() and client.frame().max() > 128, "the firmware's picture", 60)
+        client.screenshot(out / "firmware.png")
+    rooms.say("a SPICE client sees the firmware's screen")
+
+
+def start(desktop, out=None):
+    """out: a folder for a picture of the firmware."""
+    with step("desktop, from carrel-vmm's start by UEFI to the panel on the screen"):
         desktop.start()
+        if out:
+            see_firmware(desktop, out)
         desktop.wait_until_usable()
 
 
@@ -120,7 +135,7 @@ def try_out(desktop, out):
     spicy_screenshot(desktop, out / "terminal.png")
     rooms.say("the guest received what was typed into its terminal")
     rooms.say(f"its network address is {desktop.run(ADDRESS).strip()}")
-    rooms.say(f"pictures: {out / 'desktop.png'} {out / 'terminal.png'}")
+    rooms.say(f"pictures: {out / 'firmware.png'} {out / 'desktop.png'} {out / 'terminal.png'}")
 
 
 def main():
@@ -132,7 +147,7 @@ def main():
     with rooms.host(outside=not options.smoke) as host:
         desktop = furnish(host)
         try:
-            start(desktop)
+            start(desktop, options.out if options.smoke else None)
             if options.smoke:
                 try_out(desktop, options.out)
             else:
