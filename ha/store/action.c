@@ -81,31 +81,41 @@ store_action_check_names(StoreApply *apply, GError **error)
 }
 
 static bool
-refuse_changed(StoreApply *apply, int64_t revision, GError **error)
+refuse_changed(StoreApply *apply, int64_t by, GError **error)
 {
     g_autofree char *who = NULL;
 
-    if (!store_database_text(apply->database, &who, error, "SELECT actor_name FROM audit WHERE sequence = ?1", "i",
-                             revision))
+    if (!store_database_text(apply->database, &who, error, "SELECT actor_name FROM audit WHERE sequence = ?1", "i", by))
         return false;
     return store_refuse(error, STORE_ERROR_CHANGED, "%s has changed the %s “%s” in the meantime: look at it again",
                         who ? who : "somebody", apply->kind->kind->name, apply->thing_name);
 }
 
-/* It is there, and as the actor saw it. */
+/* Refused if the thing was edited after the revision that the actor saw, or never had that revision. */
+static bool
+check_seen(StoreApply *apply, GError **error)
+{
+    g_autofree char *sql =
+        g_strdup_printf("SELECT CASE WHEN edited > ?2 THEN edited WHEN revision < ?2 THEN revision END "
+                        "FROM %s WHERE id = ?1",
+                        apply->kind->kind->table);
+    int64_t seen = apply->command->seen, by;
+
+    if (!seen)
+        return true;
+    if (!store_database_number(apply->database, &by, 0, error, sql, "si", apply->thing, seen))
+        return false;
+    return !by || refuse_changed(apply, by, error);
+}
+
 static bool
 check_present(StoreApply *apply, GError **error)
 {
-    const StoreKind *kind = apply->kind->kind;
-    g_autofree char *sql = g_strdup_printf("SELECT revision FROM %s WHERE id = ?1", kind->table);
-    int64_t revision, seen = apply->command->seen;
+    const char *kind = apply->kind->kind->name;
 
     if (!apply->thing_name)
-        return store_refuse(error, STORE_ERROR_NOT_FOUND, "%s: there is no %s %s", kind->name, kind->name,
-                            apply->thing);
-    if (!store_database_number(apply->database, &revision, 0, error, sql, "s", apply->thing))
-        return false;
-    return !seen || seen == revision || refuse_changed(apply, revision, error);
+        return store_refuse(error, STORE_ERROR_NOT_FOUND, "%s: there is no %s %s", kind, kind, apply->thing);
+    return check_seen(apply, error);
 }
 
 /* “a”, “b”, “c” and others: those of one kind that use the thing; NULL: none. */
@@ -319,6 +329,7 @@ make(StoreApply *apply, GError **error)
     add_given(columns, apply->kind->fields, apply->command->fields, kind->name);
     add_column(columns, "created", g_variant_new_int64(apply->command->time));
     add_column(columns, "revision", g_variant_new_int64(apply->sequence));
+    add_column(columns, "edited", g_variant_new_int64(apply->sequence));
     return insert(apply->database, kind->table, columns, error) && replace_parts(apply, error) &&
            store_action_label(apply->database, kind, apply->thing, &apply->thing_name, error) &&
            store_apply_changed(apply, kind, apply->thing, STORE_CHANGE_MADE, error);
@@ -334,6 +345,8 @@ change(StoreApply *apply, GError **error)
         return false;
     add_given(columns, apply->kind->fields, apply->command->fields, kind->name);
     add_column(columns, "revision", g_variant_new_int64(apply->sequence));
+    if (!apply->kind->aside)
+        add_column(columns, "edited", g_variant_new_int64(apply->sequence));
     add_column(columns, "id", g_variant_new_string(apply->thing));
     return update(apply->database, kind->table, columns, error) && replace_parts(apply, error) &&
            store_apply_changed(apply, kind, apply->thing, STORE_CHANGE_CHANGED, error);

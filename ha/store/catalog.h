@@ -51,6 +51,8 @@ typedef struct {
      */
     bool (*check)(StoreApply *apply, GError **error);
     bool (*apply)(StoreApply *apply, GError **error);
+    /* STORE_CHANGES: nobody edits what it changes, so who looked at the thing before may still change it. */
+    bool aside;
 } StoreCommandKind;
 
 /* Every kind and every command, in the order that help shows them: NULL behind the last. */

@@ -3,8 +3,9 @@
  * The kinds of things the store keeps, as readers see them and as commands need them: which table, which columns, what
  * lists belong to one, who may be using it. Each is described where its commands are, in things/.
  *
- * Every kind's table has the columns id (text, the primary key), created (microseconds since 1970) and revision (the
- * sequence number of the command that last changed it).
+ * Every kind's table has the columns id (text, the primary key), created (microseconds since 1970), revision (the
+ * sequence number of the command that last changed it) and edited (of the one that last changed what people edit of
+ * it).
  *
  * Constant tables: any thread.
  */
@@ -45,7 +46,7 @@ typedef struct StoreKind {
     const char *table;          /* "desktops" */
     const char *label;          /* the column people know it by */
     const char *order;          /* the column lists are sorted by; with the id it has an index */
-    const StoreColumn *columns; /* ends with a NULL name; without id, created and revision */
+    const StoreColumn *columns; /* ends with a NULL name; without those that every kind has */
     const StorePart *parts;     /* likewise, or NULL */
     const StoreUse *uses;       /* ends with a NULL by, or NULL: nobody can be using it */
     /* Columns a list can be narrowed by, or NULL; each with an index that goes on with .order. */

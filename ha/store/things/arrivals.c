@@ -60,9 +60,9 @@ static bool
 write_user(StoreApply *apply, GError **error)
 {
     static const char sql[] =
-        "INSERT INTO users (id, source, directory_id, name, name_key, full_name, role, created, revision) "
-        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (id) DO UPDATE SET "
-        "directory_id = ?3, name = ?4, name_key = ?5, full_name = ?6, role = ?7, revision = ?9 "
+        "INSERT INTO users (id, source, directory_id, name, name_key, full_name, role, created, revision, edited) "
+        "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9) ON CONFLICT (id) DO UPDATE SET "
+        "directory_id = ?3, name = ?4, name_key = ?5, full_name = ?6, role = ?7, revision = ?9, edited = ?9 "
         "WHERE (directory_id, name, full_name, role) IS NOT (?3, ?4, ?6, ?7)";
     const char *name = store_apply_text(apply, "name");
     g_autofree char *key = store_text_key(name);

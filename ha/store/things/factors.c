@@ -76,7 +76,7 @@ use_code(StoreApply *apply, GError **error)
 /* clang-format off */
 const StoreCommandKind store_factor_commands[] = {
     {"user.set_totp", "a user's second factor",
-     &store_kind_user, STORE_CHANGES, STORE_ROLE_ADMIN, STORE_OWN_SELF, totp_fields, .apply = start_anew},
+     &store_kind_user, STORE_CHANGES, STORE_ROLE_ADMIN, STORE_OWN_SELF, totp_fields, .apply = start_anew, .aside = true},
     {"user.use_totp", "takes a one-time code; refused if it was taken before",
      &store_kind_user, STORE_OTHER, STORE_ROLE_DAEMON, .fields = step_fields, .apply = use_step},
     {"user.use_recovery", "takes a recovery code; refused if it was taken before",

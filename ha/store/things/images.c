@@ -64,7 +64,7 @@ const StoreCommandKind store_image_commands[] = {
     {"image.change", "an image's name or description",
      &store_kind_image, STORE_CHANGES, STORE_ROLE_OPERATOR, .fields = change_fields},
     {"image.settle", "says that an image has come, or failed to",
-     &store_kind_image, STORE_CHANGES, STORE_ROLE_DAEMON, .fields = settle_fields, .check = has_come},
+     &store_kind_image, STORE_CHANGES, STORE_ROLE_DAEMON, .fields = settle_fields, .check = has_come, .aside = true},
     {"image.delete", "an image that nothing uses",
      &store_kind_image, STORE_REMOVES, STORE_ROLE_OPERATOR, .fields = delete_fields},
     {NULL},

@@ -23,8 +23,8 @@ static const StoreField clear_fields[] = {KEY, {NULL}};
 static bool
 set(StoreApply *apply, GError **error)
 {
-    static const char sql[] = "INSERT INTO settings (id, value, created, revision) VALUES (?1, ?2, ?3, ?4) "
-                              "ON CONFLICT (id) DO UPDATE SET value = ?2, revision = ?4";
+    static const char sql[] = "INSERT INTO settings (id, value, created, revision, edited) VALUES (?1, ?2, ?3, ?4, ?4) "
+                              "ON CONFLICT (id) DO UPDATE SET value = ?2, revision = ?4, edited = ?4";
     StoreChangeType type = apply->thing_name ? STORE_CHANGE_CHANGED : STORE_CHANGE_MADE;
 
     return store_database_run(apply->database, error, sql, "ssii", apply->thing, store_apply_text(apply, "value"),

@@ -114,7 +114,7 @@ const StoreCommandKind store_user_commands[] = {
     {"user.change", "a user's name, role, or whether they may sign in",
      &store_kind_user, STORE_CHANGES, STORE_ROLE_ADMIN, .fields = change_fields, .check = leaves_admin},
     {"user.set_password", "a local user's password",
-     &store_kind_user, STORE_CHANGES, STORE_ROLE_ADMIN, STORE_OWN_SELF, password_fields, .check = may_set_password},
+     &store_kind_user, STORE_CHANGES, STORE_ROLE_ADMIN, STORE_OWN_SELF, password_fields, .check = may_set_password, .aside = true},
     {"user.delete", "a user who has no desktop any more",
      &store_kind_user, STORE_REMOVES, STORE_ROLE_ADMIN, .fields = delete_fields, .check = leaves_admin},
     {NULL},

@@ -83,7 +83,7 @@ test_kinds(void)
     const StoreKind *kind;
 
     for (unsigned i = 0; (kind = store_catalog_kind(i)); i++) {
-        static const char *const common[] = {"id", "created", "revision"};
+        static const char *const common[] = {"id", "created", "revision", "edited"};
         g_assert_true(store_catalog_find_kind(kind->name) == kind);
         for (unsigned j = 0; j < G_N_ELEMENTS(common); j++)
             must_have(house, kind->table, common[j]);
@@ -106,7 +106,7 @@ test_no_column_forgotten(void)
 
     for (unsigned i = 0; (kind = store_catalog_kind(i)); i++) {
         g_autofree char *listed = NULL;
-        g_autoptr(GString) known = g_string_new(" id created revision name_key ");
+        g_autoptr(GString) known = g_string_new(" id created revision edited name_key ");
         for (const StoreColumn *column = kind->columns; column->name; column++)
             g_string_append_printf(known, "%s ", column->name);
         g_assert_true(store_database_text(store_get_database(house->store), &listed, NULL,

@@ -84,6 +84,23 @@ test_from_version_2(void)
     house_forget_folder(folder);
 }
 
+/* What was there counts as edited when it was last changed, by whom nobody knows any more. */
+static void
+test_from_version_3(void)
+{
+    char *folder = house_folder();
+    g_autoptr(House) house = open_fixture(folder, "version-3.sql");
+
+    house_assert_column(house, "user", "22222222-2222-4222-8222-222222222222", "recovery", "[{}]");
+    house->seen = 11;
+    house_refuse(house, STORE_ERROR_CHANGED, "somebody has changed the desktop “Desk”", "desktop.change",
+                 "{'desktop': <'99999999-9999-4999-8999-999999999999'>, 'memory': <int64 512>}");
+    house->seen = 12;
+    house_do(house, "desktop.change", "{'desktop': <'99999999-9999-4999-8999-999999999999'>, 'memory': <int64 512>}");
+    g_clear_pointer(&house, house_free);
+    house_forget_folder(folder);
+}
+
 /* Opens with no more than one sentence, and leaves the file as it was. */
 static void
 refuse(const char *path, int code, const char *says)
@@ -141,6 +158,7 @@ main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/store/schema/from-version-1", test_from_version_1);
     g_test_add_func("/store/schema/from-version-2", test_from_version_2);
+    g_test_add_func("/store/schema/from-version-3", test_from_version_3);
     g_test_add_func("/store/schema/newer", test_newer);
     g_test_add_func("/store/schema/other-tables", test_other_tables);
     return g_test_run();

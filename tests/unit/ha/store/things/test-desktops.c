@@ -153,6 +153,11 @@ test_two_admins(void)
     house->seen = seen;
     house_refuse(house, STORE_ERROR_MALFORMED, "does not change a thing", "desktop.create",
                  "{'desktop': <'$y'>, 'name': <'Y'>, 'memory': <int64 1024>, 'vcpus': <int64 1>}");
+    house->seen = house->sequence + 100; /* of no history of this store */
+    house_refuse(house, STORE_ERROR_CHANGED, "has changed the desktop", "desktop.delete", "{'desktop': <'$desktop'>}");
+
+    /* That it was started meanwhile is nothing that was edited. */
+    house_do(house, "desktop.want", "{'desktop': <'$desktop'>, 'wanted': <'running'>}");
     house->seen = 16;
     house_do(house, "desktop.change", "{'desktop': <'$desktop'>, 'memory': <int64 512>}");
     house_assert_column(house, "desktop", "$desktop", "memory", "512");
