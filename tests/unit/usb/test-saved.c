@@ -47,11 +47,18 @@ machine_init(Machine *machine, IoThread *thread)
     host_pump(&machine->host);
 }
 
+/* The image is read for the thread that would wait for it: this one. */
 static void
-machine_finish(Machine *machine)
+let_reads_end(Machine *machine)
 {
     while (usb_bus_held(machine->host.bus))
         g_main_context_iteration(NULL, TRUE);
+}
+
+static void
+machine_finish(Machine *machine)
+{
+    let_reads_end(machine);
     host_finish(&machine->host);
 }
 
@@ -79,7 +86,8 @@ work(Machine *machine)
     memcpy(host_at(host, data), cbw, sizeof(cbw));
     host_normal(host, disk, 4, data, sizeof(cbw));
     host_normal(host, disk, 3, data + 0x1000, 2048);
-    xhci_device_ops.quiesce(host->xhci); /* once the image was read */
+    let_reads_end(machine);
+    xhci_device_ops.quiesce(host->xhci);
 }
 
 static void
