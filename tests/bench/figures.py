@@ -13,6 +13,8 @@ import socket
 import statistics
 import time
 
+import gadget
+import in_host
 import measure
 import peer
 import spice
@@ -324,6 +326,21 @@ def usb_stream(adapter, folder):
     return sum(streamed[name]["lost"] for name in ("camera", "microphone")) + told[1]["lost"]
 
 
+def usb_host(adapter, folder):
+    """Bulk reads of a stick in a port of the host, 64 KiB at a time, and how that compares to what the host itself reads."""
+    options = f"mode=read size={gadget.MIB} blocks={gadget.COMMAND_KIB * 2} seconds=3"
+    with gadget.host_with_stick() as host:
+        native = gadget.native_speed(host)
+        in_rig = in_host.InHost(adapter, host, gadget.ID)
+        with Run(in_rig, "usb", vmm.Machine(memory_mib=256, usb=True), folder, options) as run:
+            for word in "plug", "begin", "end":
+                run.until(word)
+                run.answer()
+            (count, nanoseconds), = run.numbers("read")
+    speed = count / nanoseconds * 1e9
+    return {"usb_host": speed / MIB, "usb_host_share": speed / native}
+
+
 # --- the table: measurement, runs of each VMM, and the figures it gives ---
 
 NO_WAKEUPS = "0"
@@ -357,5 +374,9 @@ MEASUREMENTS = [
         Figure("usb_redirect_cpu", "ms/MiB"),
     ]),
     (usb_stream, 1, [Figure("usb_stream", "packets", "0 lost", lambda carrel, _qemu: carrel == 0)]),
+    (usb_host, 3, [
+        Figure("usb_host", "MiB/s", "≥ 1.2 × QEMU", above(1.2)),
+        Figure("usb_host_share", "× native", "≥ 0.9", lambda carrel, _qemu: carrel >= 0.9),
+    ]),
     (restore, 5, [Figure("restore", "ms", "≤ 50 ms and ≤ 0.2 × QEMU", below(0.2, 50))]),
 ]

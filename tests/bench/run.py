@@ -15,7 +15,7 @@ import time
 import traceback
 
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent / "guest"), str(HERE.parent / "usb-peer")]
+sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parent / "guest"), str(HERE.parent / "usb-peer")]
 
 import figures  # noqa: E402
 import vmm  # noqa: E402
