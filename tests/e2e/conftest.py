@@ -59,7 +59,9 @@ def monitors_of(item):
 
 
 def pytest_collection_modifyitems(items):
-    items.sort(key=lambda item: (monitors_of(item), item.get_closest_marker("ends_desktop") is not None,
+    # First those with a host of their own, while there is no other.
+    items.sort(key=lambda item: ("room" in item.fixturenames, monitors_of(item),
+                                 item.get_closest_marker("ends_desktop") is not None,
                                  item.get_closest_marker("changes_desktop") is not None))
 
 

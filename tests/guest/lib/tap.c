@@ -74,7 +74,7 @@ ask_harness(const char *format, ...)
     line("@ ", format, arguments);
     console_printf("\n");
     va_end(arguments);
-    if (!console_get(SECONDS(30)))
+    if (!console_get(SECONDS(120)))
         panic("the harness does not answer");
 }
 
