@@ -39,7 +39,7 @@ typedef struct {
 
 const LimiterSettings limiter_defaults = {
     .account_free = 5,
-    .source_free = 20,
+    .source_free = 40,
     .first_wait = G_USEC_PER_SEC,
     .account_wait_max = 5 * 60 * G_USEC_PER_SEC,
     .source_wait_max = 60 * G_USEC_PER_SEC,

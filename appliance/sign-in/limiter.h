@@ -44,7 +44,7 @@ typedef struct {
     int64_t know;   /* a known pair without a sign-in for so long, too */
 } LimiterSettings;
 
-/* 5 and 20 failures; 1 s; 5 minutes and 1 minute; an hour; 30 days. A directory that locks accounts itself wants account_free below its own. */
+/* 5 and 40 failures; 1 s; 5 minutes and 1 minute; an hour; 30 days. A directory that locks accounts itself wants account_free below its own. */
 extern const LimiterSettings limiter_defaults;
 
 typedef struct {

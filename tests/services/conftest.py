@@ -3,6 +3,7 @@
 import configparser
 import os
 import pathlib
+import socket
 import subprocess
 import sys
 
@@ -14,6 +15,7 @@ sys.path.insert(0, str(HERE))
 import slapd as directory_server  # noqa: E402
 from certificates import Authority  # noqa: E402
 
+HOST = "dc1.example.org"  # this machine's name as a directory's
 PROBE = pathlib.Path(os.environ.get("CARREL_BUILD", HERE.parents[1] / "build")) / "tests/services/directory-probe"
 
 
@@ -61,12 +63,20 @@ class Answer(dict):
         self.groups = set(filter(None, self.get("groups", "").split(";")))
 
 
+@pytest.fixture(scope="session")
+def with_names(tmp_path_factory):
+    """What a command is run behind, so that HOST has an address, and nobody is asked for the machine's own (libldap does)."""
+    hosts = tmp_path_factory.mktemp("names") / "hosts"
+    hosts.write_text(f"127.0.0.1 localhost {HOST} {socket.gethostname()}\n")
+    return ["unshare", "--mount", "--propagation=private", "sh", "-c", 'mount --bind "$0" /etc/hosts && exec "$@"', hosts]
+
+
 def escaped(value):
     return str(value).replace("\\", "\\\\").replace("\n", "\\n")
 
 
 @pytest.fixture
-def sign_in(tmp_path, slapd, authority):
+def sign_in(tmp_path, slapd, authority, with_names):
     """
     sign_in(name, password, rules=[(group, role, becomes)], server=N, environment={}, setting=value …): what the directory
     says; settings beyond the office's own. A setting of None is left out.
@@ -81,7 +91,7 @@ def sign_in(tmp_path, slapd, authority):
         config = tmp_path / "directory.conf"
         config.write_text("\n".join(lines) + "\n")
         command = [PROBE, config, name] if server is None else [PROBE, config, "--server", str(server)]
-        done = subprocess.run(command, input=password, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60,
+        done = subprocess.run([*with_names, *command], input=password, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60,
                               env={**os.environ, **environment})
         assert done.returncode == 0 and not done.stderr, done.stderr
         if password:

@@ -31,6 +31,10 @@ def elements(data):
     return found
 
 
+def message_of(number, operation):
+    return ber(0x30, ber(0x02, number), ber(*operation))
+
+
 class Listener:
     """Gives each connection to `serve` in a thread of its own."""
 
@@ -92,7 +96,7 @@ class Ldap(Listener):
             (_, number), (operation, body), *_ = elements(message)
             self.requests.append((operation, body))
             for answer in self.answer(operation, body):
-                connection.sendall(ber(0x30, ber(0x02, number), ber(*answer)))
+                connection.sendall(answer if isinstance(answer, bytes) else message_of(number, answer))
 
 
 def result(operation, code, diagnostic=""):
@@ -110,6 +114,23 @@ class NoStartTls(Ldap):
         if operation == EXTENDED:
             return [result(EXTENDED_ANSWER, self.code)]
         return [result(BOUND, SUCCESS)] if operation == BIND else []
+
+
+class Forger(Ldap):
+    """Somebody in between who lets TLS begin, and hopes that what is said before counts for after: "you are signed in"."""
+
+    def __init__(self, url):
+        self.target = url.rpartition("//")[2].split(":")
+        super().__init__()
+
+    def serve(self, connection):
+        server = socket.create_connection((self.target[0], int(self.target[1])))
+        server.sendall(connection.recv(4096))
+        forged = b"".join(message_of(bytes([number]), result(BOUND, SUCCESS)) for number in (2, 3))
+        connection.sendall(server.recv(4096) + forged)
+        threading.Thread(target=CutAtBind._back, args=(server, connection), daemon=True).start()
+        while data := connection.recv(4096):
+            server.sendall(data)
 
 
 class ActiveDirectory(Ldap):
@@ -149,6 +170,13 @@ class ActiveDirectory(Ldap):
 
     def group(self):
         return ENTRY, ber(0x04, self.GROUP), ber(0x30)
+
+
+class Endless(ActiveDirectory):
+    """Announces an answer of 256 MiB, and begins with it."""
+
+    def answer(self, operation, body):
+        return [b"\x30\x84\x10\x00\x00\x00" + bytes(10000)]
 
 
 class CutAtBind(Listener):

@@ -3,6 +3,7 @@
 import pytest
 
 import fake
+from conftest import HOST
 from slapd import BASE, PEOPLE
 
 RIGHT = "anna's password"
@@ -96,6 +97,27 @@ def test_referrals_are_not_followed(sign_in, start_slapd, authority, listen):
     assert elsewhere.connections == 0
 
 
+def test_words_from_before_tls_do_not_count(sign_in, slapd, listen):
+    between = listen(fake.Forger, slapd.ldap)
+    answer = sign_in("anna", "not hers", servers=between.url, time=3_000_000, **TEMPLATE)
+    assert answer.error in ("no-tls", "unreachable"), answer.message
+
+
+def test_answer_without_end(sign_in, listen, authority):
+    endless = listen(fake.Endless, *authority.sign("endless", "IP:127.0.0.1"))
+    answer = sign_in("anna", RIGHT, servers=endless.url, time=50_000_000)
+    assert answer.error in ("unreachable", "answer"), answer.message
+    assert "Timed out" not in answer.message  # it was not waited for
+
+
+def test_name_of_a_host(sign_in, start_slapd, authority):
+    server = start_slapd(*authority.sign("named", f"DNS:{HOST}"))
+    assert sign_in("anna", RIGHT, servers=server.ldaps).error == "not-trusted"
+    for url in (server.ldaps, server.ldap):
+        answer = sign_in("anna", RIGHT, servers=url.replace("127.0.0.1", HOST))
+        assert answer.error is None, answer.message
+
+
 class TestInTurn:
     def test_cut_at_bind(self, sign_in, slapd, listen):
         cut = listen(fake.CutAtBind, slapd.ldaps)
@@ -111,6 +133,13 @@ class TestInTurn:
             assert sign_in("anna", RIGHT, servers=url, connect_time=300_000, time=600_000).error == "unreachable"
         answer = sign_in("anna", RIGHT, servers=f"{silent.url};{slapd.ldaps}", connect_time=300_000)
         assert answer.error is None, answer.message
+
+    def test_stopped(self, sign_in, slapd, start_slapd, authority):
+        server = start_slapd(*authority.sign("stopping", "IP:127.0.0.1"))
+        assert sign_in("anna", RIGHT, servers=server.ldaps).error is None
+        server.stop()
+        assert sign_in("anna", RIGHT, servers=server.ldaps).error == "unreachable"
+        assert sign_in("anna", RIGHT, servers=f"{server.ldaps};{slapd.ldaps}").error is None
 
     def test_nobody_there(self, sign_in, slapd):
         assert sign_in("anna", RIGHT, servers="ldaps://127.0.0.1:1;ldap://127.0.0.1:1").error == "unreachable"

@@ -23,7 +23,7 @@ typedef enum {
 } DirectoryKind;
 
 typedef enum {
-    DIRECTORY_GROUPS_MEMBER_OF, /* the user's entry names them (attribute memberOf) */
+    DIRECTORY_GROUPS_MEMBER_OF, /* the user's entry names them (memberOf; Active Directory leaves "Domain Users" out) */
     DIRECTORY_GROUPS_SEARCH,    /* groups name their members: .group_filter finds them */
     DIRECTORY_GROUPS_NESTED,    /* Active Directory: also groups in groups (LDAP_MATCHING_RULE_IN_CHAIN), slower */
 } DirectoryGroups;

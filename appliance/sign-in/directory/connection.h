@@ -7,6 +7,9 @@
  * TLS 1.2 at least. Referrals are not followed: they would carry the password to wherever somebody says. What the process's
  * environment or a configuration file of libldap's says of any of this is overruled.
  *
+ * libldap takes "localhost" for the machine's own full name. It looks that up before a process's first connection, which takes
+ * as long as the resolver takes where nobody knows it.
+ *
  * Owner: the thread that opened it.
  */
 #pragma once
