@@ -33,7 +33,7 @@ typedef struct {
     Row rows[ROWS];
     int64_t now, wall;
     bool later; /* the owner's answers come from the loop */
-    unsigned rehashed, adopted;
+    unsigned rehashed, adopted, taken;
 
     /* What was written down last, and how the last attempt ended. */
     unsigned n_audits, n_results;
@@ -140,6 +140,7 @@ adopt(void *owner, const DirectoryUser *who, SignInStep *step)
 static void
 take_code(void *owner, const char *user_id, int64_t totp_step, SignInStep *step)
 {
+    ((Fixture *)owner)->taken++;
     answer(owner, (Later){step, .last = &row_of(owner, user_id)->totp_step, .next = totp_step});
 }
 
@@ -170,6 +171,7 @@ static void
 audit(void *owner, const SignInAudit *record)
 {
     Fixture *fixture = owner;
+    Row *row;
 
     fixture->n_audits++;
     fixture->audited = record->reason;
@@ -178,7 +180,8 @@ audit(void *owner, const SignInAudit *record)
     fixture->audit_name = g_strdup(record->name);
     g_free(fixture->audit_detail);
     fixture->audit_detail = g_strdup(record->detail);
-    fixture->audit_user = record->user_id ? (int)(row_of(fixture, record->user_id) - fixture->rows) : NOBODY;
+    row = record->user_id ? row_of(fixture, record->user_id) : NULL;
+    fixture->audit_user = row ? (int)(row - fixture->rows) : NOBODY;
     g_assert_cmpstr(record->source, ==, "192.0.2.1");
 }
 
@@ -355,6 +358,8 @@ test_in(Fixture *fixture, const void *data)
     g_assert_cmpint(fixture->audit_user, ==, ANNA);
     g_assert_cmpint(fixture->way, ==, SIGN_IN_WAY_PASSWORD);
     g_assert_cmpuint(fixture->rehashed, ==, 0);
+    for (unsigned i = 0; i < 3 * limiter_defaults.account_free; i++)
+        g_assert_cmpint(try_password(fixture, "anna", PASSWORD), ==, SIGN_IN_REASON_NONE); /* counts against nobody */
 }
 
 static void
@@ -416,6 +421,7 @@ test_code(Fixture *fixture, const void *data)
     second = g_steal_pointer(&fixture->token);
     g_assert_cmpint(try_code(fixture, second, code), ==, SIGN_IN_REASON_CODE_USED);
     g_assert_null(fixture->token);
+    g_assert_cmpuint(fixture->taken, ==, 1); /* the store was not asked for what was known */
 }
 
 /* Two at the same time with one code: the store decides, and one is in. */
@@ -516,6 +522,31 @@ test_changed_meanwhile(Fixture *fixture, const void *data)
     sign_in_by_password(fixture->sign_in, &attempt, PASSWORD, done, fixture);
     fixture->rows[ANNA].name = NULL; /* removed */
     g_assert_cmpint(wait_for(fixture, 3), ==, SIGN_IN_REASON_CHANGED);
+}
+
+/* Nor when the store has noted the code. */
+static void
+test_changed_while_code_is_taken(Fixture *fixture, const void *data)
+{
+    g_autofree char *code = totp_code(SECRET, fixture->wall), *next = totp_code(SECRET, fixture->wall + 30),
+                    *challenge = NULL;
+    SignInAttempt attempt = attempt_of(NULL);
+
+    fixture->later = true;
+    try_password(fixture, "bert", PASSWORD);
+    challenge = g_steal_pointer(&fixture->token);
+    sign_in_by_code(fixture->sign_in, &attempt, challenge, code, done, fixture);
+    fixture->rows[BERT].disabled = true;
+    g_assert_cmpint(wait_for(fixture, 2), ==, SIGN_IN_REASON_DISABLED);
+    g_assert_null(fixture->token);
+
+    fixture->rows[BERT].disabled = false;
+    try_password(fixture, "bert", PASSWORD);
+    g_free(challenge);
+    challenge = g_steal_pointer(&fixture->token);
+    sign_in_by_code(fixture->sign_in, &attempt, challenge, next, done, fixture);
+    fixture->rows[BERT].name = NULL; /* removed; the answer was on its way */
+    g_assert_cmpint(wait_for(fixture, 4), ==, SIGN_IN_REASON_CHANGED);
 }
 
 static void
@@ -730,6 +761,7 @@ main(int argc, char **argv)
     TEST("code/counted", test_codes_are_counted, NULL);
     TEST("code/bound", test_challenge_is_bound, NULL);
     TEST("changed/meanwhile", test_changed_meanwhile, NULL);
+    TEST("changed/code", test_changed_while_code_is_taken, NULL);
     TEST("changed/after", test_user_changed, NULL);
     TEST("slowed-down", test_slowed_down, NULL);
     TEST("busy", test_busy, directory);
