@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ha/store/action.h"
 
+#include "ha/store/columns.h"
 #include "ha/store/error.h"
 #include "ha/store/text.h"
 
@@ -154,126 +155,7 @@ check_unused(StoreApply *apply, GError **error)
     return true;
 }
 
-/* --- columns and parts --- */
-
-static void
-bind_variant(sqlite3_stmt *statement, int i, GVariant *value)
-{
-    if (!value)
-        sqlite3_bind_null(statement, i);
-    else if (g_variant_is_of_type(value, G_VARIANT_TYPE_BOOLEAN))
-        sqlite3_bind_int64(statement, i, g_variant_get_boolean(value));
-    else if (g_variant_is_of_type(value, G_VARIANT_TYPE_INT64))
-        sqlite3_bind_int64(statement, i, g_variant_get_int64(value));
-    else if (*g_variant_get_string(value, NULL))
-        sqlite3_bind_text(statement, i, g_variant_get_string(value, NULL), -1, SQLITE_TRANSIENT);
-    else
-        sqlite3_bind_null(statement, i);
-}
-
-/* Columns and what goes into them. */
-typedef struct {
-    GPtrArray *names;  /* char * */
-    GPtrArray *values; /* GVariant *, NULL for NULL */
-} Columns;
-
-static void
-columns_free(Columns *columns)
-{
-    g_ptr_array_unref(columns->names);
-    g_ptr_array_unref(columns->values);
-    g_free(columns);
-}
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(Columns, columns_free)
-
-static void
-unref_value(gpointer value)
-{
-    if (value)
-        g_variant_unref(value);
-}
-
-static Columns *
-columns_new(void)
-{
-    Columns *columns = g_new(Columns, 1);
-
-    columns->names = g_ptr_array_new_with_free_func(g_free);
-    columns->values = g_ptr_array_new_with_free_func(unref_value);
-    return columns;
-}
-
-static void
-add_column(Columns *columns, const char *name, GVariant *value)
-{
-    g_ptr_array_add(columns->names, g_strdup_printf("\"%s\"", name));
-    g_ptr_array_add(columns->values, value ? g_variant_ref_sink(value) : NULL);
-}
-
-static void
-add_key(Columns *columns, const StoreField *field, GVariant *name)
-{
-    g_autofree char *column = g_strdup_printf("%s_key", field->name);
-
-    add_column(columns, column, g_variant_new_take_string(store_text_key(g_variant_get_string(name, NULL))));
-}
-
-/* The fields given that are columns; @own, the field that carries the thing's own id, is not. */
-static void
-add_given(Columns *columns, const StoreField *fields, GVariant *values, const char *own)
-{
-    for (const StoreField *field = fields; field->name; field++) {
-        if (field->flags & STORE_FIELD_LOOSE || field->fields || (own && !strcmp(field->name, own)))
-            continue;
-        g_autoptr(GVariant) value = g_variant_lookup_value(values, field->name, NULL);
-        if (!value)
-            continue;
-        add_column(columns, field->name, value);
-        if (field->flags & STORE_FIELD_KEYED)
-            add_key(columns, field, value);
-    }
-}
-
-static bool
-run_with_columns(StoreDatabase *database, const char *sql, const Columns *columns, GError **error)
-{
-    sqlite3_stmt *statement = store_database_prepare(database, error, sql, "");
-
-    if (!statement)
-        return false;
-    for (guint i = 0; i < columns->values->len; i++)
-        bind_variant(statement, i + 1, columns->values->pdata[i]);
-    return store_database_step(database, statement, error) == SQLITE_DONE;
-}
-
-static bool
-insert(StoreDatabase *database, const char *table, const Columns *columns, GError **error)
-{
-    g_autoptr(GString) sql = g_string_new(NULL);
-
-    g_string_append_printf(sql, "INSERT INTO %s (", table);
-    for (guint i = 0; i < columns->names->len; i++)
-        g_string_append_printf(sql, "%s%s", i ? ", " : "", (char *)columns->names->pdata[i]);
-    g_string_append(sql, ") VALUES (");
-    for (guint i = 0; i < columns->names->len; i++)
-        g_string_append_printf(sql, "%s?%u", i ? ", " : "", i + 1);
-    g_string_append_c(sql, ')');
-    return run_with_columns(database, sql->str, columns, error);
-}
-
-/* The last of @columns is the id. */
-static bool
-update(StoreDatabase *database, const char *table, const Columns *columns, GError **error)
-{
-    g_autoptr(GString) sql = g_string_new(NULL);
-    guint last = columns->names->len - 1;
-
-    g_string_append_printf(sql, "UPDATE %s SET ", table);
-    for (guint i = 0; i < last; i++)
-        g_string_append_printf(sql, "%s%s = ?%u", i ? ", " : "", (char *)columns->names->pdata[i], i + 1);
-    g_string_append_printf(sql, " WHERE %s = ?%u", (char *)columns->names->pdata[last], last + 1);
-    return run_with_columns(database, sql->str, columns, error);
-}
+/* --- parts --- */
 
 /* A list of records replaces what the thing had. */
 static bool
@@ -286,11 +168,11 @@ replace_part(StoreApply *apply, const StoreField *field, GVariant *list, GError 
         return false;
     for (gsize i = 0; i < g_variant_n_children(list); i++) {
         g_autoptr(GVariant) record = g_variant_get_child_value(list, i);
-        g_autoptr(Columns) columns = columns_new();
-        add_column(columns, owner, g_variant_new_string(apply->thing));
-        add_column(columns, "place", g_variant_new_int64(i));
-        add_given(columns, field->fields, record, NULL);
-        if (!insert(apply->database, field->table, columns, error)) {
+        g_autoptr(StoreColumns) columns = store_columns_new();
+        store_columns_add(columns, owner, g_variant_new_string(apply->thing));
+        store_columns_add(columns, "place", g_variant_new_int64(i));
+        store_columns_add_given(columns, field->fields, record, NULL);
+        if (!store_columns_insert(apply->database, field->table, columns, error)) {
             if (store_error_is_refusal(*error))
                 g_prefix_error(error, "%s[%zu]: ", field->name, i);
             return false;
@@ -318,19 +200,19 @@ static bool
 make(StoreApply *apply, GError **error)
 {
     const StoreKind *kind = apply->kind->kind;
-    g_autoptr(Columns) columns = columns_new();
+    g_autoptr(StoreColumns) columns = store_columns_new();
 
     if (apply->thing_name)
         return store_refuse(error, STORE_ERROR_EXISTS, "%s: the %s “%s” has this id already", kind->name, kind->name,
                             apply->thing_name);
     if (!store_action_check_names(apply, error))
         return false;
-    add_column(columns, "id", g_variant_new_string(apply->thing));
-    add_given(columns, apply->kind->fields, apply->command->fields, kind->name);
-    add_column(columns, "created", g_variant_new_int64(apply->command->time));
-    add_column(columns, "revision", g_variant_new_int64(apply->sequence));
-    add_column(columns, "edited", g_variant_new_int64(apply->sequence));
-    return insert(apply->database, kind->table, columns, error) && replace_parts(apply, error) &&
+    store_columns_add(columns, "id", g_variant_new_string(apply->thing));
+    store_columns_add_given(columns, apply->kind->fields, apply->command->fields, kind->name);
+    store_columns_add(columns, "created", g_variant_new_int64(apply->command->time));
+    store_columns_add(columns, "revision", g_variant_new_int64(apply->sequence));
+    store_columns_add(columns, "edited", g_variant_new_int64(apply->sequence));
+    return store_columns_insert(apply->database, kind->table, columns, error) && replace_parts(apply, error) &&
            store_action_label(apply->database, kind, apply->thing, &apply->thing_name, error) &&
            store_apply_changed(apply, kind, apply->thing, STORE_CHANGE_MADE, error);
 }
@@ -339,16 +221,16 @@ static bool
 change(StoreApply *apply, GError **error)
 {
     const StoreKind *kind = apply->kind->kind;
-    g_autoptr(Columns) columns = columns_new();
+    g_autoptr(StoreColumns) columns = store_columns_new();
 
     if (!check_present(apply, error) || !store_action_check_names(apply, error))
         return false;
-    add_given(columns, apply->kind->fields, apply->command->fields, kind->name);
-    add_column(columns, "revision", g_variant_new_int64(apply->sequence));
+    store_columns_add_given(columns, apply->kind->fields, apply->command->fields, kind->name);
+    store_columns_add(columns, "revision", g_variant_new_int64(apply->sequence));
     if (!apply->kind->aside)
-        add_column(columns, "edited", g_variant_new_int64(apply->sequence));
-    add_column(columns, "id", g_variant_new_string(apply->thing));
-    return update(apply->database, kind->table, columns, error) && replace_parts(apply, error) &&
+        store_columns_add(columns, "edited", g_variant_new_int64(apply->sequence));
+    store_columns_add(columns, "id", g_variant_new_string(apply->thing));
+    return store_columns_update(apply->database, kind->table, columns, error) && replace_parts(apply, error) &&
            store_apply_changed(apply, kind, apply->thing, STORE_CHANGE_CHANGED, error);
 }
 
