@@ -40,6 +40,12 @@ typedef enum {
 } SignInReason;
 #define SIGN_IN_REASONS (SIGN_IN_REASON_DIRECTORY + 1)
 
+/*
+ * How many attempts of those that were not even tried (told to wait, too late for a code, too busy, no directory) are written down in a
+ * minute: they cost whoever floods the page nothing, so they must cost the host nothing either.
+ */
+#define SIGN_IN_AUDITS_UNTRIED_MAX 60
+
 typedef struct {
     const char *user_id; /* NULL: nobody known */
     const char *name;    /* the user's; "unknown#1a2b3c4d" where nobody is known */
@@ -49,6 +55,7 @@ typedef struct {
     SignInWay way;
     SignInReason reason;
     const char *detail; /* for the admin: what a directory said; NULL: nothing */
+    unsigned left_out;  /* attempts before this one that were not written down: SIGN_IN_AUDITS_UNTRIED_MAX */
 } SignInAudit;
 
 /* "password"; "wrong-password". */

@@ -9,6 +9,8 @@
 
 #include <gio/gio.h>
 
+#define AUDIT_MINUTE ((int64_t)60 * G_USEC_PER_SEC)
+
 void
 sign_in_settings_init(SignInSettings *settings)
 {
@@ -139,9 +141,21 @@ counted_as(const SignInStep *step)
     return (LimiterAttempt){step->account, step->source, step->console};
 }
 
-/* Writes it down and answers. */
+/* Whether there is room to write down one more that was not tried. */
+static bool
+may_audit_untried(SignIn *sign_in)
+{
+    int64_t now = sign_in->ops.now(sign_in->owner);
+
+    if (now - sign_in->audits_since >= AUDIT_MINUTE) {
+        sign_in->audits_since = now;
+        sign_in->audits_untried = 0;
+    }
+    return ++sign_in->audits_untried <= SIGN_IN_AUDITS_UNTRIED_MAX;
+}
+
 static void
-finish(SignInStep *step, SignInResult *result)
+write_down(SignInStep *step, SignInReason reason)
 {
     SignIn *sign_in = step->sign_in;
     g_autofree char *tag = limiter_tag(sign_in->limiter, step->name);
@@ -153,11 +167,24 @@ finish(SignInStep *step, SignInResult *result)
         .client = step->client,
         .console = step->console,
         .way = step->way,
-        .reason = result->reason,
+        .reason = reason,
         .detail = step->error ? step->error->message : NULL,
+        .left_out = sign_in->audits_left_out,
     };
 
+    if (!step->counted && !may_audit_untried(sign_in)) {
+        sign_in->audits_left_out++;
+        return;
+    }
+    sign_in->audits_left_out = 0;
     sign_in->ops.audit(sign_in->owner, &audit);
+}
+
+/* Writes it down and answers. */
+static void
+finish(SignInStep *step, SignInResult *result)
+{
+    write_down(step, result->reason);
     step->done(step->data, result);
     secret_text_free(result->token);
     step_free(step);
@@ -174,7 +201,7 @@ sign_in_step_begin(SignInStep *step, const char *account)
     attempt = counted_as(step);
     wait = limiter_begin(sign_in->limiter, &attempt, sign_in->ops.now(sign_in->owner));
     if (!wait) {
-        step->counted = true;
+        step->counted = true; /* at the console too, where nothing is counted */
         return true;
     }
     finish(step, &(SignInResult){.reason = SIGN_IN_REASON_TOO_MANY, .wait = wait});
@@ -203,6 +230,8 @@ sign_in_step_end_with_token(SignInStep *step, SignInReason reason, SecretText *t
 
     if (step->counted && is_no_guess(reason))
         limiter_return(sign_in->limiter, &attempt, sign_in->ops.now(sign_in->owner));
+    if (reason >= SIGN_IN_REASON_TOO_MANY)
+        step->counted = false; /* given back, so it cost nothing */
     finish(step, &(SignInResult){.reason = reason, .token = token});
 }
 

@@ -63,7 +63,7 @@ typedef struct {
     /* The same password, hashed at today's cost; to be kept only if @old is still what is kept. */
     void (*rehashed)(void *owner, const char *user_id, const char *old, const char *hash);
 
-    /* Every attempt, before its callback. What it points to is good during the call. */
+    /* Every attempt, before its callback, but for floods (audit.h). What it points to is good during the call. */
     void (*audit)(void *owner, const SignInAudit *audit);
 
     int64_t (*now)(void *owner);        /* µs; as for sessions.h */

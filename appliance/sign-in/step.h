@@ -21,6 +21,10 @@ struct SignIn {
     Worker *worker;
     unsigned n_with_owner; /* steps that the owner has to answer */
     bool ending;
+
+    int64_t audits_since;     /* of what was not tried: the minute that is counted, … */
+    unsigned audits_untried;  /* … how many were written down in it, … */
+    unsigned audits_left_out; /* … and how many not, since the last that was */
 };
 
 typedef void (*SignInGoOn)(SignInStep *step, bool done, const char *user_id);

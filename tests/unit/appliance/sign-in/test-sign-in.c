@@ -32,11 +32,12 @@ typedef struct {
     Directory *directory;
     Row rows[ROWS];
     int64_t now, wall;
+    bool flood; /* not each attempt is written down */
     bool later; /* the owner's answers come from the loop */
     unsigned rehashed, adopted, taken;
 
     /* What was written down last, and how the last attempt ended. */
-    unsigned n_audits, n_results;
+    unsigned n_audits, n_left_out, n_results;
     SignInReason audited;
     SignInWay way;
     char *audit_name, *audit_detail;
@@ -174,6 +175,7 @@ audit(void *owner, const SignInAudit *record)
     Row *row;
 
     fixture->n_audits++;
+    fixture->n_left_out += record->left_out;
     fixture->audited = record->reason;
     fixture->way = record->way;
     g_free(fixture->audit_name);
@@ -273,7 +275,7 @@ static void
 tear_down(Fixture *fixture, const void *data)
 {
     sign_in_free(fixture->sign_in);
-    g_assert_cmpuint(fixture->n_audits, ==, fixture->n_results); /* each attempt once */
+    g_assert_cmpuint(fixture->n_audits + fixture->n_left_out, ==, fixture->n_results); /* each attempt once */
     for (unsigned i = 0; i < ROWS; i++) {
         g_free(fixture->rows[i].hash);
         g_free(fixture->rows[i].recovery);
@@ -289,8 +291,10 @@ done(void *data, SignInResult *result)
     Fixture *fixture = data;
 
     fixture->n_results++;
-    g_assert_cmpuint(fixture->n_audits, ==, fixture->n_results); /* written down first */
-    g_assert_cmpint(fixture->audited, ==, result->reason);
+    if (!fixture->flood) {
+        g_assert_cmpuint(fixture->n_audits + fixture->n_left_out, ==, fixture->n_results); /* written down first */
+        g_assert_cmpint(fixture->audited, ==, result->reason);
+    }
     fixture->reason = result->reason;
     g_free(fixture->token);
     fixture->token = g_steal_pointer(&result->token);
@@ -583,6 +587,30 @@ test_slowed_down(Fixture *fixture, const void *data)
     g_assert_cmpint(try_password(fixture, "anna", PASSWORD), ==, SIGN_IN_REASON_NONE);
 }
 
+/* What costs a flood nothing costs the audit little, and is not lost from it. */
+static void
+test_flood(Fixture *fixture, const void *data)
+{
+    const unsigned flood = 10 * SIGN_IN_AUDITS_UNTRIED_MAX;
+    unsigned before;
+
+    fixture->flood = true;
+    while (try_password(fixture, "anna", "a guess") == SIGN_IN_REASON_WRONG_PASSWORD)
+        ;
+    before = fixture->n_audits;
+    for (unsigned i = 0; i < flood / 2; i++) {
+        g_assert_cmpint(try_password(fixture, "anna", "a guess"), ==, SIGN_IN_REASON_TOO_MANY);
+        g_assert_cmpint(try_code(fixture, "no token", "000000"), ==, SIGN_IN_REASON_CODE_TOO_LATE);
+    }
+    g_assert_cmpuint(fixture->n_audits, ==, before + SIGN_IN_AUDITS_UNTRIED_MAX - 1);
+    g_assert_cmpint(try_password(fixture, "nobody", "a guess"), ==, SIGN_IN_REASON_UNKNOWN_USER); /* which was tried */
+    g_assert_cmpuint(fixture->n_left_out, ==, flood - SIGN_IN_AUDITS_UNTRIED_MAX + 1);
+    fixture->now += 60 * G_USEC_PER_SEC;
+    before = fixture->n_audits;
+    g_assert_cmpint(try_code(fixture, "no token", "000000"), ==, SIGN_IN_REASON_CODE_TOO_LATE);
+    g_assert_cmpuint(fixture->n_audits, ==, before + 1);
+}
+
 /* One thread, one place to wait: others are told at once, and it is held against nobody. The console goes all the same. */
 static void
 test_busy(Fixture *fixture, const void *data)
@@ -764,6 +792,7 @@ main(int argc, char **argv)
     TEST("changed/code", test_changed_while_code_is_taken, NULL);
     TEST("changed/after", test_user_changed, NULL);
     TEST("slowed-down", test_slowed_down, NULL);
+    TEST("flood", test_flood, NULL);
     TEST("busy", test_busy, directory);
     TEST("rehash", test_rehash, NULL);
     TEST("confirm", test_confirm, NULL);
