@@ -17,7 +17,8 @@
 typedef struct Worker Worker;
 
 typedef void (*WorkerJob)(void *data); /* in one of the worker's threads */
-/* In the owner's thread: exactly once for each job that was taken, at the latest within worker_free(). @ran: it was done. */
+/* In the owner's thread: exactly once for each job that was taken, at the latest within worker_free(). @ran: it was done.
+ * It may hand over the next, and must not free the worker. */
 typedef void (*WorkerDone)(void *data, bool ran);
 
 Worker *worker_new(const char *name, unsigned threads, unsigned waiting_max);

@@ -31,6 +31,10 @@ check_limiter(const char *text)
     static int64_t now;
     LimiterAttempt attempt = {text, text, false};
 
+    if (now > INT64_MAX / 2) {
+        g_clear_pointer(&limiter, limiter_free);
+        now = 0;
+    }
     if (!limiter)
         limiter = limiter_new(&limiter_defaults, key);
     now += 2 * limiter_defaults.forget + limiter_defaults.know; /* whatever was before is forgotten */

@@ -177,6 +177,12 @@ class TestActiveDirectory:
         assert b"sAMAccountName" in searches[0] and b"userPrincipalName" in searches[0]
         assert active.USER.encode() in searches[1]
 
+    def test_name_with_a_domain(self, sign_in, active):
+        assert self.ask(sign_in, active, name="OFFICE\\anna")["name"] == "Anna"
+        search = next(body for operation, body in active.requests if operation == fake.SEARCH)
+        assert b"anna" in search and b"OFFICE" not in search
+        assert self.ask(sign_in, active, name="OFFICE\\").error == "wrong"
+
     @pytest.mark.parametrize("data, error", [("52e", "wrong"), ("525", "wrong"), ("530", "not-now"), ("532", "password-expired"),
                                              ("533", "disabled"), ("701", "disabled"), ("773", "password-expired"),
                                              ("775", "locked")])

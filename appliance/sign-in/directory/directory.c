@@ -84,6 +84,15 @@ fits_template(const char *template, const char *name)
     return strchr(template, '=') || !strpbrk(name, "\"/\\[]:;|=,+*?<>@()");
 }
 
+/* Windows' way to write a name: "OFFICE\anna" is anna, whom the search finds where users are. */
+static const char *
+without_domain(const DirectoryConfig *config, const char *name)
+{
+    const char *domain = config->kind == DIRECTORY_KIND_ACTIVE && !config->user_template ? strchr(name, '\\') : NULL;
+
+    return domain ? domain + 1 : name;
+}
+
 typedef struct {
     const DirectoryConfig *config;
     DirectoryConnection *connection;
@@ -284,6 +293,7 @@ directory_sign_in(Directory *directory, const char *name, const char *password, 
     int64_t deadline = g_get_monotonic_time() + config->time;
     g_autoptr(GError) kept = NULL;
 
+    name = without_domain(config, name);
     /* An empty password would be an anonymous bind, which servers say yes to (RFC 4513, 5.1.2). */
     if (!is_name(name) || !*password || (config->user_template && !fits_template(config->user_template, name))) {
         set_wrong(error);
