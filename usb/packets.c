@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* A queue, oldest first; its data are somebody else's to free. */
 #include "usb/packets.h"
 
 void

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* One packet a message, with at most one descriptor; what comes otherwise is closed and passed over. */
 #include "usb/host/message.h"
 
 #include <errno.h>

@@ -6,9 +6,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <glib/gstdio.h>
 #include <libudev.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
+
+#define USB_DEVICE_MAJOR 189 /* Linux, Documentation/admin-guide/devices.txt */
 
 static const char *
 attribute(struct udev_device *device, const char *name)
@@ -105,14 +110,20 @@ usb_host_lines(void)
     return lines;
 }
 
+/* What is opened goes into a sandbox, and is looked at before: nothing else must, by anybody's slip. */
 static int
 open_node(const char *node, GError **error)
 {
-    int fd = open(node, O_RDWR | O_CLOEXEC);
+    g_autofd int fd = open(node, O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    struct stat st;
 
     if (fd < 0)
         g_set_error(error, USB_ERROR, USB_ERROR_REFUSED, "cannot open %s: %s", node, g_strerror(errno));
-    return fd;
+    else if (fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) && major(st.st_rdev) == USB_DEVICE_MAJOR)
+        return g_steal_fd(&fd);
+    else
+        g_set_error(error, USB_ERROR, USB_ERROR_REFUSED, "%s is not the node of a USB device", node);
+    return -1;
 }
 
 int
