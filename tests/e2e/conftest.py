@@ -120,8 +120,7 @@ class Room:
                       f"mount -t tmpfs -o size={DATA_ROOM_MIB}M tmpfs {DATA_FOLDER}; truncate -s {DATA_MIB}M {DATA_DISK}; "
                       f"chmod 0777 {DATA_FOLDER} {DATA_DISK}")
         self.desktop = desktop = self._new_desktop(monitors)
-        desktop.start()
-        desktop.wait_until_usable()
+        desktop.boot()
         rooms.say(f"desktop usable after {time.monotonic() - started:.0f} s")
         desktop.run(f"base64 -d <<<{self._program()} | gzip -d >/usr/local/bin/desk-screen; "
                     "chmod +x /usr/local/bin/desk-screen", "root")

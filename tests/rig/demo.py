@@ -70,10 +70,7 @@ def see_firmware(desktop, out):
 def start(desktop, out=None):
     """out: a folder for a picture of the firmware."""
     with step("desktop, from carrel-vmm's start by UEFI to the panel on the screen"):
-        desktop.start()
-        if out:
-            see_firmware(desktop, out)
-        desktop.wait_until_usable()
+        desktop.boot((lambda: see_firmware(desktop, out)) if out else None)
 
 
 def invite(desktop):

@@ -6,9 +6,11 @@ run inside it. It survives the host's being saved: give the object to the restor
 
 import contextlib
 import pathlib
+import sys
 import time
 
-from .agent import Agent
+from . import spoilt
+from .agent import Agent, Failed
 
 # Lean kernel settings for an emulated guest, where every trap is expensive and nobody is to be protected from.
 EMULATED_CMDLINE = "mitigations=off tsc=reliable cryptomgr.notests rcupdate.rcu_expedited=1"
@@ -19,6 +21,9 @@ PANEL = ("until xdotool search --onlyvisible --class tint2 >/dev/null 2>&1 &&"
 
 # A terminal is ready for typing when its shell has named the window it has the focus in.
 TERMINAL = 'until [ "$(xdotool getactivewindow getwindowname 2>/dev/null)" = "desk@desk: ~" ]; do sleep 0.2; done'
+
+# Silence of the guest after which it is looked at: a boot takes about a minute in an emulated host.
+SILENCE_SECONDS = 60
 
 # Waits for an address of the network card, and prints it.
 ADDRESS = "until ip -4 -brief address show scope global up | grep -o '[0-9.]*/[0-9]*'; do sleep 0.2; done"
@@ -41,6 +46,7 @@ class Desktop:
         self.kernel = "/srv/guest/vmlinux" if emulated else "/srv/guest/vmlinuz"
         self.cmdline = f"{cmdline} {EMULATED_CMDLINE}" if emulated else cmdline
         self.agent = None
+        self._emulated = emulated
         self.spice_port = None
         self._host_port = spice_host_port
 
@@ -81,23 +87,50 @@ class Desktop:
         self.host, self.spice_port = host, None
         self._open()
 
-    def wait_for_agent(self, timeout=300):
-        """Waits until commands can be run in the guest."""
+    def _ask_until(self, ask, patience, timeout):
+        """Calls ask(patience) until it returns, for `timeout` seconds. spoilt.Spoilt when the emulator is why it does not."""
         deadline = time.monotonic() + timeout
+        look_at = time.monotonic() + SILENCE_SECONDS
         while True:
             try:
-                self.agent.wait(10)
-                return
-            except RuntimeError:
-                if not self.alive() or time.monotonic() > deadline:
+                return ask(patience)
+            except Failed:
+                now = time.monotonic()
+                if self._emulated and now >= look_at:
+                    spoilt.check(self.host)
+                    look_at = time.monotonic() + SILENCE_SECONDS
+                if not self.alive() or now > deadline:
                     raise RuntimeError(f"the guest does not answer; its console ends:\n{self.console()[-2000:]}\n"
                                        f"the VMM said:\n{self.words()}") from None
+
+    def wait_for_agent(self, timeout=300):
+        """Waits until commands can be run in the guest."""
+        self._ask_until(self.agent.wait, 10, timeout)
 
     def wait_until_usable(self, timeout=420):
         """Waits until a person could start to work: the panel is drawn."""
         started = time.monotonic()
         self.wait_for_agent(timeout)
-        self.run(PANEL, timeout=max(10, timeout - (time.monotonic() - started)))
+        self._ask_until(lambda patience: self.run(PANEL, timeout=patience), SILENCE_SECONDS,
+                        max(10, timeout - (time.monotonic() - started)))
+
+    def boot(self, look=None):
+        """
+        Starts the VMM and waits until the desktop is usable. A boot that the emulator spoils is made once more.
+        look() is called when the VMM has started.
+        """
+        try:
+            self._boot(look)
+        except spoilt.Spoilt as fault:
+            print(f"==> {fault}; the desktop is booted once more", file=sys.stderr, flush=True)
+            self.end()
+            self._boot(look)
+
+    def _boot(self, look):
+        self.start()
+        if look:
+            look()
+        self.wait_until_usable()
 
     def run(self, script, user="desk", timeout=60, check=True):
         """Runs a bash script in the guest; returns what it printed."""

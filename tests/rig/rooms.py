@@ -6,6 +6,7 @@ The saved state is named by all that went into it. With hardware KVM booting is 
 """
 
 import contextlib
+import dataclasses
 import fcntl
 import functools
 import hashlib
@@ -15,7 +16,7 @@ import subprocess
 import sys
 import time
 
-from . import accelerator, image
+from . import accelerator, image, plugin
 from .host import CACHE, Host
 from .machine import Shape
 
@@ -44,6 +45,8 @@ def say(words):
 def chosen_accelerator():
     chosen = accelerator.choose()
     say(f"the rig runs on {chosen.why}")
+    if chosen.emulated:
+        chosen = dataclasses.replace(chosen, arguments=[*chosen.arguments, *plugin.arguments(say)])
     return chosen
 
 
