@@ -53,9 +53,12 @@ def configuration(bench, disks, order, **more):
 
 
 @pytest.mark.parametrize(("order", "expected"), [((1, 2), b"first"), ((2, 1), b"second")])
-def test_seabios_boots_from_disk(bench, disks, order, expected):
-    desktop = bench.start(bench.write(configuration(bench, disks, order)))
+def test_seabios_boots_from_disk(bench, disks, order, expected, tmp_path):
+    groups = configuration(bench, disks, order)
+    groups["boot"]["firmware-log"] = tmp_path / "log"
+    desktop = bench.start(bench.write(groups))
     assert desktop.wait(FIRMWARE_SOON) == 0, desktop.said()
+    assert b"SeaBIOS (version" in (tmp_path / "log").read_bytes()
     printed = desktop.printed()
     assert b"booted from the %s disk\n" % expected in printed, printed
     assert printed.count(b"booted from") == 1

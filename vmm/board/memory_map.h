@@ -41,6 +41,7 @@
 #define BOARD_PORT_APM 0xb2      /* command, status: software's way into system management mode (ICH9, 13.7.1) */
 #define BOARD_PORTS_APM 2
 #define BOARD_PORT_COM1 0x3f8   /* 8 ports */
+#define BOARD_PORT_DEBUG 0x402  /* where firmware prints for its makers; only where somebody wants to know */
 #define BOARD_PORT_FW_CFG 0x510 /* 12 ports */
 #define BOARD_PORT_PM 0x600     /* ICH9 PMBASE, 128 ports */
 #define BOARD_PORT_PM_SIZE 0x80

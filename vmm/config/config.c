@@ -108,6 +108,7 @@ config_free(DesktopConfig *config)
     source_clear(&config->vga_rom);
     source_clear(&config->variables);
     g_free(config->variables_template);
+    g_free(config->firmware_log);
     source_clear(&config->kernel);
     source_clear(&config->initrd);
     g_free(config->command_line);
@@ -441,6 +442,9 @@ check_firmware(const DesktopConfig *config, GError **error)
 {
     bool uefi = config->firmware == FIRMWARE_UEFI;
 
+    if (config->firmware == FIRMWARE_NONE && config->firmware_log)
+        return fail(config, "boot", "firmware-log", CONFIG_ERROR_VALUE, error,
+                    "there is no firmware to print anything");
     if (config->firmware == FIRMWARE_NONE)
         return check_source(config, "boot", "kernel", &config->kernel, true, error) &&
                check_source(config, "boot", "initrd", &config->initrd, false, error);

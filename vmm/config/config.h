@@ -130,6 +130,7 @@ typedef struct {
     ConfigSource vga_rom;        /* with FIRMWARE_BIOS and a display; the same of its VGA BIOS */
     ConfigSource variables;      /* with FIRMWARE_UEFI */
     char *variables_template;    /* filled likewise */
+    char *firmware_log;          /* NULL: not wanted, or without firmware */
     ConfigSource kernel, initrd; /* with FIRMWARE_NONE */
     char *command_line;
 

@@ -53,6 +53,7 @@ static const Key boot_keys[] = {
     {"variables",          KEY_PATH, D(variables.path)},
     {"variables-fd",       KEY_TEXT, D(variables.fd_name)},
     {"variables-template", KEY_PATH, D(variables_template)},
+    {"firmware-log",       KEY_PATH, D(firmware_log)},
     {"kernel",             KEY_PATH, D(kernel.path)},
     {"kernel-fd",          KEY_TEXT, D(kernel.fd_name)},
     {"initrd",             KEY_PATH, D(initrd.path)},

@@ -6,6 +6,7 @@
 #include "display/ramfb.h"
 #include "vmm/board/bytes.h"
 #include "vmm/firmware/boot_file.h"
+#include "vmm/firmware/debug_port.h"
 #include "vmm/firmware/memory_list.h"
 #include "vmm/firmware/smbios.h"
 #include "vmm/firmware/table_loader.h"
@@ -43,6 +44,11 @@ desktop_make_firmware(Desktop *desktop, Resources *resources, GError **error)
         bus_map(config->secure_boot ? desktop->smm_addresses : desktop->addresses,
                 BOARD_FLASH_END - desktop->rom.size - flash_size(desktop->flash), flash_size(desktop->flash),
                 &flash_bus_ops, desktop->flash);
+    }
+    if (resources->firmware_log) {
+        DebugPort *port = debug_port_new(g_steal_pointer(&resources->firmware_log));
+        machine_add(desktop->machine, "debug-port", &debug_port_device_ops, port);
+        bus_map(desktop->ports, BOARD_PORT_DEBUG, 1, &debug_port_bus_ops, port);
     }
     const AddressMapOptions options = {
         .slots = vm_slots(desktop->vm),

@@ -252,12 +252,22 @@ open_serial(Resources *resources, const DesktopConfig *config, GError **error)
 }
 
 static bool
+open_firmware_log(Resources *resources, const DesktopConfig *config, GError **error)
+{
+    if (!config->firmware_log)
+        return true;
+    g_autofree char *where = g_strconcat("file:", config->firmware_log, NULL);
+    resources->firmware_log = stream_open(where, false, NULL, error);
+    return resources->firmware_log || blame(error, config, "boot", "firmware-log");
+}
+
+static bool
 open_firmware(Resources *resources, const DesktopConfig *config, InheritedFds *fds, GError **error)
 {
     const ConfigSource *variables = &config->variables;
 
     resources->firmware = open_boot_file(config, &config->firmware_code, "firmware-code", fds, error);
-    if (resources->firmware < 0)
+    if (resources->firmware < 0 || !open_firmware_log(resources, config, error))
         return false;
     if (config->vga_rom.path || config->vga_rom.fd_name)
         return (resources->vga_rom = open_boot_file(config, &config->vga_rom, "vga-rom", fds, error)) >= 0;
@@ -363,6 +373,7 @@ resources_free(Resources *resources)
         net_backend_free(resources->nets[i]);
     g_free(resources->nets);
     stream_free(resources->serial_stream);
+    stream_free(resources->firmware_log);
     g_ptr_array_unref(resources->socket_paths);
     g_free(resources);
 }

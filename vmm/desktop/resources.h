@@ -31,6 +31,7 @@ typedef struct {
     int saved;               /* --restore FILE, or -1 */
     NetBackend **nets;       /* one for each [net]; NULL: the cable is pulled */
     guint n_nets;
+    Stream *firmware_log;  /* NULL: not wanted */
     Stream *serial_stream; /* the terminal or a file; NULL: none, or a socket */
 } Resources;
 
