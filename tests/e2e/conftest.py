@@ -150,9 +150,9 @@ def desktop(room, request):
     return desktop
 
 
-def connect(desktop):
+def connect(desktop, **more):
     """A SPICE client that sees the desktop; usable as a context manager."""
-    return spice_client.Client(desktop.spice_port, password=desktop.ticket).wait_for_picture()
+    return spice_client.Client(desktop.spice_port, password=desktop.ticket, **more).wait_for_picture()
 
 
 @pytest.fixture

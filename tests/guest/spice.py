@@ -164,12 +164,13 @@ class Channel:
 class Client:
     """A session: the main channel, and whichever others are asked for."""
 
-    def __init__(self, path, timeout=20):
+    def __init__(self, path, timeout=20, ticket=""):
         self.path = path
+        self.ticket = ticket
         deadline = time.monotonic() + timeout
         while True:
             try:
-                self.main = Channel(path, MAIN, caps=0)
+                self.main = Channel(path, MAIN, caps=0, ticket=ticket)
                 break
             except (FileNotFoundError, ConnectionRefusedError):
                 if time.monotonic() > deadline:
@@ -199,7 +200,7 @@ class Client:
                 raise TimeoutError(f"mouse mode stays {self.mouse_mode}")
 
     def open(self, kind, number=0, caps=0, on_message=None):
-        channel = Channel(self.path, kind, self.session, number, caps)
+        channel = Channel(self.path, kind, self.session, number, caps, self.ticket)
         channel.on_message = on_message
         self.channels.append(channel)
         channel.start()
@@ -210,7 +211,7 @@ class Client:
 
     def link(self, kind, number=0):
         """A channel's socket, for somebody else to speak and listen on."""
-        return Channel(self.path, kind, self.session, number).socket
+        return Channel(self.path, kind, self.session, number, ticket=self.ticket).socket
 
     def close(self):
         for channel in reversed(self.channels):

@@ -112,9 +112,9 @@ class Loop(threading.Thread):
 
 
 class Client:
-    """One connection to a desktop: all its channels but sound and USB."""
+    """One connection to a desktop: all its channels but sound; with usb, discs of files can be plugged in."""
 
-    def __init__(self, port, host="127.0.0.1", password=None):
+    def __init__(self, port, host="127.0.0.1", password=None, usb=False):
         self.surfaces = {}  # display channel number -> Surface
         self.cursor = None
         self.cursor_hidden = False
@@ -127,20 +127,26 @@ class Client:
         self._main = self._inputs = self._display = None
         self._buttons = 0
         self.closed = False
-        Loop.get().call(self._open, host, port, password)
+        self.usb_errors = []  # what its user is told of devices
+        self._devices = []
+        Loop.get().call(self._open, host, port, password, usb)
 
-    def _open(self, host, port, password):
+    def _open(self, host, port, password, usb):
         session = SpiceClientGLib.Session()
         session.set_property("host", host)
         session.set_property("port", str(port))
         session.set_property("enable-audio", False)
-        session.set_property("enable-usbredir", False)
+        session.set_property("enable-usbredir", usb)
         session.set_property("enable-smartcard", False)
         if password is not None:
             session.set_property("password", password)
         listen(session, "channel-new", self._on_channel)
         listen(session, "disconnected", self._on_disconnected)
         self._session = session
+        if usb:
+            self._usb = SpiceClientGLib.UsbDeviceManager.get(session)
+            listen(self._usb, "device-added", lambda _, device: self._devices.append(device))
+            listen(self._usb, "device-error", lambda _, _device, error: self.usb_errors.append(error.message))
         session.connect()
 
     # Signals; all in the loop's thread.
@@ -366,6 +372,30 @@ class Client:
         Loop.get().call(self._main.clipboard_selection_request, CLIPBOARD, TEXT)
         self.wait(lambda: len(self._pasted) > before, "the guest's clipboard", timeout)
         return self._pasted[-1]
+
+    def plug_in_disc(self, path, timeout=30):
+        """Makes a disc of a file, in an emulated drive, and redirects it; returns what take_out() wants."""
+        outcome = []
+
+        def connected(manager, result):
+            try:
+                manager.connect_device_finish(result)
+                outcome.append(None)
+            except GLib.Error as error:
+                outcome.append(error.message)
+
+        self.wait(lambda: self._usb.get_property("free-channels"), "a channel for USB", timeout)
+        known = len(self._devices)
+        assert Loop.get().call(self._usb.create_shared_cd_device, str(path)), f"{path} makes no disc"
+        self.wait(lambda: len(self._devices) > known, "the drive in the client", timeout)
+        device = self._devices[-1]
+        Loop.get().call(self._usb.connect_device_async, device, None, connected)
+        self.wait(lambda: outcome, "the end of redirecting", timeout)
+        assert outcome[0] is None, outcome[0]
+        return device
+
+    def take_out(self, device):
+        Loop.get().call(self._usb.disconnect_device_async, device, None, None)
 
     def send_file(self, path, timeout=60):
         """Sends a file to the guest, as a viewer does when a person drops it there; waits until the guest has it."""

@@ -59,6 +59,8 @@ class Carrel:
             lines += ["[net lan]", "backend=passt"]
         if desktop.usb_input:
             lines += ["[input]", "keyboard=false", "tablet=false", "mouse=false"]
+        if not desktop.firmware:  # keys and pointer stay with virtio: clients' devices are all that is to be on USB
+            lines += ["[usb]", "keyboard=false", "tablet=false"]
         if desktop.tpm:
             lines += ["[tpm]", f"socket={desktop.folder}/swtpm"]
         return "\n".join(lines) + "\n"
@@ -127,7 +129,8 @@ class Qemu:
 
     def _boot(self, desktop):
         if not desktop.firmware:
-            return ["-kernel", desktop.kernel, "-initrd", "/srv/guest/initrd.img", "-append", desktop.cmdline]
+            return ["-kernel", desktop.kernel, "-initrd", "/srv/guest/initrd.img", "-append", desktop.cmdline,
+                    "-device", "qemu-xhci"]
         usb = ["-device", "qemu-xhci", "-device", "usb-kbd", "-device", "usb-tablet"]
         if desktop.firmware == "bios":
             return usb
@@ -159,6 +162,7 @@ class Qemu:
                    "-qmp", f"unix:{desktop.folder}/control,server=on,wait=off"]
         if not desktop.usb_input:
             command += ["-device", "virtio-keyboard-pci", "-device", "virtio-tablet-pci", "-device", "virtio-mouse-pci"]
+        command += ["-chardev", "spicevmc,name=usbredir,id=redirect", "-device", "usb-redir,chardev=redirect"]
         if desktop.ticket:
             command += ["-object", f"secret,id=ticket,data={desktop.ticket}"]
         if desktop.data_disk:
