@@ -17,7 +17,8 @@ from peer import USBREDIR, Peer  # noqa: E402
 FILE_MIB = 4
 STICK_MIB = 16
 
-DISC = "for i in $(seq 300); do [ -b /dev/sr0 ] && blockdev --getsize64 /dev/sr0 2>/dev/null | grep -qv '^0$' && exit 0; sleep 0.1; done; exit 1"
+DISC = "for i in $(seq 150); do mount -o ro /dev/sr0 /mnt 2>/dev/null && exit 0; sleep 0.2; done; exit 1"
+NO_DISC = "for i in $(seq 300); do [ -b /dev/sr0 ] || exit 0; sleep 0.1; done; exit 1"
 STICK = "for i in $(seq 300); do for disk in /dev/sd?; do [ -b $disk ] && echo $disk && exit 0; done; sleep 0.1; done; exit 1"
 NO_STICK = "for i in $(seq 300); do ls /dev/sd? 2>/dev/null || exit 0; sleep 0.1; done; exit 1"
 
@@ -52,11 +53,11 @@ def test_a_file_is_copied_from_a_disc(desktop, client, tmp_path):
     device = client.plug_in_disc(disc)
     desktop.run(DISC, "root")
     assert "2b23:cdcd" in desktop.run("lsusb", "root")
-    copied = desktop.run("mount -o ro /dev/sr0 /mnt && cp /mnt/report.pdf /tmp/ && umount /mnt && sha256sum /tmp/report.pdf;"
-                         " rm -f /tmp/report.pdf", "root", timeout=180)
+    copied = desktop.run("cp /mnt/report.pdf /tmp/ && umount /mnt && sha256sum /tmp/report.pdf; rm -f /tmp/report.pdf", "root",
+                         timeout=180)
     assert copied.split()[0] == hashlib.sha256(content).hexdigest()
     client.take_out(device)
-    desktop.run("for i in $(seq 300); do [ -b /dev/sr0 ] || exit 0; sleep 0.1; done; exit 1", "root")
+    desktop.run(NO_DISC, "root")
 
 
 def test_a_stick_is_pulled_out_while_it_is_read(desktop, stick):
