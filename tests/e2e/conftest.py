@@ -4,8 +4,8 @@ Fixtures of the end-to-end tests: one host and one desktop in it for the whole r
 
 A test gets the desktop running and usable; one that ends it is marked `ends_desktop` and comes last, since a new one takes
 minutes to boot in an emulated host; just before it come those marked `changes_desktop`. Those marked `monitors(N)` have a
-desktop of their own. With --keep the state after the first boot is kept in the cache for the next run with the same
-carrel-vmm, for those who work on the tests.
+desktop of their own. Tests that want no desktop come first, before there is one. With --keep the state after the first boot is
+kept in the cache for the next run with the same carrel-vmm, for those who work on the tests.
 """
 
 import base64
@@ -59,8 +59,8 @@ def monitors_of(item):
 
 
 def pytest_collection_modifyitems(items):
-    # First those with a host of their own, while there is no other.
-    items.sort(key=lambda item: ("room" in item.fixturenames, monitors_of(item),
+    # First those with a host of their own, while there is no other; then those that want no desktop in it.
+    items.sort(key=lambda item: ("room" in item.fixturenames, "desktop" in item.fixturenames, monitors_of(item),
                                  item.get_closest_marker("ends_desktop") is not None,
                                  item.get_closest_marker("changes_desktop") is not None))
 
@@ -89,8 +89,8 @@ class Room:
         self.host = rooms.host()
         try:
             self.vmm.install(self.host)
-            self._boot(monitors)
             if keep:
+                self._boot(monitors)
                 self.desktop.agent.close()
                 self.host = rooms.keep(kept, self.host)
                 self.desktop.move(self.host)
@@ -126,9 +126,11 @@ class Room:
                     "chmod +x /usr/local/bin/desk-screen", "root")
 
     def running_desktop(self, monitors):
-        """The desktop, booted anew when a test ended it or needs another one."""
-        if self.desktop.monitors != monitors or not self.desktop.alive():
+        """The desktop, booted when the first test wants it, and anew when one ended it or needs another."""
+        if self.desktop and (self.desktop.monitors != monitors or not self.desktop.alive()):
             self.desktop.end()
+            self.desktop = None
+        if not self.desktop:
             self._boot(monitors)
         return self.desktop
 

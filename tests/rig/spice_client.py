@@ -35,7 +35,13 @@ for _first, _plain, _shifted in _ROWS:
     for _step, (_low, _high) in enumerate(zip(_plain, _shifted)):
         SCANCODES[_low] = (_first + _step, False)
         SCANCODES[_high] = (_first + _step, True)
-KEYS = {"ctrl": 0x1D, "shift": 0x2A, "alt": 0x38, "escape": 0x01, "enter": 0x1C, "super": 0x15B, "up": 0x148, "down": 0x150}
+KEYS = {"ctrl": 0x1D, "shift": 0x2A, "alt": 0x38, "escape": 0x01, "enter": 0x1C, "super": 0x15B, "up": 0x148,
+        "down": 0x150, "f1": 0x3B}
+
+
+def scancode(key):
+    """Of a key by its name or character."""
+    return KEYS[key] if key in KEYS else SCANCODES[key][0]
 
 
 # The library wants to follow the guest's volume, finds no sound here and says so with every client.
@@ -252,10 +258,14 @@ class Client:
             time.sleep(0.02)
         return self
 
+    def wait_for_inputs(self, timeout=30):
+        """Waits until keys can be sent."""
+        return self.wait(lambda: self._inputs is not None and ("inputs", "opened") in self.events, "a keyboard", timeout)
+
     def wait_for_picture(self, timeout=30):
         """Waits for the first monitor's surface with its contents, and for inputs."""
-        return self.wait(lambda: 0 in self.surfaces and self.surfaces[0].updates > 0 and self._inputs is not None
-                         and ("inputs", "opened") in self.events, "a picture", timeout)
+        self.wait(lambda: 0 in self.surfaces and self.surfaces[0].updates > 0, "a picture", timeout)
+        return self.wait_for_inputs(timeout)
 
     def wait_for_agent(self, timeout=60):
         return self.wait(lambda: self.agent, "the agent in the guest", timeout)
@@ -301,7 +311,7 @@ class Client:
 
     def chord(self, *keys):
         """Presses keys together: chord("ctrl", "alt", "t")."""
-        codes = [KEYS[key] if key in KEYS else SCANCODES[key][0] for key in keys]
+        codes = [scancode(key) for key in keys]
         for code in codes:
             self.key(code, True)
         for code in reversed(codes):
