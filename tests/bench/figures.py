@@ -18,6 +18,7 @@ import in_host
 import measure
 import peer
 import spice
+import uefi
 import vmm
 
 GUEST_MIB = 1024
@@ -341,6 +342,11 @@ def usb_host(adapter, folder):
     return {"usb_host": speed / MIB, "usb_host_share": speed / native}
 
 
+def firmware(adapter, _folder):
+    """Seconds from the process's start to the loader that UEFI finds on the disk, in the rig's host."""
+    return uefi.to_loader(adapter.name, adapter.build)
+
+
 # --- the table: measurement, runs of each VMM, and the figures it gives ---
 
 NO_WAKEUPS = "0"
@@ -378,5 +384,6 @@ MEASUREMENTS = [
         Figure("usb_host", "MiB/s", "≥ 1.2 × QEMU", above(1.2)),
         Figure("usb_host_share", "× native", "≥ 0.9", lambda carrel, _qemu: carrel >= 0.9),
     ]),
+    (firmware, 5, [Figure("firmware", "s", "≤ 0.8 × QEMU", below(0.8))]),
     (restore, 5, [Figure("restore", "ms", "≤ 50 ms and ≤ 0.2 × QEMU", below(0.2, 50))]),
 ]
