@@ -121,6 +121,19 @@ def test_bad_usb_drives(bench, tmp_path, drive, content, words):
     bench.refused(groups, says=rf"\[{drive}\].*: .*{words}")
 
 
+def test_stick_pulled_out(bench, tmp_path):
+    """From behind a hub, and the desktop goes on."""
+    (tmp_path / "stick").write_bytes(bytes(1 << 20))
+    groups = bench.groups("idle", "", usb={}, hub_hub={}) | {"disk a": {"path": tmp_path / "stick", "bus": "usb", "port": "hub.2"}}
+    desktop = bench.start(groups)
+    assert "a (disk, high speed)" in desktop.do("usb")
+    desktop.do("detach", "a")
+    assert "a (disk, high speed)" not in desktop.do("usb") and "hub (hub, high speed)" in desktop.do("usb")
+    assert desktop.state() == "running"
+    desktop.do("stop")
+    assert desktop.wait() == 0
+
+
 def has_smm():
     kvm = os.open("/dev/kvm", os.O_RDWR)
     try:

@@ -237,6 +237,9 @@ static const FilterCall usb_host[] = {
     {NULL},
 };
 
+/* A stick that is pulled out: what was written is on stable storage before its file is closed. */
+static const FilterCall stick[] = {{"fdatasync"}, {NULL}};
+
 /* While the desktop is made, and never again. */
 static const FilterCall set_up[] = {
     FCNTL(F_ADD_SEALS), {"ioctl", 2, IOCTL_TYPE_MASK, IOCTL_KVM},
@@ -250,5 +253,5 @@ const FilterCall *const sandbox_filter_calls[SANDBOX_N_ROLES][FILTER_LISTS_MAX +
     [SANDBOX_ROLE_VCPU] = {basic, events, interrupts, vcpu},
     [SANDBOX_ROLE_IO] = {basic, events, interrupts, io, ring},
     [SANDBOX_ROLE_DISPLAY] = {basic, events, interrupts},
-    [SANDBOX_ROLE_USB] = {basic, events, interrupts, outside, usb_host},
+    [SANDBOX_ROLE_USB] = {basic, events, interrupts, outside, usb_host, stick},
 };
