@@ -5,6 +5,7 @@ A part is a function below, in the order of the table PARTS; a missing tool or a
 """
 import argparse
 import os
+import signal
 import sys
 import time
 
@@ -39,7 +40,18 @@ def arguments():
     return options
 
 
+def hear_signals():
+    """
+    A shell that starts us in the background has SIGINT ignored, nohup SIGHUP. Programs under test would inherit it, and rightly
+    go on ignoring what the tests send them.
+    """
+    for number in (signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+
+
 def main():
+    hear_signals()
     options = arguments()
     os.makedirs(options.out, exist_ok=True)
     os.chdir(options.source)
