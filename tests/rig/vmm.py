@@ -33,7 +33,9 @@ class Carrel:
         """Copies the program into the host, without what only a debugger reads."""
         with tempfile.NamedTemporaryFile() as small:
             subprocess.run(["strip", "-o", small.name, self.binary], check=True)
-            host.write("/usr/local/bin/carrel-vmm", pathlib.Path(small.name).read_bytes(), 0o755)
+            program = pathlib.Path(small.name).read_bytes()
+        host.write("/usr/local/bin/carrel-vmm.new", program, 0o755)
+        host.run("mv /usr/local/bin/carrel-vmm.new /usr/local/bin/carrel-vmm")  # an old one may be running still
 
     def _boot(self, desktop):
         if not desktop.firmware:
