@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+Firmware that nobody here wrote, Debian's OVMF and SeaBIOS: its keys, its variables, Secure Boot, and the installed desktop
+booted by it from its disk.
+
+A boot of the desktop takes a minute in an emulated host, so each is asked for all it can show; where nothing of the desktop
+is needed the disk has only a loader on it that says so.
+"""
+
+import re
+import time
+
+import pytest
+from conftest import connect
+from rig import loader, rooms
+from rig.desktop import Desktop
+from rig.spice_client import KEYS
+
+PATIENCE = 420
+SOON = 180  # seconds to firmware's menu or loader
+MENU = "Boot Maintenance Manager"  # is a line of it; the serial port shows all that the screen does
+STARTING = "BdsDxe: starting Boot"
+LANGUAGE_TO_CONTINUE = 4  # lines
+KEPT = b"carrel"
+GLOBAL = "8be4df61-93ca-11d2-aa0d-00e098032b8c"  # the GUID of the variables that UEFI itself knows
+OWN = "6ca7fb34-7d0b-4d9c-8a58-6f60ad1f5a11"
+VARIABLES = "/sys/firmware/efi/efivars"
+MOUNTED = f"mountpoint -q {VARIABLES} || mount -t efivarfs efivarfs {VARIABLES}"
+
+
+@pytest.fixture
+def boot(room):
+    """boot(firmware) starts a desktop with that firmware; the one that ran before is ended."""
+    started = []
+
+    def start(firmware, **more):
+        if room.desktop:
+            room.desktop.end()
+        desktop = Desktop(room.host, room.vmm, rooms.images()[1].cmdline, name=firmware, firmware=firmware,
+                          emulated=rooms.chosen_accelerator().emulated, spice_host_port=5901, **more)
+        started.append(desktop)
+        return desktop.start()
+
+    yield start
+    for desktop in started:
+        desktop.end()
+
+
+@pytest.fixture
+def disk(room):
+    """A disk with nothing but a loader on it, which nobody signed."""
+    loader.install(room.host, room.build)
+    return loader.DISK
+
+
+def wait_for_console(desktop, words, count=1):
+    desktop.host.wait_until(lambda: desktop.console().count(words) >= count or not desktop.alive(), f"“{words}” on the console",
+                            SOON)
+    assert desktop.console().count(words) >= count, desktop.words()
+
+
+def press(client, key, pause=0.3):
+    client.key(KEYS[key], True)
+    time.sleep(0.08)
+    client.key(KEYS[key], False)
+    time.sleep(pause)
+
+
+def leave_menu(client):
+    """Chooses to go on."""
+    for _ in range(LANGUAGE_TO_CONTINUE):
+        press(client, "down")
+    press(client, "enter")
+
+
+def set_variable(desktop, name, guid, value):
+    """Writes a variable that lasts (attributes: non-volatile, boot services, run time)."""
+    content = "".join(f"\\{byte:03o}" for byte in bytes([7, 0, 0, 0]) + value)
+    # in one write, as efivarfs wants it
+    desktop.run(f"{MOUNTED}; printf '{content}' >/tmp/variable && dd if=/tmp/variable of={VARIABLES}/{name}-{guid} bs=4096", "root")
+
+
+def variable(desktop, name, guid):
+    return bytes.fromhex(desktop.run(f"{MOUNTED}; od -An -v -tx1 -j4 {VARIABLES}/{name}-{guid}", "root"))
+
+
+def check_board(room, desktop):
+    """What the tables that firmware handed over made of the machine."""
+    if room.vmm.name == "carrel":
+        maker = desktop.run("cat /sys/class/dmi/id/sys_vendor /sys/class/dmi/id/product_name", "root")
+        assert maker.splitlines() == ["Carrel", "Carrel Desktop"]
+    said = desktop.run("dmesg", "root")
+    assert re.search(r"PCI: (MMCONFIG|ECAM) .*\[mem 0x[0-9a-f]+-0x[0-9a-f]+\]", said)
+    assert not re.search(r"can't claim BAR|no compatible bridge window|failed to assign|\[Firmware Bug\]", said)
+    assert desktop.run("nproc").strip() == str(desktop.vcpus)
+
+
+def reboot(desktop):
+    """From within, up to the loader."""
+    starts = desktop.console().count(STARTING)
+    desktop.run("nohup sh -c 'sleep 1; systemctl reboot' >/dev/null 2>&1 &", "root")
+    wait_for_console(desktop, STARTING, starts + 1)
+
+
+@pytest.mark.ends_desktop
+def test_secure_boot(room, boot, disk):
+    """What nobody signed is not started; Debian is, and knows."""
+    desktop = boot("secure", disk=disk)
+    wait_for_console(desktop, "Access Denied")
+    assert loader.WORD not in desktop.console()
+    desktop.end()
+
+    desktop = boot("secure")
+    desktop.wait_for_agent(PATIENCE)
+    assert desktop.run(f"{MOUNTED}; mokutil --sb-state", "root").startswith("SecureBoot enabled")
+    assert "Kernel is locked down from EFI Secure Boot" in desktop.run("dmesg", "root")
+    check_board(room, desktop)
+    reboot(desktop)
+
+
+@pytest.mark.ends_desktop
+def test_uefi(room, boot):
+    """
+    The desktop from its disk: the boot is measured, and what the guest writes among the firmware's variables is there after a
+    stop and a start. A reset brings the firmware back.
+    """
+    desktop = boot("uefi", tpm=room.vmm.name == "carrel")
+    desktop.wait_for_agent(PATIENCE)
+    check_board(room, desktop)
+    if desktop.tpm:
+        registers = re.findall(r"(\d+) *: 0x([0-9A-F]{64})", desktop.run("tpm2_pcrread sha256:0,4,16", "root"))
+        assert [number for number, value in registers if int(value, 16)] == ["0", "4"], "firmware and loader are measured"
+    set_variable(desktop, "CarrelTest", OWN, KEPT)
+    set_variable(desktop, "OsIndications", GLOBAL, (1).to_bytes(8, "little"))  # the next start is to stop in the menu
+    room.vmm.stop(desktop)
+    room.host.wait_until(lambda: not desktop.alive(), "the VMM's end", 60)
+
+    desktop.start(again=True)
+    with connect(desktop) as client:
+        wait_for_console(desktop, MENU)
+        leave_menu(client)
+        desktop.wait_for_agent(PATIENCE)
+        assert variable(desktop, "CarrelTest", OWN) == KEPT
+        reboot(desktop)
+        assert not client.closed
+
+
+@pytest.mark.ends_desktop
+def test_bios(room, boot):
+    desktop = boot("bios")
+    desktop.wait_for_agent(PATIENCE)
+    assert desktop.run("test -d /sys/firmware/efi && echo efi || echo none", "root").strip() == "none"
+    check_board(room, desktop)
