@@ -136,8 +136,8 @@ def test_uefi(room, boot):
     room.host.wait_until(lambda: not desktop.alive(), "the VMM's end", 60)
 
     desktop.start(again=True)
+    wait_for_console(desktop, MENU)
     with connect(desktop) as client:
-        wait_for_console(desktop, MENU)
         leave_menu(client)
         desktop.wait_for_agent(PATIENCE)
         assert variable(desktop, "CarrelTest", OWN) == KEPT
