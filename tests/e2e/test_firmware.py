@@ -1,29 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Firmware that nobody here wrote, Debian's OVMF and SeaBIOS: its keys, its variables, Secure Boot, and the installed desktop
-booted by it from its disk.
+Firmware that nobody here wrote, Debian's OVMF with Secure Boot and SeaBIOS, and the installed desktop booted by it from its disk.
 
 A boot of the desktop takes a minute in an emulated host, so each is asked for all it can show; where nothing of the desktop
 is needed the disk has only a loader on it that says so.
 """
 
 import re
-import time
 
 import pytest
-from conftest import connect
 from rig import loader, rooms
 from rig.desktop import Desktop
-from rig.spice_client import KEYS
 
 PATIENCE = 420
-SOON = 180  # seconds to firmware's menu or loader
-MENU = "Boot Maintenance Manager"  # is a line of it; the serial port shows all that the screen does
+SOON = 180  # seconds to firmware's loader
 STARTING = "BdsDxe: starting Boot"
-LANGUAGE_TO_CONTINUE = 4  # lines
-KEPT = b"carrel"
-GLOBAL = "8be4df61-93ca-11d2-aa0d-00e098032b8c"  # the GUID of the variables that UEFI itself knows
-OWN = "6ca7fb34-7d0b-4d9c-8a58-6f60ad1f5a11"
 VARIABLES = "/sys/firmware/efi/efivars"
 MOUNTED = f"mountpoint -q {VARIABLES} || mount -t efivarfs efivarfs {VARIABLES}"
 
@@ -59,31 +50,6 @@ def wait_for_console(desktop, words, count=1):
     assert desktop.console().count(words) >= count, desktop.words()
 
 
-def press(client, key, pause=0.3):
-    client.key(KEYS[key], True)
-    time.sleep(0.08)
-    client.key(KEYS[key], False)
-    time.sleep(pause)
-
-
-def leave_menu(client):
-    """Chooses to go on."""
-    for _ in range(LANGUAGE_TO_CONTINUE):
-        press(client, "down")
-    press(client, "enter")
-
-
-def set_variable(desktop, name, guid, value):
-    """Writes a variable that lasts (attributes: non-volatile, boot services, run time)."""
-    content = "".join(f"\\{byte:03o}" for byte in bytes([7, 0, 0, 0]) + value)
-    # in one write, as efivarfs wants it
-    desktop.run(f"{MOUNTED}; printf '{content}' >/tmp/variable && dd if=/tmp/variable of={VARIABLES}/{name}-{guid} bs=4096", "root")
-
-
-def variable(desktop, name, guid):
-    return bytes.fromhex(desktop.run(f"{MOUNTED}; od -An -v -tx1 -j4 {VARIABLES}/{name}-{guid}", "root"))
-
-
 def check_board(room, desktop):
     """What the tables that firmware handed over made of the machine."""
     if room.vmm.name == "carrel":
@@ -116,33 +82,6 @@ def test_secure_boot(room, boot, disk):
     assert "Kernel is locked down from EFI Secure Boot" in desktop.run("dmesg", "root")
     check_board(room, desktop)
     reboot(desktop)
-
-
-@pytest.mark.ends_desktop
-def test_uefi(room, boot):
-    """
-    The desktop from its disk: the boot is measured, and what the guest writes among the firmware's variables is there after a
-    stop and a start. A reset brings the firmware back.
-    """
-    desktop = boot("uefi", tpm=room.vmm.name == "carrel")
-    desktop.wait_for_agent(PATIENCE)
-    check_board(room, desktop)
-    if desktop.tpm:
-        registers = re.findall(r"(\d+) *: 0x([0-9A-F]{64})", desktop.run("tpm2_pcrread sha256:0,4,16", "root"))
-        assert [number for number, value in registers if int(value, 16)] == ["0", "4"], "firmware and loader are measured"
-    set_variable(desktop, "CarrelTest", OWN, KEPT)
-    set_variable(desktop, "OsIndications", GLOBAL, (1).to_bytes(8, "little"))  # the next start is to stop in the menu
-    room.vmm.stop(desktop)
-    room.host.wait_until(lambda: not desktop.alive(), "the VMM's end", 60)
-
-    desktop.start(again=True)
-    wait_for_console(desktop, MENU)
-    with connect(desktop) as client:
-        leave_menu(client)
-        desktop.wait_for_agent(PATIENCE)
-        assert variable(desktop, "CarrelTest", OWN) == KEPT
-        reboot(desktop)
-        assert not client.closed
 
 
 @pytest.mark.ends_desktop
