@@ -185,3 +185,19 @@ house_forget_folder(char *folder)
     g_assert_no_errno(g_rmdir(folder));
     g_free(folder);
 }
+
+void
+house_refuse_file(const char *path, int code, const char *says)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *before = NULL, *after = NULL;
+    gsize len_before, len_after;
+
+    g_assert_true(g_file_get_contents(path, &before, &len_before, NULL));
+    g_assert_null(store_open(path, &error));
+    g_assert_error(error, STORE_ERROR, code);
+    if (!strstr(error->message, says))
+        g_error("wanted “…%s…”, got “%s”", says, error->message);
+    g_assert_true(g_file_get_contents(path, &after, &len_after, NULL));
+    g_assert_cmpmem(before, len_before, after, len_after);
+}

@@ -50,3 +50,6 @@ bool house_has(House *house, const char *kind, const char *thing);
 /* A folder that is removed, with what is in it, by house_forget_folder(). */
 char *house_folder(void);
 void house_forget_folder(char *folder);
+
+/* What is at @path cannot be opened as a store: one sentence, with @says in it, and the file is as it was. */
+void house_refuse_file(const char *path, int code, const char *says);

@@ -37,22 +37,6 @@ write_file(const char *path, const char *bytes, gssize len)
     g_assert_no_error(error);
 }
 
-static void
-refuse(const char *path, int code, const char *says)
-{
-    g_autoptr(GError) error = NULL;
-    g_autofree char *before = NULL, *after = NULL;
-    gsize len_before, len_after;
-
-    g_assert_true(g_file_get_contents(path, &before, &len_before, NULL));
-    g_assert_null(store_open(path, &error));
-    g_assert_error(error, STORE_ERROR, code);
-    if (!strstr(error->message, says))
-        g_error("wanted “…%s…”, got “%s”", says, error->message);
-    g_assert_true(g_file_get_contents(path, &after, &len_after, NULL));
-    g_assert_cmpmem(before, len_before, after, len_after);
-}
-
 /* A store with something in it, all of it in the one file. */
 static char *
 make_store(const char *path, gsize *len)
@@ -76,16 +60,16 @@ test_not_ours(void)
     sqlite3 *handle;
 
     write_file(scene.path, "", 0);
-    refuse(scene.path, STORE_ERROR_NOT_OURS, "is no store of Carrel's");
+    house_refuse_file(scene.path, STORE_ERROR_NOT_OURS, "is no store of Carrel's");
     write_file(scene.path, "#!/bin/sh\nexit 0\n", -1);
-    refuse(scene.path, STORE_ERROR_NOT_OURS, "is no store of Carrel's");
+    house_refuse_file(scene.path, STORE_ERROR_NOT_OURS, "is no store of Carrel's");
     g_unlink(scene.path);
     g_assert_cmpint(sqlite3_open(scene.path, &handle), ==, SQLITE_OK);
     g_assert_cmpint(sqlite3_exec(handle, "CREATE TABLE recipes (x); PRAGMA user_version = 1", NULL, NULL, NULL), ==,
                     SQLITE_OK);
     sqlite3_close(handle);
     write_file(journal, "somebody's", -1);
-    refuse(scene.path, STORE_ERROR_NOT_OURS, "is no store of Carrel's");
+    house_refuse_file(scene.path, STORE_ERROR_NOT_OURS, "is no store of Carrel's");
     g_assert_true(g_file_get_contents(journal, &kept, NULL, NULL));
     g_assert_cmpstr(kept, ==, "somebody's");
     scene_end(&scene);
@@ -115,10 +99,10 @@ test_truncated(void)
     g_autofree char *bytes = make_store(scene.path, &len);
 
     write_file(scene.path, bytes, 60);
-    refuse(scene.path, STORE_ERROR_NOT_OURS, "is no store of Carrel's");
+    house_refuse_file(scene.path, STORE_ERROR_NOT_OURS, "is no store of Carrel's");
     for (gsize cut = 4096; cut < len; cut += 4096 * 7) {
         write_file(scene.path, bytes, cut);
-        refuse(scene.path, STORE_ERROR_DAMAGED, "the store is damaged; move it away");
+        house_refuse_file(scene.path, STORE_ERROR_DAMAGED, "the store is damaged; move it away");
     }
     scene_end(&scene);
 }

@@ -4,8 +4,6 @@
 
 #include "ha/store/schema.h"
 
-#include <string.h>
-
 /* A file made by SQL alone, as another program would make it. */
 static void
 make_file(const char *path, const char *sql)
@@ -101,23 +99,6 @@ test_from_version_3(void)
     house_forget_folder(folder);
 }
 
-/* Opens with no more than one sentence, and leaves the file as it was. */
-static void
-refuse(const char *path, int code, const char *says)
-{
-    g_autoptr(GError) error = NULL;
-    g_autofree char *before = NULL, *after = NULL;
-    gsize len_before, len_after;
-
-    g_assert_true(g_file_get_contents(path, &before, &len_before, NULL));
-    g_assert_null(store_open(path, &error));
-    g_assert_error(error, STORE_ERROR, code);
-    if (!strstr(error->message, says))
-        g_error("wanted “…%s…”, got “%s”", says, error->message);
-    g_assert_true(g_file_get_contents(path, &after, &len_after, NULL));
-    g_assert_cmpmem(before, len_before, after, len_after);
-}
-
 static void
 test_newer(void)
 {
@@ -125,7 +106,7 @@ test_newer(void)
     g_autofree char *path = g_build_filename(folder, "carrel.db", NULL);
 
     make_file(path, "PRAGMA application_id = 0x43725374; PRAGMA user_version = 99; CREATE TABLE future (x)");
-    refuse(path, STORE_ERROR_NEWER, "was made by a later version of Carrel (schema 99");
+    house_refuse_file(path, STORE_ERROR_NEWER, "was made by a later version of Carrel (schema 99");
     house_forget_folder(folder);
 }
 
@@ -147,7 +128,8 @@ test_other_tables(void)
         g_autofree char *sql = fixture("version-1.sql");
         g_autofree char *changed = g_strconcat(sql, additions[i], NULL);
         make_file(path, changed);
-        refuse(path, STORE_ERROR_DAMAGED, i < 3 || i == 5 ? "its tables are not those" : "it has no schema version");
+        house_refuse_file(path, STORE_ERROR_DAMAGED,
+                          i < 3 || i == 5 ? "its tables are not those" : "it has no schema version");
         house_forget_folder(folder);
     }
 }
