@@ -33,3 +33,6 @@ extern const PeerKind peer_disk, peer_camera, peer_headset;
 
 /* The value of "KEY=VALUE" among @arguments, or @fallback. */
 const char *peer_argument(char **arguments, const char *key, const char *fallback);
+
+/* CLOCK_MONOTONIC, ns: what work() is told. */
+int64_t peer_clock(void);

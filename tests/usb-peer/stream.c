@@ -10,7 +10,6 @@
 #include <glib.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #define CAMERA_BYTES 375 /* 8000 packets a second of these are 24 Mbit/s */
 #define HEADSET_BYTES 192
@@ -81,15 +80,6 @@ static const uint8_t headset_configuration[] = {
     1,
 };
 
-static int64_t
-clock_now(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * 1000000000ll + now.tv_nsec;
-}
-
 static void
 start_with(struct usbredirparser *parser, char **arguments, int64_t interval, uint16_t bytes)
 {
@@ -130,7 +120,7 @@ stream(const struct usb_redir_start_iso_stream_header *header)
     }
     app.in = true;
     app.bundle = MAX(header->pkts_per_urb, 1);
-    app.due = clock_now();
+    app.due = peer_clock();
     app.leaves = 0;
     app.sent = 0;
     next_bundle();

@@ -336,8 +336,8 @@ wait_for(struct pollfd *fds, int64_t until, int64_t now)
     ppoll(fds, 2, until == NEVER ? NULL : &timeout, NULL);
 }
 
-static int64_t
-clock_now(void)
+int64_t
+peer_clock(void)
 {
     struct timespec now;
 
@@ -351,7 +351,7 @@ run(int fd)
     struct pollfd fds[] = {{.fd = fd, .events = POLLIN}, {.fd = STDIN_FILENO, .events = POLLIN}};
 
     while (!app.ended) {
-        int64_t now = clock_now(), next = app.kind->work ? app.kind->work(now) : NEVER;
+        int64_t now = peer_clock(), next = app.kind->work ? app.kind->work(now) : NEVER;
         say();
         wait_for(fds, next, now);
         if (fds[0].revents)
