@@ -66,10 +66,12 @@ xhci_endpoint_set_state(XhciEndpoint *endpoint, XhciEndpointState state)
     uint32_t words[CONTEXT_WORDS];
 
     endpoint->context.state = state;
+    if (!endpoint->context.max_streams)
+        endpoint->context.dequeue = xhci_ring_pointer(&endpoint->streams[0].ring);
+    if (!slot->output)
+        return;
     if (endpoint->context.max_streams)
         tell_streams(endpoint);
-    else
-        endpoint->context.dequeue = xhci_ring_pointer(&endpoint->streams[0].ring);
     xhci_endpoint_context_write(&endpoint->context, words);
     guest_memory_write(slot->xhci->memory, slot->output + endpoint->index * CONTEXT_SIZE, words, sizeof(words));
 }

@@ -226,8 +226,8 @@ interrupter_at(Xhci *xhci, unsigned index)
 static void
 add_event(XhciInterrupter *interrupter, const XhciEvent *event)
 {
-    if (interrupter->xhci->usbsts & USBSTS_HCE)
-        return;
+    if (interrupter->xhci->usbsts & (USBSTS_HCE | USBSTS_CNR))
+        return; /* of no use to anybody, and during a reset not the ring's memory any more */
     if (interrupter->reload)
         load_segments(interrupter);
     if (!interrupter->n_segments)

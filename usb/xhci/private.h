@@ -93,7 +93,7 @@ struct XhciSlot {
     uint8_t id; /* from 1 */
     bool enabled;
     XhciSlotContext context;
-    uint64_t output;                       /* device context in guest memory */
+    uint64_t output;                       /* device context in guest memory; 0: nothing is told */
     UsbDevice *device;                     /* NULL: none, or unplugged */
     char saved_device[XHCI_DEVICE_ID_MAX]; /* its id, in a stream */
     XhciEndpoint *endpoints[XHCI_ENDPOINTS];
@@ -221,7 +221,7 @@ UsbDevice *xhci_port_device(Xhci *xhci, unsigned port, uint32_t route);
 /* --- slot.c; USB thread --------------------------------------------------------------------------------------------- */
 
 XhciSlot *xhci_slot(Xhci *xhci, unsigned id); /* NULL where it is not enabled */
-/* Writes the slot's context where the guest reads it. */
+/* Writes the slot's context where the guest reads it, if it does. */
 void xhci_slot_tell(XhciSlot *slot);
 XhciEndpoint *xhci_slot_add_endpoint(XhciSlot *slot, unsigned index, const XhciEndpointContext *context);
 /* The endpoint is quiet. */

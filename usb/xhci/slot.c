@@ -13,6 +13,8 @@ xhci_slot_tell(XhciSlot *slot)
 {
     uint32_t words[CONTEXT_WORDS];
 
+    if (!slot->output)
+        return;
     xhci_slot_context_write(&slot->context, words);
     guest_memory_write(slot->xhci->memory, slot->output, words, sizeof(words));
 }
@@ -68,8 +70,7 @@ xhci_slot_free(XhciSlot *slot)
     for (unsigned i = 1; i < XHCI_ENDPOINTS; i++)
         xhci_slot_drop_endpoint(slot, i);
     slot->context = (XhciSlotContext){0};
-    if (slot->output)
-        xhci_slot_tell(slot);
+    xhci_slot_tell(slot);
     slot->enabled = false;
     slot->device = NULL;
     slot->output = 0;

@@ -94,6 +94,18 @@ xhci_drain_all(Xhci *xhci)
     return quiet;
 }
 
+/*
+ * The memory of rings and contexts is whoever's reset this is, who is not always the one that gave it: firmware halts the
+ * controller, the system behind it makes something else of firmware's memory, and resets the controller when its driver loads.
+ * So from here on nothing is written there.
+ */
+static void
+begin_reset(Xhci *xhci)
+{
+    for (unsigned i = 0; i < XHCI_SLOTS; i++)
+        xhci->slots[i].output = 0;
+}
+
 static void
 reset_now(Xhci *xhci)
 {
@@ -201,6 +213,7 @@ work(Xhci *xhci)
     g_mutex_unlock(&xhci->lock);
 
     if (wanted & XHCI_WORK_RESET) {
+        begin_reset(xhci);
         xhci->reset_waits = true;
         if (xhci_drain_all(xhci))
             reset_now(xhci);
@@ -428,6 +441,7 @@ machine_reset(void *data)
 
     xhci_drain_all(xhci);
     g_assert(!xhci->n_in_flight); /* at rest */
+    begin_reset(xhci);
     reset_now(xhci);
     usb_bus_foreach(xhci->bus, reset_device, xhci);
 }

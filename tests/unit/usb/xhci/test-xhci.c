@@ -411,6 +411,70 @@ test_reconfigured_in_flight(void)
     host_finish(&host);
 }
 
+/* Whether all of the guest's memory is @byte still. */
+static bool
+is_filled(Host *host, uint8_t byte)
+{
+    const uint8_t *memory = host_at(host, 0);
+    return memory[0] == byte && !memcmp(memory, memory + 1, HOST_MEMORY - 1);
+}
+
+/*
+ * Firmware halts the controller and leaves; the memory of its rings and contexts is something else by the time the system's
+ * driver resets it.
+ */
+static void
+test_reset_by_another(void)
+{
+    Host host;
+    unsigned slot;
+
+    host_init(&host, 4);
+    host_start(&host);
+    Fake *fake = fake_plug_configured(&host, &slot);
+    uint64_t data = host_alloc(&host, 0x1000);
+
+    fake->keep = true;
+    host_normal(&host, slot, 3, data, 512);
+    host_put(&host, HOST_OP(OP_USBCMD), 0);
+    host_pump(&host);
+    g_assert_cmphex(host_get(&host, HOST_OP(OP_USBSTS)) & USBSTS_HCH, ==, USBSTS_HCH);
+    g_assert_cmpuint(fake->kept->len, ==, 0);
+    memset(host_at(&host, 0), 0xa5, HOST_MEMORY);
+    host_put(&host, HOST_OP(OP_USBCMD), USBCMD_HCRST);
+    host_pump(&host);
+    g_assert_cmphex(host_get(&host, HOST_OP(OP_USBCMD)), ==, 0);
+    g_assert_true(is_filled(&host, 0xa5));
+
+    /* the same of a controller that runs, with a transfer that fails while it is waited for; and of the whole machine */
+    memset(host_at(&host, 0), 0, HOST_MEMORY);
+    host_start(&host);
+    host_reset_port(&host, 1);
+    slot = host_address(&host, 1, 0);
+    g_assert_cmpuint(host_configure(&host, slot, 3, EP_TYPE_BULK_IN, 512, 0), ==, CC_SUCCESS);
+    host_normal(&host, slot, 3, data, 512);
+    fake->cancel_late = true;
+    host_put(&host, HOST_OP(OP_USBCMD), USBCMD_HCRST);
+    host_pump(&host);
+    memset(host_at(&host, 0), 0x5a, HOST_MEMORY);
+    fake_give_back(fake, 0, 0, USB_STALL);
+    host_pump(&host);
+    g_assert_cmphex(host_get(&host, HOST_OP(OP_USBSTS)) & USBSTS_CNR, ==, 0);
+    g_assert_true(is_filled(&host, 0x5a));
+
+    memset(host_at(&host, 0), 0, HOST_MEMORY);
+    host_start(&host);
+    host_reset_port(&host, 1);
+    host_address(&host, 1, 0);
+    xhci_device_ops.quiesce(host.xhci);
+    memset(host_at(&host, 0), 0xa5, HOST_MEMORY);
+    xhci_device_ops.reset(host.xhci);
+    xhci_device_ops.resume(host.xhci);
+    host_pump(&host);
+    g_assert_true(is_filled(&host, 0xa5));
+    host_finish(&host);
+}
+
 static void
 test_streams(void)
 {
@@ -679,6 +743,7 @@ main(int argc, char **argv)
     g_test_add_func("/xhci/stopped-and-failed", test_stopped_and_failed);
     g_test_add_func("/xhci/unplugged-in-flight", test_unplugged_in_flight);
     g_test_add_func("/xhci/reconfigured-in-flight", test_reconfigured_in_flight);
+    g_test_add_func("/xhci/reset-by-another", test_reset_by_another);
     g_test_add_func("/xhci/streams", test_streams);
     g_test_add_func("/xhci/suspend", test_suspend);
     g_test_add_func("/xhci/served-by-who-rings", test_served_by_who_rings);
