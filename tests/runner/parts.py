@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The parts of tests/run: what each builds and how it is run."""
+import concurrent.futures
 import glob
 import os
 import subprocess
@@ -112,20 +113,27 @@ def services(options, report):
         pytest(options, report, "services", "tests/services")
 
 
+def fuzz_target(options, name):
+    """A target on its own; what it prints, once it has ended."""
+    fresh = os.path.join(options.out, "corpus", name)
+    os.makedirs(fresh, exist_ok=True)
+    return subprocess.run(
+        [f"build-fuzz/tests/fuzz/{name}", f"-max_total_time={options.seconds}", f"-artifact_prefix={fresh}/crash-",
+         "-rss_limit_mb=1024", "-timeout=10", "-verbosity=0", fresh, f"tests/fuzz/corpus/{name.removeprefix('fuzz-')}"],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
+
+
 def fuzz(options, report):
-    """Replays every corpus, then fuzzes each target afresh."""
+    """Replays every corpus, then fuzzes each target afresh, on each processor one."""
     if not build(report, "build-fuzz"):
         return
     meson_test(report, "build-fuzz", "--suite", "fuzz")
-    for target in sorted(glob.glob("build-fuzz/tests/fuzz/fuzz-*")):
-        name = os.path.basename(target)
-        if not os.access(target, os.X_OK) or os.path.isdir(target) or (options.only and options.only not in name):
-            continue
-        fresh = os.path.join(options.out, "corpus", name)
-        os.makedirs(fresh, exist_ok=True)
-        tool(report, f"{name} for {options.seconds} s", target, f"-max_total_time={options.seconds}",
-             f"-artifact_prefix={fresh}/crash-", "-rss_limit_mb=1024", "-timeout=10", "-verbosity=0",
-             fresh, f"tests/fuzz/corpus/{name.removeprefix('fuzz-')}")
+    names = sorted(os.path.basename(target) for target in glob.glob("build-fuzz/tests/fuzz/fuzz-*")
+                   if os.path.isfile(target) and os.access(target, os.X_OK))
+    names = [name for name in names if not options.only or options.only in name]
+    with concurrent.futures.ThreadPoolExecutor(max_workers=len(os.sched_getaffinity(0))) as workers:
+        for name, done in zip(names, workers.map(lambda name: fuzz_target(options, name), names)):
+            report.one(f"{name} for {options.seconds} s", done.returncode == 0, done.stdout)
 
 
 def e2e(options, report):
