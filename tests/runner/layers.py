@@ -15,6 +15,7 @@ FORBIDDEN = {
     "appliance": r'"(vmm|display|usb|web-ui)/',
     "appliance/sign-in": r'"(vmm|display|usb|ha|web-ui|appliance/(?!sign-in))/',
     "appliance/desktops": r'"(vmm|display|usb|ha|web-ui|appliance/(?!(desktops|storage|network)/))',
+    "appliance/storage": r'"(vmm|display|usb|ha|web-ui|appliance/(?!storage))/',
     "display": r'"(usb|ha|appliance|web-ui)/|"vmm/(control|config|sandbox|kvm/(?!memory))',
 }
 GIO_FOLDERS = ("vmm/control/",)
