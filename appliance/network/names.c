@@ -119,7 +119,7 @@ network_card_mac(const char *desktop, unsigned place)
 }
 
 char *
-network_host_name(const char *name)
+network_dns_name(const char *name)
 {
     g_autofree char *ascii = name ? g_str_to_ascii(name, "C") : NULL;
     g_autoptr(GString) label = g_string_new(NULL);

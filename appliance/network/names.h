@@ -33,4 +33,4 @@ bool network_mac_valid(const char *mac);
 /* A fixed unicast address, locally administered, made from a text. Free it. */
 char *network_mac_from(const char *text);
 /* What is left of it as a host name: letters, digits and hyphens, at most 63; NULL: nothing. Free it. */
-char *network_host_name(const char *name);
+char *network_dns_name(const char *name);

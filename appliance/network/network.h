@@ -18,7 +18,7 @@
  * nat and the ports of NetworkOptions; desktops of an isolated network do not reach one another.
  *
  * A tap interface lives as long as somebody holds it open, so it ends with its VMM, and outlives whoever plugged it in: a
- * daemon that starts again says which cards still are (network_host_adopt()). There is one NetworkHost in a network
+ * daemon that starts again says which cards still are (networks_adopt()). There is one Networks in a network
  * namespace. What it made is known by names and an alias ("carrel card …"); what others made is never changed.
  *
  * Owner: the main thread. Calls run ip(8) and nft(8) and wait for them, some milliseconds.
@@ -94,38 +94,37 @@ typedef struct {
     void *user;
 } NetworkOptions;
 
-typedef struct NetworkHost NetworkHost;
+typedef struct Networks Networks;
 
 /* Changes nothing yet. Needs CAP_NET_ADMIN from the first card on. NULL: an option is wrong. */
-NetworkHost *network_host_new(const NetworkOptions *options, GError **error);
-/* Leaves networks and cards as they are, but for DHCP and DNS: desktops run on, and network_host_adopt() goes on. */
-void network_host_free(NetworkHost *host);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(NetworkHost, network_host_free)
+Networks *networks_new(const NetworkOptions *options, GError **error);
+/* Leaves networks and cards as they are, but for DHCP and DNS: desktops run on, and networks_adopt() goes on. */
+void networks_free(Networks *host);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Networks, networks_free)
 
 /*
  * The networks there are now; call it first, and after each change of them. A change of `isolated` reaches cards that are
  * plugged in at once. Networks that still have cards stay until those are gone, whatever the rows say.
  */
-bool network_host_set_networks(NetworkHost *host, const NetworkRow *rows, unsigned n_rows, GError **error);
+bool networks_set_rows(Networks *host, const NetworkRow *rows, unsigned n_rows, GError **error);
 
 /*
- * Once, behind the first network_host_set_networks(): the cards of desktops that run already. Makes everything as it must
+ * Once, behind the first networks_set_rows(): the cards of desktops that run already. Makes everything as it must
  * be for these, mends what is missing, and clears away what belongs to none of them, cards included. A card whose
  * interface is gone is plugged in no more. On failure some of it may be done; it may be called again.
  */
-bool network_host_adopt(NetworkHost *host, const NetworkCard *cards, unsigned n_cards, GError **error);
+bool networks_adopt(Networks *host, const NetworkCard *cards, unsigned n_cards, GError **error);
 
 /*
  * Plugs a card in, with @n_queues queue pairs, 1 to NETWORK_QUEUES_MAX. A card that is plugged in already is TAKEN. On
  * failure nothing is left of it.
  */
-bool network_host_plug(NetworkHost *host, const NetworkCard *card, unsigned n_queues, NetworkPlug *plug,
-                       GError **error);
+bool networks_plug(Networks *host, const NetworkCard *card, unsigned n_queues, NetworkPlug *plug, GError **error);
 /* Of a desktop that runs no more, or before it runs: all of its cards. Nothing happens if it has none. */
-void network_host_unplug(NetworkHost *host, const char *desktop);
+void networks_unplug(Networks *host, const char *desktop);
 
 /* Bytes since its cards were plugged in, as the desktop sees them; false: it has none with figures. */
-bool network_host_counters(NetworkHost *host, const char *desktop, uint64_t *received, uint64_t *sent);
+bool networks_counters(Networks *host, const char *desktop, uint64_t *received, uint64_t *sent);
 
 /* How a network is on this host. */
 typedef struct {
@@ -138,4 +137,4 @@ typedef struct {
 void network_state_free(NetworkState *state);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(NetworkState, network_state_free)
 /* Of each row, in the order they were given: an array of NetworkState. */
-GPtrArray *network_host_states(NetworkHost *host);
+GPtrArray *networks_states(Networks *host);
