@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who sits here. One for the whole page; other tabs of the same browser are told when it begins and ends.
+import { useEffect, useState } from "./html.js";
+import { get, post, remove, setCsrf, whenSignedOut } from "./api.js";
+import { forgetNames } from "./data.js";
+import { listen, startEvents, stopEvents } from "./live.js";
+
+const tabs = "BroadcastChannel" in globalThis ? new BroadcastChannel("carrel-session") : null;
+const watchers = new Set();
+let who; // undefined: not asked yet; null: nobody
+let farewell = "";
+
+function become(someone, why = "") {
+  who = someone;
+  farewell = why;
+  setCsrf(someone?.csrf);
+  if (someone) startEvents();
+  else stopEvents();
+  forgetNames();
+  for (const watcher of watchers) watcher(who);
+}
+
+/** Asks the server whose cookie this is. */
+export async function findOut() {
+  try {
+    become(await get("/session", { signingIn: true }));
+  } catch (error) {
+    if (error.status === 401) become(null);
+    else throw error;
+  }
+}
+
+/** @returns null when signed in, else {challenge} for the code. */
+export async function signIn(name, password) {
+  const answer = await post("/session", { name, password }, { signingIn: true });
+  if (answer?.step === "code") return answer;
+  await arrive();
+  return null;
+}
+
+export async function signInCode(challenge, code) {
+  await post("/session/code", { challenge, code }, { signingIn: true });
+  await arrive();
+}
+
+async function arrive() {
+  await findOut();
+  tabs?.postMessage("signed-in");
+}
+
+export async function signOut() {
+  await remove("/session").catch(() => {});
+  become(null);
+  tabs?.postMessage("signed-out");
+}
+
+export const whyOut = () => farewell;
+
+export function useSession() {
+  const [session, set] = useState(who);
+  useEffect(() => {
+    watchers.add(set);
+    set(who);
+    return () => watchers.delete(set);
+  }, []);
+  return session;
+}
+
+const mayRun = (session) => session?.role === "admin" || session?.role === "operator";
+export const isAdmin = (session) => session?.role === "admin";
+export { mayRun };
+
+whenSignedOut(() => who && become(null, "You were signed out. Sign in again to go on."));
+listen("session", (data) => data.ended && who && become(null, data.ended === "signed out" ? "" : `You were signed out: ${data.ended}`));
+tabs?.addEventListener("message", () => findOut().catch(() => {}));
