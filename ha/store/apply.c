@@ -143,14 +143,36 @@ apply_new(StoreApply *apply, const char *digest, GError **refusal, GError **erro
            store_database_run(apply->database, error, "COMMIT", "");
 }
 
-/* Its bytes' digest, by which a request sent again is known; NULL: it is too long. */
+/*
+ * What a request sent again has in common with the first: not its time, nor the host it came through, nor a password, of which no
+ * two hashes are alike.
+ */
+static StoreCommand *
+what_stays(const StoreCommand *command, const StoreCommandKind *kind)
+{
+    g_auto(GVariantBuilder) fields = G_VARIANT_BUILDER_INIT(G_VARIANT_TYPE_VARDICT);
+
+    for (gsize i = 0; i < g_variant_n_children(command->fields); i++) {
+        g_autoptr(GVariant) entry = g_variant_get_child_value(command->fields, i);
+        g_autoptr(GVariant) name = g_variant_get_child_value(entry, 0);
+        if (store_field_find(kind->fields, g_variant_get_string(name, NULL))->type != STORE_FIELD_HASH)
+            g_variant_builder_add_value(&fields, entry);
+    }
+    return store_command_new_full(command->id, command->name, command->actor, "", 0, command->seen,
+                                  g_variant_builder_end(&fields));
+}
+
+/* A digest by which a request sent again is known; NULL: it is too long. */
 static char *
-digest_of(const StoreCommand *command, GError **error)
+digest_of(const StoreCommand *command, const StoreCommandKind *kind, GError **error)
 {
     g_autoptr(GBytes) bytes = store_command_encode(command);
 
-    if (g_bytes_get_size(bytes) <= STORE_COMMAND_BYTES_MAX)
-        return g_compute_checksum_for_bytes(G_CHECKSUM_SHA256, bytes);
+    if (g_bytes_get_size(bytes) <= STORE_COMMAND_BYTES_MAX) {
+        g_autoptr(StoreCommand) staying = what_stays(command, kind);
+        g_autoptr(GBytes) stay = store_command_encode(staying);
+        return g_compute_checksum_for_bytes(G_CHECKSUM_SHA256, stay);
+    }
     store_refuse(error, STORE_ERROR_MALFORMED, "the command has %zu bytes, and can have %d", g_bytes_get_size(bytes),
                  STORE_COMMAND_BYTES_MAX);
     return NULL;
@@ -190,7 +212,7 @@ store_apply_command(StoreDatabase *database, const StoreCommand *command, StoreA
 
     *step = (StoreStep){0};
     if (store_command_check(command, &why) && (apply.kind = store_catalog_check(command, &why)) &&
-        (digest = digest_of(command, &why)) && store_database_run(database, &why, "BEGIN IMMEDIATE", "") &&
+        (digest = digest_of(command, apply.kind, &why)) && store_database_run(database, &why, "BEGIN IMMEDIATE", "") &&
         apply_in_transaction(&apply, digest, answer, step, &why))
         return true;
     g_propagate_error(error, g_steal_pointer(&why));

@@ -58,8 +58,9 @@ test_id_of_another(void)
 {
     g_autoptr(House) house = house_new_furnished();
     g_autoptr(StoreCommand) one = house_command(house, "group.create", "{'group': <'$g'>, 'name': <'G'>}");
+    g_autoptr(StoreCommand) named = house_command(house, "group.create", "{'group': <'$g'>, 'name': <'H'>}");
     g_autoptr(StoreCommand) other =
-        store_command_new_full(one->id, one->name, one->actor, one->origin, one->time + 1, 0, one->fields);
+        store_command_new_full(one->id, one->name, one->actor, one->origin, one->time, 0, named->fields);
     g_autoptr(GError) error = NULL;
     g_auto(StoreAnswer) answer = {0};
 
@@ -67,6 +68,28 @@ test_id_of_another(void)
     g_assert_false(store_apply(house->store, other, &answer, &error));
     g_assert_error(error, STORE_ERROR, STORE_ERROR_RULE);
     g_assert_nonnull(strstr(error->message, "was used for another command"));
+}
+
+/* The answer was lost, so it comes once more: later, through the other host, the password hashed anew. */
+static void
+test_sent_again(void)
+{
+    g_autoptr(House) house = house_new_furnished();
+    g_autoptr(StoreCommand) one = house_command(
+        house, "user.create", "{'user': <'$u'>, 'name': <'U'>, 'password': <'$y$j9T$aaaaaaaa$bbbbbbbb'>}");
+    g_autoptr(StoreCommand) again = house_command(
+        house, "user.create", "{'user': <'$u'>, 'name': <'U'>, 'password': <'$y$j9T$cccccccc$dddddddd'>}");
+    g_autoptr(StoreCommand) sent =
+        store_command_new_full(one->id, again->name, again->actor, "another", one->time + 5, 0, again->fields);
+    g_auto(StoreAnswer) first = {0}, second = {0};
+    g_autoptr(GError) error = NULL;
+
+    g_assert_true(store_apply(house->store, one, &first, &error));
+    g_assert_no_error(error);
+    g_assert_true(store_apply(house->store, sent, &second, &error));
+    g_assert_no_error(error);
+    g_assert_true(second.repeated);
+    g_assert_cmpint(second.sequence, ==, first.sequence);
 }
 
 /* What is malformed takes no place in the history; what is refused does. */
@@ -171,6 +194,7 @@ main(int argc, char **argv)
     g_test_add_func("/store/again", test_again);
     g_test_add_func("/store/refused-again", test_refused_again);
     g_test_add_func("/store/id-of-another", test_id_of_another);
+    g_test_add_func("/store/sent-again", test_sent_again);
     g_test_add_func("/store/places", test_places);
     g_test_add_func("/store/listener", test_listener);
     g_test_add_func("/store/full-disk", test_full_disk);
