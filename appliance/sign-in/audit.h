@@ -52,6 +52,7 @@ typedef struct {
     const char *source;  /* address; NULL: none */
     SessionClient client;
     bool console;
+    bool confirm; /* somebody who is signed in already shows that it is still them */
     SignInWay way;
     SignInReason reason;
     const char *detail; /* for the admin: what a directory said; NULL: nothing */

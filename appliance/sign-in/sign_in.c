@@ -166,6 +166,7 @@ write_down(SignInStep *step, SignInReason reason)
         .source = step->source,
         .client = step->client,
         .console = step->console,
+        .confirm = step->confirm,
         .way = step->way,
         .reason = reason,
         .detail = step->error ? step->error->message : NULL,

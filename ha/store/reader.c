@@ -194,6 +194,12 @@ store_reader_get(StoreReader *reader, const StoreKind *kind, const char *id, GVa
     return read_one(reader, kind, "id", id, false, thing, error);
 }
 
+bool
+store_reader_get_secret(StoreReader *reader, const StoreKind *kind, const char *id, GVariant **thing, GError **error)
+{
+    return read_one(reader, kind, "id", id, true, thing, error);
+}
+
 static bool
 find(StoreReader *reader, const StoreKind *kind, const char *name, bool secrets, GVariant **thing, GError **error)
 {

@@ -33,6 +33,8 @@ bool store_reader_sequence(StoreReader *reader, int64_t *sequence, GError **erro
 bool store_reader_get(StoreReader *reader, const StoreKind *kind, const char *id, GVariant **thing, GError **error);
 bool store_reader_find(StoreReader *reader, const StoreKind *kind, const char *name, GVariant **thing, GError **error);
 /* The same with its secrets, for whoever checks a password. */
+bool store_reader_get_secret(StoreReader *reader, const StoreKind *kind, const char *id, GVariant **thing,
+                             GError **error);
 bool store_reader_find_secret(StoreReader *reader, const StoreKind *kind, const char *name, GVariant **thing,
                               GError **error);
 
