@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What each call of org.carrel.Host1 does (appliance/api/ says what it is for); calls.c says who may make it.
+ *
+ * Owner: the main thread.
+ */
+#pragma once
+
+#include "appliance/daemon/call.h"
+
+/* sign_in.c */
+void call_sign_in(Call *call);
+void call_sign_in_code(Call *call);
+/* sessions.c */
+void call_sign_out(Call *call);
+void call_get_session(Call *call);
+void call_list_sessions(Call *call);
+void call_end_session(Call *call);
+/* factors.c */
+void call_set_password(Call *call);
+void call_begin_totp(Call *call);
+void call_confirm_totp(Call *call);
+void call_remove_totp(Call *call);
+/* things.c */
+void call_get(Call *call);
+void call_list_kind(Call *call);
+void call_list_audit(Call *call);
+/* submit.c */
+void call_submit(Call *call);
+/* subscribe.c */
+void call_subscribe(Call *call);
+void call_unsubscribe(Call *call);
