@@ -18,6 +18,7 @@ PARTS = {
     "guest": parts.guest,
     "spice": parts.spice,
     "services": parts.services,
+    "office": parts.office,
     "fuzz": parts.fuzz,
     "e2e": parts.e2e,
     "bench": parts.bench,

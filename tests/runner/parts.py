@@ -123,6 +123,12 @@ def fuzz_target(options, name):
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
 
 
+def office(options, report):
+    """A whole host in a temporary folder, and who comes to it."""
+    if build(report, "build"):
+        pytest(options, report, "office", "tests/office")
+
+
 def fuzz(options, report):
     """Replays every corpus, then fuzzes each target afresh, on each processor one."""
     if not build(report, "build-fuzz"):
