@@ -14,6 +14,7 @@ import { Account } from "./my/account.js";
 import { MyDesktops } from "./my/desktops.js";
 import { SignIn } from "./my/sign-in.js";
 import { WatchAsked } from "./my/watch-asked.js";
+import { Viewer } from "./viewer/viewer.js";
 import { ROOMS, roomOf } from "./admin/rooms.js";
 
 function Rail({ session, here, open, onClose }) {
@@ -69,6 +70,8 @@ function Signed({ session }) {
     scrollTo(0, 0);
   }, [place]);
 
+  if (route.path[0] === "view" && route.path[1])
+    return html`<${Viewer} key=${place} id=${route.path[1]} watch=${route.path[2] === "watch"} session=${session} />`;
   const here = route.path[0] || "my";
   return html`<${Top} session=${session} onMenu=${() => setRail(!rail)} />
     ${!online && html`<${Lost} />`}
