@@ -65,9 +65,8 @@ is_there_for_them(const Call *call, const Submission *submission, GError **error
 
     if (call->caller->role >= kind->role || kind->own == STORE_OWN_NOTHING)
         return true;
-    if (kind->own != STORE_OWN_DESKTOP && user && !caller_is_user(call->caller, user))
-        return carrel_fail_not_found(error, "user");
-    return !thing || sight_check(call->daemon->reader, call->caller, kind->kind, thing, error);
+    return (!user || sight_check(call->daemon->reader, call->caller, store_catalog_find_kind("user"), user, error)) &&
+           (!thing || sight_check(call->daemon->reader, call->caller, kind->kind, thing, error));
 }
 
 static void
