@@ -257,6 +257,7 @@ def test_the_clipboard_to_the_guest(chromium, with_agent):
 
 def test_pasting_by_key(chromium, with_agent):
     producer, agent = with_agent
+    chromium.until("return session.inputs?.linked")
     chromium.run("screens.focus()")
     chromium.driver.execute_cdp_cmd("Browser.grantPermissions", {"permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"]})
     chromium.driver.execute_async_script("navigator.clipboard.writeText('pasted').then(arguments[0])")
