@@ -98,8 +98,8 @@ bool storage_finish(Storage *storage, GAsyncResult *result, GError **error);
 /* ---- disks: of the desktop with an id, at a place ---- */
 
 /*
- * Makes a disk: @image's bytes (NULL: empty), then zeros up to @size (bytes, rounded up to whole sectors; 0: the image's). It
- * may not be smaller than the image.
+ * Makes a disk: @image's bytes (NULL: empty), then zeros up to @size (bytes; 0: the image's), rounded up
+ * to what the back end has whole: sectors, or LVM's extents. It may not be smaller than the image.
  */
 void storage_make_disk_async(Storage *storage, const char *desktop, unsigned place, const char *image, uint64_t size,
                              GCancellable *cancellable, StorageProgress progress, gpointer progress_user,

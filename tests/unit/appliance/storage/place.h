@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A place for a storage to be tested in, of each kind that there is, and calls that wait. Whatever a place is made of goes
+ * with the process: file systems are mounted in a namespace of its own.
+ */
+#pragma once
+
+#include "appliance/storage/inside.h"
+
+typedef enum {
+    PLACE_COPY,  /* files that share no blocks: tmpfs */
+    PLACE_SHARE, /* files that do: XFS in a file */
+    PLACE_LVM,   /* a pool on a loop device */
+    PLACES,
+} PlaceKind;
+
+extern const char *const place_names[PLACES];
+
+typedef struct {
+    PlaceKind kind;
+    StorageConfig config;
+    Storage *storage;
+    char *root;   /* where the file system is mounted; the folder is in it */
+    char *device; /* LVM: the loop device */
+} Place;
+
+/* First thing in main(), and last. */
+void place_begin(void);
+int place_run_tests(void);
+
+/* Opens a storage in it. NULL: the test is skipped, and has said why. */
+Place *place_new(PlaceKind kind, uint64_t size);
+/* Closes the storage and takes it anew; returns what was mended. */
+GStrv place_reopen(Place *place);
+void place_free(Place *place);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Place, place_free)
+
+/* ---- calls, and their ends ---- */
+
+typedef struct {
+    GAsyncResult *result;
+    GCancellable *cancellable; /* NULL: none */
+    double done;               /* the last progress */
+    unsigned told;
+} Call;
+
+void call_done(GObject *source, GAsyncResult *result, gpointer call);
+void call_progress(double done, gpointer call);
+/* Waits; the result is the call's until call_clear(). */
+GAsyncResult *call_wait(Call *call);
+void call_clear(Call *call);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Call, call_clear)
+
+/* Waits for a call that gives only success, and expects it to succeed; or to fail with @code. */
+void call_succeeds(Place *place, Call *call);
+void call_fails(Place *place, Call *call, StorageError code);
+
+/* What is there, by name. */
+GStrv place_names_of(Place *place);
+bool place_is_empty(Place *place);
