@@ -7,6 +7,7 @@
 #include "appliance/storage/confine_calls.h"
 
 #include <errno.h>
+#include <linux/fiemap.h>
 #include <linux/fs.h>
 #include <sched.h>
 #include <seccomp.h>
