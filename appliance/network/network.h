@@ -8,7 +8,8 @@
  * the types nat, bridge and vlan has a card is not touched.
  *
  *     type     its cards are on
- *     nat      a bridge of this room's with addresses of its own; the outside sees the host's address
+ *     nat      a bridge of this room's with addresses of its own; what the host's default route goes through is the
+ *              outside, which sees the host's address
  *     bridge   a bridge that the host has, with whatever is behind it
  *     vlan     one VLAN of such a bridge
  *     passt    passt(1), which carrel-vmm starts by itself and which needs nothing of the host
