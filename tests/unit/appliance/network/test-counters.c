@@ -11,8 +11,8 @@ static const char text[] = "Inter-|   Receive                                   
                            "ct0123456789ab0:18446744073709551615 2 3 4 5 6 7 8 42 10 11 12 13 14 15 16\n"
                            "  ct1: 5 6\n";
 
-int
-main(int argc, char **argv)
+static void
+test_find(void)
 {
     uint64_t received = 0, sent = 0;
 
@@ -24,5 +24,12 @@ main(int argc, char **argv)
     g_assert_false(network_counters_find(text, "ct1", &received, &sent));
     g_assert_false(network_counters_find("", "lo", &received, &sent));
     g_assert_true(received == UINT64_MAX && sent == 42);
-    return 0;
+}
+
+int
+main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/network/counters/find", test_find);
+    return g_test_run();
 }
