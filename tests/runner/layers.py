@@ -17,6 +17,7 @@ FORBIDDEN = {
     "appliance/network": r'"(vmm|display|usb|ha|web-ui|appliance/(?!network))/',
     "appliance/desktops": r'"(vmm|display|usb|ha|web-ui|appliance/(?!(desktops|storage|network)/))',
     "appliance/storage": r'"(vmm|display|usb|ha|web-ui|appliance/(?!storage))/',
+    "web-ui": r'"(vmm|display|usb|ha|appliance)/|<sqlite',
     "display": r'"(usb|ha|appliance|web-ui)/|"vmm/(control|config|sandbox|kvm/(?!memory))',
 }
 GIO_FOLDERS = ("vmm/control/",)

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 
-SOURCES = ["vmm", "display", "usb", "ha", "appliance", "tests"]
+SOURCES = ["vmm", "display", "usb", "ha", "appliance", "web-ui", "tests"]
 
 # Build folders and their Meson options. Unit tests run under the sanitizers; guests and clients meet the release build.
 BUILDS = {
