@@ -4,6 +4,8 @@ A whole host in a temporary folder: a real carreld, and whoever calls it. What t
 
     carreld         the running daemon: .start(), .stop(), .kill(), .restart(), .log(), .connect()
     console         a Session at the host's own console
+    web             a carrel-web beside it: .browser(), .signed_in(NAME, PASSWORD)
+    visit(NAME)     a user's Caller of its API, made on first use, in a role as sign_in()
     sign_in(NAME)   a Session of a user, made on first use: "anna"; sign_in("olga", "operator"), sign_in("ada", "admin")
 """
 import configparser
@@ -20,6 +22,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
 from host import Connection, HostError, Session  # noqa: E402
+from web import Web  # noqa: E402
 
 BUILD = pathlib.Path(os.environ.get("CARREL_BUILD", HERE.parents[1] / "build"))
 PASSWORD = "a carrel of one's own"
@@ -134,6 +137,32 @@ def sign_in(carreld, console):
     return signed_in
 
 
+@pytest.fixture
+def new_web(new_carreld, tmp_path):
+    """One that is not started yet."""
+    folder = tmp_path / "web"
+    folder.mkdir()
+    web = Web(folder, BUILD / "web-ui/carrel-web", new_carreld.socket)
+    yield web
+    web.end()
+
+
+@pytest.fixture
+def web(carreld, new_web):
+    return new_web.start()
+
+
+@pytest.fixture
+def visit(web, console):
+    def visited(name, role="user", client="web"):
+        try:
+            console.find("user", name)
+        except HostError:
+            console.make("user", name=name, role=role, password=PASSWORD)
+        return web.signed_in(name, PASSWORD, client)
+    return visited
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
     """With a test that failed, what the daemon said."""
@@ -142,3 +171,6 @@ def pytest_runtest_makereport(item, call):
     daemon = getattr(item, "funcargs", {}).get("new_carreld")
     if report.when == "call" and report.failed and daemon and (daemon.folder / "carreld.log").exists():
         report.sections.append(("carreld", daemon.log()[-8000:]))
+    web = getattr(item, "funcargs", {}).get("new_web")
+    if report.when == "call" and report.failed and web and web.process:
+        report.sections.append(("carrel-web", web.log()[-8000:]))
