@@ -23,14 +23,15 @@
  */
 #pragma once
 
+#include "appliance/network/network.h"
+#include "appliance/storage/storage.h"
+
 #include <gio/gio.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 typedef struct Desktops Desktops;
-typedef struct Storage Storage;   /* appliance/storage */
-typedef struct Networks Networks; /* appliance/network */
 
 /* What an error of this domain means to whoever asked; its message is a sentence for people. */
 #define DESKTOPS_ERROR (desktops_error_quark())
@@ -56,8 +57,8 @@ typedef struct {
     bool scopes; /* each VMM in a systemd scope: where the host runs systemd, and restarting us must not end them */
     const char *cgroup; /* without scopes: a cgroup v2 folder for a group each, for the limits; NULL: no limits */
     uint64_t memory;    /* bytes there are for all desktops; 0: the host's, less a reserve (admission.h) */
-    Storage *storage;   /* both borrowed, and there as long as this */
-    Networks *networks;
+    Storage *storage;   /* both borrowed, and there as long as this; desktops_new() adopts the cards of what runs, */
+    Networks *networks; /* so the rows of networks are set before */
 } DesktopsSettings;
 
 /*
@@ -105,6 +106,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Desktops, desktops_free)
  */
 void desktops_look(Desktops *desktops, const char *kind, const char *id);
 
+/* The store has a desktop no more: it is ended, and its disks, snapshots and firmware variables are deleted. */
+void desktops_removed(Desktops *desktops, const char *desktop);
+
 /* How a desktop is now, a{sv} as GetLive of org.carrel.Host1 says, the caller's; NULL: there is nothing to tell. */
 GVariant *desktops_live(Desktops *desktops, const char *desktop);
 /* Somebody looks at the figures (cpu, memory, …), so they are taken every two seconds; calls of the one are undone by the other. */
@@ -124,8 +128,10 @@ typedef void (*DesktopsControlled)(void *data, const char *job, const GError *er
  */
 void desktops_control(Desktops *desktops, DesktopsCaller caller, const char *desktop, const char *action,
                       GVariant *options, DesktopsControlled done, void *data);
-/* As ListSnapshots: aa{sv}, the caller's; NULL with an error. */
-GVariant *desktops_snapshots(Desktops *desktops, const char *desktop, GError **error);
+/* @snapshots: aa{sv} as ListSnapshots has them, good during the call; NULL with an error. */
+typedef void (*DesktopsListed)(void *data, GVariant *snapshots, const GError *error);
+
+void desktops_snapshots(Desktops *desktops, const char *desktop, DesktopsListed done, void *data);
 
 /* @fd: a PNG, at its beginning; the callee's. -1 with an error. */
 typedef void (*DesktopsPicture)(void *data, int fd, const GError *error);

@@ -1,4 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "appliance/desktops/desktops.h"
 
-G_DEFINE_QUARK(carrel-desktops-error-quark, desktops_error)
+G_DEFINE_QUARK(carrel_desktops_error, desktops_error)

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "appliance/desktops/figures.h"
+
+#include "appliance/desktops/private.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define INTERVAL_SECONDS 2
+
+/* Sums of the VMM's counters ("disk0.read-bytes", "usb.errors"). */
+static const struct {
+    const char *name, *group, *counter;
+} sums[] = {
+    {"disk_read", "disk", ".read-bytes"}, {"disk_written", "disk", ".write-bytes"},
+    {"net_received", "net", ".rx-bytes"}, {"net_sent", "net", ".tx-bytes"},
+    {"frames", "display", ".frames"},     {"usb_errors", "usb", ".errors"},
+};
+
+struct Figures {
+    int64_t taken; /* monotonic µs; 0: never */
+    uint64_t cpu_us, memory;
+    double cpu; /* processors in use since the time before; below 0: not known yet */
+    uint64_t sums[G_N_ELEMENTS(sums)];
+    bool counted; /* .sums are there */
+    bool asked;   /* an answer is to come */
+};
+
+void
+figures_free(Figures *figures)
+{
+    g_free(figures);
+}
+
+/* ---- /proc ---- */
+
+static bool
+add_process(pid_t pid, uint64_t *cpu_us, uint64_t *memory)
+{
+    g_autofree char *path = g_strdup_printf("/proc/%d/stat", (int)pid);
+    g_autofree char *text = NULL;
+    unsigned long user, system;
+    long resident;
+
+    if (!g_file_get_contents(path, &text, NULL, NULL))
+        return false;
+    const char *name_end = strrchr(text, ')');
+    /* proc_pid_stat(5): utime and stime are fields 14 and 15, rss is field 24. */
+    if (!name_end || name_end[1] != ' ' ||
+        sscanf(name_end + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu %*d %*d %*d %*d %*d %*d %*u %*u %ld",
+               &user, &system, &resident) != 3)
+        return false;
+    *cpu_us += (uint64_t)(user + system) * (uint64_t)(G_USEC_PER_SEC / sysconf(_SC_CLK_TCK));
+    *memory += (uint64_t)MAX(resident, 0) * (uint64_t)sysconf(_SC_PAGESIZE);
+    return true;
+}
+
+bool
+figures_of_process(pid_t pid, uint64_t *cpu_us, uint64_t *memory)
+{
+    g_autofree char *path = g_strdup_printf("/proc/%d/task/%d/children", (int)pid, (int)pid);
+    g_autofree char *children = NULL;
+
+    *cpu_us = *memory = 0;
+    if (!add_process(pid, cpu_us, memory))
+        return false;
+    /* The keeper's: the desktop itself, and none below that. */
+    if (g_file_get_contents(path, &children, NULL, NULL)) {
+        g_auto(GStrv) ids = g_strsplit(g_strchomp(children), " ", -1);
+        for (unsigned i = 0; ids[i]; i++)
+            if (*ids[i])
+                add_process((pid_t)atoi(ids[i]), cpu_us, memory);
+    }
+    return true;
+}
+
+/* ---- the VMM's ---- */
+
+static void
+take_counters(Figures *figures, GVariant *counters)
+{
+    GVariantIter iter;
+    const char *name;
+    guint64 value;
+
+    memset(figures->sums, 0, sizeof figures->sums);
+    g_variant_iter_init(&iter, counters);
+    while (g_variant_iter_next(&iter, "{&st}", &name, &value))
+        for (unsigned i = 0; i < G_N_ELEMENTS(sums); i++)
+            if (g_str_has_prefix(name, sums[i].group) && g_str_has_suffix(name, sums[i].counter))
+                figures->sums[i] += value;
+    figures->counted = true;
+}
+
+/* A tap that the kernel serves is counted by the kernel. */
+static void
+take_network(Desktop *desktop)
+{
+    uint64_t received, sent;
+
+    if (!networks_counters(desktop->desktops->settings.networks, desktop->id, &received, &sent))
+        return;
+    desktop->figures->sums[2] = received;
+    desktop->figures->sums[3] = sent;
+}
+
+static void
+tell(Desktop *desktop)
+{
+    Desktops *desktops = desktop->desktops;
+    GVariantDict what;
+
+    g_variant_dict_init(&what, NULL);
+    figures_describe(desktop->figures, &what);
+    desktops->ops.changed(desktops->owner, desktop->id, g_variant_dict_end(&what));
+}
+
+static void
+on_statistics(GObject *source, GAsyncResult *result, gpointer user)
+{
+    g_autoptr(GVariant) counters = NULL;
+    g_autoptr(GError) error = NULL;
+    bool answered = carrel_vmm1_call_get_statistics_finish(CARREL_VMM1(source), &counters, result, &error);
+
+    if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+        return;
+    Desktop *desktop = user;
+    desktop->figures->asked = false;
+    if (!answered)
+        return;
+    take_counters(desktop->figures, counters);
+    take_network(desktop);
+    tell(desktop);
+}
+
+static void
+take_process(Figures *figures, pid_t pid)
+{
+    int64_t now = g_get_monotonic_time();
+    uint64_t cpu_us;
+
+    if (!figures_of_process(pid, &cpu_us, &figures->memory))
+        return;
+    figures->cpu = figures->taken && now > figures->taken && cpu_us >= figures->cpu_us
+                       ? (double)(cpu_us - figures->cpu_us) / (double)(now - figures->taken)
+                       : -1;
+    figures->cpu_us = cpu_us;
+    figures->taken = now;
+}
+
+void
+figures_take(Desktop *desktop)
+{
+    CarrelVmm1 *control = vmm_control(desktop->vmm);
+
+    if (!control || !desktop->record)
+        return;
+    if (!desktop->figures) {
+        desktop->figures = g_new0(Figures, 1);
+        desktop->figures->cpu = -1;
+    }
+    take_process(desktop->figures, desktop->record->pid);
+    if (desktop->figures->asked)
+        return;
+    desktop->figures->asked = true;
+    carrel_vmm1_call_get_statistics(control, desktop->cancellable, on_statistics, desktop);
+}
+
+void
+figures_describe(const Figures *figures, GVariantDict *what)
+{
+    if (!figures)
+        return;
+    if (figures->cpu >= 0)
+        g_variant_dict_insert(what, "cpu", "d", figures->cpu);
+    g_variant_dict_insert(what, "memory", "t", figures->memory);
+    for (unsigned i = 0; figures->counted && i < G_N_ELEMENTS(sums); i++)
+        g_variant_dict_insert(what, sums[i].name, "t", figures->sums[i]);
+}
+
+/* ---- all desktops ---- */
+
+static gboolean
+take_all(gpointer user)
+{
+    Desktops *desktops = user;
+    GHashTableIter iter;
+    Desktop *desktop;
+
+    g_hash_table_iter_init(&iter, desktops->desktops);
+    while (g_hash_table_iter_next(&iter, NULL, (gpointer *)&desktop))
+        figures_take(desktop);
+    return G_SOURCE_CONTINUE;
+}
+
+void
+desktops_follow(Desktops *desktops)
+{
+    if (desktops->followers++)
+        return;
+    take_all(desktops);
+    desktops->figures_source = g_timeout_add_seconds(INTERVAL_SECONDS, take_all, desktops);
+}
+
+void
+desktops_unfollow(Desktops *desktops)
+{
+    g_assert(desktops->followers);
+    if (--desktops->followers)
+        return;
+    g_source_remove(desktops->figures_source);
+    desktops->figures_source = 0;
+}

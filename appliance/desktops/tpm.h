@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A desktop's TPM: a swtpm(8) for each run, which ends with its VMM. What it remembers lasts in the desktop's own folder.
+ * Owner: the main thread.
+ */
+#pragma once
+
+#include <glib.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+typedef struct Tpm Tpm;
+typedef void (*TpmDone)(void *user, const GError *error);
+
+typedef struct {
+    const char *swtpm; /* the program */
+    const char *run;   /* where its socket and log go */
+    const char *keep;  /* where its state is, in a folder "tpm" */
+    uid_t uid;         /* whom it becomes; 0: nobody else */
+} TpmPlace;
+
+/* NULL with an error, or @done once, later, when its socket is connected or is not to be had; not after tpm_free(). */
+Tpm *tpm_start(const TpmPlace *place, TpmDone done, void *user, GError **error);
+/* Ends it, unless it was released. NULL is fine. */
+void tpm_free(Tpm *tpm);
+/* It is the VMM's now, and ends with it. NULL is fine. */
+void tpm_release(Tpm *tpm);
+
+/* Borrowed. */
+int tpm_socket(const Tpm *tpm);
+void tpm_process(const Tpm *tpm, pid_t *pid, uint64_t *began);
