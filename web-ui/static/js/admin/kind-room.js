@@ -21,7 +21,7 @@ const ABOUT = {
     title: "Templates", word: "template", icon: "copy", about: "What desktops are made from. Changing one changes no desktop that is there already.",
     empty: "A template is a description of a PC and the disk it begins with. Make one here, or turn a desktop that you installed into one.", wide: true,
     columns: [
-      { title: "Name", cell: (thing, room) => html`<button class="button plain slim" style=${{ marginLeft: "-0.75rem", fontWeight: 550 }} onClick=${() => room.edit(thing)}>${thing.name}</button>` },
+      { title: "Name", cell: (thing, room) => html`<button class="linklike" onClick=${() => room.edit(thing)}>${thing.name}</button>` },
       { title: "System", cell: (thing) => GUEST_OS[thing.guest_os] },
       { title: "Memory", class: "number", cell: (thing) => mebibytes(thing.memory) },
       { title: "Processors", class: "number", cell: (thing) => thing.vcpus },
@@ -33,7 +33,7 @@ const ABOUT = {
     title: "Pools", word: "pool", icon: "stack", about: "Desktops by the dozen, all made from one template. Give a pool to people, and each of them gets a desktop of it.", give: true,
     empty: "A pool makes desktops by itself when people come. It needs a template first.",
     columns: [
-      { title: "Name", cell: (thing, room) => html`<button class="button plain slim" style=${{ marginLeft: "-0.75rem", fontWeight: 550 }} onClick=${() => room.edit(thing)}>${thing.name}</button>` },
+      { title: "Name", cell: (thing, room) => html`<button class="linklike" onClick=${() => room.edit(thing)}>${thing.name}</button>` },
       { title: "Made from", cell: (thing) => html`<${Name} kind="template" id=${thing.template} />` },
       { title: "Desktops", cell: (thing) => POOL_TYPES[thing.type] },
       { title: "At most", class: "number", cell: (thing) => thing.size },
@@ -45,7 +45,7 @@ const ABOUT = {
   network: {
     title: "Networks", word: "network", icon: "network", about: "What desktops' network cards are plugged into.", empty: "Without a network, desktops reach nothing but their users.",
     columns: [
-      { title: "Name", cell: (thing, room) => html`<button class="button plain slim" style=${{ marginLeft: "-0.75rem", fontWeight: 550 }} onClick=${() => room.edit(thing)}>${thing.name}</button>` },
+      { title: "Name", cell: (thing, room) => html`<button class="linklike" onClick=${() => room.edit(thing)}>${thing.name}</button>` },
       { title: "Desktops are", cell: (thing) => NETWORK_TYPES[thing.type] },
       { title: "Bridge", cell: (thing) => (thing.bridge ? html`<code>${thing.bridge}</code>${thing.vlan ? `, VLAN ${thing.vlan}` : ""}` : "") },
       { title: "One another", cell: (thing) => (thing.isolated ? "Cannot reach" : "Can reach") },
@@ -56,7 +56,7 @@ const ABOUT = {
     title: "Policies", word: "policy", icon: "shield", about: "What users may do at their desktops besides seeing and typing. A desktop's own comes before its pool's.",
     empty: "Without a policy nothing may be copied, moved or plugged in.",
     columns: [
-      { title: "Name", cell: (thing, room) => html`<button class="button plain slim" style=${{ marginLeft: "-0.75rem", fontWeight: 550 }} onClick=${() => room.edit(thing)}>${thing.name}</button>` },
+      { title: "Name", cell: (thing, room) => html`<button class="linklike" onClick=${() => room.edit(thing)}>${thing.name}</button>` },
       { title: "Text", cell: (thing) => WAYS[thing.clipboard] || WAYS.none },
       { title: "Files", cell: (thing) => WAYS[thing.file_transfer] || WAYS.none },
       { title: "USB", cell: (thing) => (thing.usb ? html`<code>${thing.usb}</code>` : WAYS.none) },

@@ -40,7 +40,7 @@ export function Users({ route }) {
   const close = () => show(null);
   const edit = (user) => get(`/users/${user.id}`).then((whole) => show({ edit: whole }), complain);
   const columns = [
-    { title: "Name", cell: (user) => html`<button class="button plain slim" style=${{ marginLeft: "-0.75rem", fontWeight: 550 }} onClick=${() => edit(user)}>${user.name}</button>` },
+    { title: "Name", cell: (user) => html`<button class="linklike" onClick=${() => edit(user)}>${user.name}</button>` },
     { title: "Full name", cell: (user) => user.full_name },
     { title: "May", cell: (user) => ROLES[user.role] },
     { title: "Known by", cell: (user) => (isLocal(user) ? "Carrel" : user.source) },
@@ -85,7 +85,7 @@ export function Groups({ route }) {
   const [shown, show] = useState(route.query.new !== undefined ? { make: true } : null);
   const close = () => show(null);
   const columns = [
-    { title: "Name", cell: (group) => html`<button class="button plain slim" style=${{ marginLeft: "-0.75rem", fontWeight: 550 }} onClick=${() => show({ members: group.id })}>${group.name}</button>` },
+    { title: "Name", cell: (group) => html`<button class="linklike" onClick=${() => show({ members: group.id })}>${group.name}</button>` },
     { title: "Known by", cell: (group) => (isLocal(group) ? "Carrel" : group.source) },
     { title: "About", cell: (group) => group.description },
     { class: "tight", cell: (group) => html`<${Menu} label="What to do with ${group.name}" button=${html`<${Icon} name="dots" />`} items=${[

@@ -51,6 +51,7 @@ async function arrive() {
 export async function signOut() {
   await remove("/session").catch(() => {});
   become(null);
+  location.hash = ""; // whoever comes next begins at the beginning
   tabs?.postMessage("signed-out");
 }
 
