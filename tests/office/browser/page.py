@@ -99,7 +99,7 @@ class Page:
         """One of many, by some of its name."""
         self.fill(label, name)
         self.until(FIND + "const o = [...root.querySelectorAll('[role=option]')].find((one) => one.innerText.startsWith(arguments[0]));"
-                          "o?.dispatchEvent(new MouseEvent('mousedown', { bubbles: true, cancelable: true })); return o", name, what=f"{name} among what is found")
+                          "o?.dispatchEvent(new MouseEvent('mousedown', { bubbles: true, cancelable: true })); return Boolean(o)", name, what=f"{name} among what is found")
 
     def tick(self, label):
         self.until(FIELD, label, what=f"“{label}”").click()

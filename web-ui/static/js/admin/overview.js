@@ -78,10 +78,9 @@ export function Overview({ session }) {
   const running = useList("desktop", { filter: "wanted", value: "running", limit: SHOWN_DESKTOPS });
   const signedIn = useRead((signal) => get("/sessions", { signal }).then(items), [], (topic) => topic === "session");
   return html`<${Head} title="Overview" />
-    <${Loaded} read=${host}>${(value) => html`
-      ${(value.warnings || []).map((warning) => html`<${Note} look="wait"><span class="wrap">${warning}</span></${Note}>`)}
-      ${isAdmin(session) && html`<${FirstSteps} />`}
-      <${HostTiles} host=${value} />`}</${Loaded}>
+    ${(host.value?.warnings || []).map((warning) => html`<${Note} look="wait"><span class="wrap">${warning}</span></${Note}>`)}
+    ${isAdmin(session) && html`<${FirstSteps} />`}
+    <${Loaded} read=${host}>${(value) => html`<${HostTiles} host=${value} />`}</${Loaded}>
     <${Jobs} />
     <div class="halves">
       <section class="card flush"><div class="tools between"><h2>On now</h2><a href=${link("desktops")}>${running.value ? count(running.value.count, "desktop") : "All"}</a></div>

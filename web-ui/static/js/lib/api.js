@@ -16,13 +16,21 @@ export function whenSignedOut(callback) {
   onSignedOut = callback;
 }
 
+// A message about a field begins with the field's name: [which, the sentence], which is shown beside that field.
+function taken(message, field) {
+  const named = /^([a-z0-9_]+): (.+)$/s.exec(message);
+  const text = named && (!field || named[1] === field) ? named[2] : message;
+  return [field || named?.[1] || "", text.charAt(0).toUpperCase() + text.slice(1)];
+}
+
 /** code: the API's word ("in-use"); field: which of the fields that were sent is wrong, or ""; status 0: nobody answered. */
 export class ApiError extends Error {
   constructor(status, { code, message, field } = {}, retryAfter = 0) {
-    super(message || "The server cannot do this now.");
+    const [about, text] = taken(message || "the server cannot do this now", field);
+    super(text);
     this.status = status;
     this.code = code || "failed";
-    this.field = field || "";
+    this.field = about;
     this.retryAfter = retryAfter;
   }
 }
