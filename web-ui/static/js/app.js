@@ -60,6 +60,12 @@ function Page({ session, route }) {
   return html`<${MyDesktops} session=${session} />`;
 }
 
+/** Past the bar and the rail, for those who go by keyboard; the address behind "#" is the page's own. */
+function toContent(event) {
+  event.preventDefault();
+  document.querySelector("#main h1")?.focus();
+}
+
 function Signed({ session }) {
   const route = useRoute();
   const online = useOnline();
@@ -73,7 +79,7 @@ function Signed({ session }) {
   if (route.path[0] === "view" && route.path[1])
     return html`<${Viewer} key=${place} id=${route.path[1]} watch=${route.path[2] === "watch"} session=${session} />`;
   const here = route.path[0] || "my";
-  return html`<${Top} session=${session} onMenu=${() => setRail(!rail)} />
+  return html`<a class="skip" href="#main" onClick=${toContent}>To the content</a><${Top} session=${session} onMenu=${() => setRail(!rail)} />
     ${!online && html`<${Lost} />`}
     <div class="frame ${mayRun(session) ? "" : "no-rail"}">
       ${mayRun(session) && html`<${Rail} session=${session} here=${here} open=${rail} onClose=${() => setRail(false)} />`}

@@ -4,7 +4,7 @@ import { html, useState } from "../lib/html.js";
 import { get, patch, post, remove } from "../lib/api.js";
 import { PATHS, useAll } from "../lib/data.js";
 import { useLimits } from "../lib/schema.js";
-import { KINDS } from "../lib/words.js";
+import { KINDS, USB_ALL, USB_NONE } from "../lib/words.js";
 import { ask, Dialog } from "../parts/dialog.js";
 import { Check, Choice, Ends, Select, Text, Trouble, useForm } from "../parts/form.js";
 import { complain, say } from "../parts/toast.js";
@@ -29,6 +29,7 @@ const TYPES = {
   check: { part: Check, out: Boolean },
   ref: { part: Reference, out: (value) => value },
   person: { part: PersonPick, out: (value) => value },
+  usb: { part: UsbRules, out: (value) => value?.trim() || USB_NONE },
   disks: { part: Disks, out: (value) => value.map(cleanPart) },
   nics: { part: Nics, out: (value) => value.map(cleanPart) },
 };
@@ -43,6 +44,20 @@ function Reference({ kind, none, only, ...props }) {
   const options = [...(none === undefined ? [] : [["", none]]), ...things.map((thing) => [thing.id, thing.name])];
   if (none === undefined && !props.value) options.unshift(["", read.loading ? "…" : things.length ? "Choose one" : `There is no ${KINDS[kind][0]} yet`]);
   return html`<${Select} ...${props} options=${options} />`;
+}
+
+/** Nothing, everything, or rules for those who know how usbredir writes them. */
+function UsbRules({ value, onValue, label, wrong, ...props }) {
+  const known = value === USB_NONE || value === USB_ALL || !value;
+  const [own, setOwn] = useState(!known);
+  const choose = (choice) => {
+    setOwn(choice === "rules");
+    onValue(choice === "all" ? USB_ALL : choice === "none" ? USB_NONE : value || USB_NONE);
+  };
+  return html`<${Select} ...${props} name="usb-choice" label=${label} wrong=${own ? "" : wrong} value=${own ? "rules" : value === USB_ALL ? "all" : "none"} onValue=${choose}
+      options=${[["none", "Not allowed"], ["all", "Every device"], ["rules", "By rules of one's own"]]} />
+    ${own && html`<${Text} ...${props} name="usb" label="Rules" wrong=${wrong} value=${value} onValue=${onValue} required
+      hint="As usbredir writes them: class,vendor,product,version,allow, with | between rules and -1 for any." />`}`;
 }
 
 const typeOf = (field) => TYPES[field.type || "text"];

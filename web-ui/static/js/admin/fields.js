@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The fields of each kind's form (editor.js says what their keys mean), in plain words.
-import { FIRMWARE, GUEST_OS, IMAGE_TYPES, NETWORK_HINTS, NETWORK_TYPES, POOL_HINTS, POOL_TYPES, ROLE_HINTS, ROLES, WAYS } from "../lib/words.js";
+import { FIRMWARE, GUEST_OS, IMAGE_TYPES, NETWORK_HINTS, NETWORK_TYPES, POOL_HINTS, POOL_TYPES, ROLE_HINTS, ROLES, USB_NONE, WAYS } from "../lib/words.js";
 
 const choices = (words, hints = {}) => Object.entries(words).map(([word, text]) => [word, text, hints[word]]);
 const NAME = { name: "name", label: "Name", required: true, autofocus: true };
@@ -47,7 +47,7 @@ export const FIELDS = {
     NAME,
     { name: "clipboard", type: "select", label: "Copying text", options: choices(WAYS), start: "both" },
     { name: "file_transfer", type: "select", label: "Moving files", options: choices(WAYS), start: "none" },
-    { name: "usb", label: "USB devices", hint: "Rules as usbredir writes them: -1,-1,-1,-1,1 allows every device; nothing allows none." },
+    { name: "usb", type: "usb", label: "USB devices of their own", start: USB_NONE },
     DESCRIPTION,
   ],
   image: [NAME, { name: "type", type: "choice", label: "What it is", options: choices(IMAGE_TYPES), start: "disk", onlyNew: true }, { ...DESCRIPTION, more: false }],

@@ -4,7 +4,7 @@ import { html, useState } from "../lib/html.js";
 import { mebibytes } from "../lib/format.js";
 import { link } from "../lib/route.js";
 import { isAdmin } from "../lib/session.js";
-import { GUEST_OS, NETWORK_TYPES, POOL_TYPES, WAYS } from "../lib/words.js";
+import { GUEST_OS, NETWORK_TYPES, POOL_TYPES, usbWords, WAYS } from "../lib/words.js";
 import { Head, Name } from "../parts/basics.js";
 import { Icon } from "../parts/icon.js";
 import { Menu } from "../parts/menu.js";
@@ -59,7 +59,7 @@ const ABOUT = {
       { title: "Name", cell: (thing, room) => html`<button class="linklike" onClick=${() => room.edit(thing)}>${thing.name}</button>` },
       { title: "Text", cell: (thing) => WAYS[thing.clipboard] || WAYS.none },
       { title: "Files", cell: (thing) => WAYS[thing.file_transfer] || WAYS.none },
-      { title: "USB", cell: (thing) => (thing.usb ? html`<code>${thing.usb}</code>` : WAYS.none) },
+      { title: "USB", cell: (thing) => html`<span title=${thing.usb}>${usbWords(thing.usb)}</span>` },
     ],
   },
 };

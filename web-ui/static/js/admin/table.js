@@ -45,7 +45,7 @@ function Pages({ list, after, places, setPlaces, kind }) {
   const { count = 0, next, items = [] } = list;
   const first = places.length * PAGE + 1;
   return html`<div class="paging"><span class="small soft">${count > items.length ? `${first.toLocaleString()} to ${(first + items.length - 1).toLocaleString()} of ${counted(count, ...KINDS[kind])}` : counted(count, ...KINDS[kind])}</span>
-    <span class="row"><button class="button slim" disabled=${!places.length} onClick=${() => setPlaces(places.slice(0, -1))}><${Icon} name="back" />Before</button>
+    <span class="row"><button class="button slim" disabled=${!places.length} onClick=${() => setPlaces(places.slice(0, -1))}><${Icon} name="back" />Previous</button>
       <button class="button slim" disabled=${!next} onClick=${() => setPlaces([...places, next])}>Next<${Icon} name="next" /></button></span></div>`;
 }
 

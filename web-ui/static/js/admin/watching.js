@@ -27,22 +27,39 @@ export function Sessions({ session }) {
 const VERBS = { create: "made", change: "changed", delete: "deleted", add: "made", remove: "removed", want: "switched", take: "took one of", release: "took back", add_member: "added somebody to", remove_member: "took somebody out of",
   set_password: "set the password of", set_totp: "changed the second factor of", place: "placed", settle: "settled", arrive: "met", set: "set", clear: "reset", use_totp: "used a code of", use_recovery: "used a recovery code of" };
 
-function sentence(line) {
-  let details = {};
-  try { details = typeof line.details === "string" ? JSON.parse(line.details) : line.details || {}; } catch { /* shown without */ }
-  if (line.command === "audit.note") return { verb: EVENTS[details.event] || details.event, about: details.name || line.thing_name || "", more: [details.address, details.detail].filter(Boolean).join(", ") };
-  const [kind, verb] = line.command.split(".");
-  const switched = verb === "want" ? { running: "on", stopped: "off", suspended: "to sleep" }[details.wanted] || "" : "";
-  return { verb: VERBS[verb] || verb, about: `${kind === "audit" ? "the log" : `the ${KINDS[kind]?.[0] || kind}`}${line.thing_name ? ` “${line.thing_name}”` : ""} ${switched}`, more: "" };
+function detailsOf(line) {
+  try {
+    return typeof line.details === "string" ? JSON.parse(line.details) : line.details || {};
+  } catch {
+    return {}; // shown without
+  }
 }
 
 const ACTORS = { daemon: "Carrel", console: "The host's console" };
 
+/** Who did what, to what: a sign-in is written down by the daemon, but is what somebody did. */
+function told(line) {
+  const details = detailsOf(line);
+  if (line.command === "audit.note") {
+    const more = [details.address, details.detail].filter(Boolean).join(", ");
+    return { who: details.name || line.actor_name, what: `${EVENTS[details.event] || details.event}${line.thing_name ? ` “${line.thing_name}”` : ""}`, more };
+  }
+  const [kind, verb] = line.command.split(".");
+  const switched = verb === "want" ? { running: "on", stopped: "off", suspended: "to sleep" }[details.wanted] || "" : "";
+  const about = kind === "audit" ? "the log" : `the ${KINDS[kind]?.[0] || kind}${line.thing_name ? ` “${line.thing_name}”` : ""}`;
+  return { who: ACTORS[line.actor_name] || line.actor_name || ACTORS[line.actor] || line.actor, what: `${VERBS[verb] || verb} ${about} ${switched}` };
+}
+
+function What({ line }) {
+  const { what, more } = told(line);
+  return html`${what}${more && html` <small>${more}</small>`}${line.message && html`<br /><small>Refused: ${line.message}</small>`}`;
+}
+
 const AUDIT_COLUMNS = [
-  { title: "When", class: "tight", cell: (line) => html`<span title=${exactly(line.time)}><${When} time=${line.time} /></span>` },
-  { title: "Who", cell: (line) => line.actor_name || ACTORS[line.actor] || line.actor },
-  { title: "What", cell: (line) => { const { verb, about, more } = sentence(line); return html`${verb} ${about}${more && html` <small>${more}</small>`}${line.message && html`<br /><small class="wrong">Refused: ${line.message}</small>`}`; } },
-  { title: "From", cell: (line) => line.origin },
+  { title: "When", cell: (line) => html`<span title=${exactly(line.time)}><${When} time=${line.time} /></span>` },
+  { title: "Who", cell: (line) => told(line).who },
+  { title: "What", cell: (line) => html`<${What} line=${line} />` },
+  { title: "On", cell: (line) => line.origin },
 ];
 const AUDIT_PAGE = 100;
 

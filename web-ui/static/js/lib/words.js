@@ -41,3 +41,6 @@ export const KINDS = {
   template: ["template", "templates"], pool: ["pool", "pools"], desktop: ["desktop", "desktops"], assignment: ["assignment", "assignments"],
   host: ["host", "hosts"], setting: ["setting", "settings"],
 };
+/** usbredir's filters that say all or nothing; any other is rules of one's own. */
+export const USB_NONE = "-1,-1,-1,-1,0", USB_ALL = "-1,-1,-1,-1,1";
+export const usbWords = (filter) => ({ "": "Not allowed", [USB_NONE]: "Not allowed", [USB_ALL]: "Every device" }[filter || ""] || "By rules");
