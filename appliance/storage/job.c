@@ -14,10 +14,11 @@ job_new(Storage *storage, GCancellable *cancellable, StorageProgress progress, g
     job->storage = storage;
     job->fd = -1;
     job->claims = g_ptr_array_new_with_free_func(g_free);
-    job->task = g_task_new(NULL, cancellable, callback, user);
-    /* What was done is done: the result says so, whenever it was cancelled. */
-    g_task_set_check_cancellable(job->task, FALSE);
-    job->work = (Work){cancellable, g_task_get_context(job->task), progress, progress_user};
+    job->callback = callback;
+    job->user = user;
+    job->work = (Work){cancellable, g_main_context_get_thread_default(), progress, progress_user};
+    if (cancellable)
+        g_object_ref(cancellable);
     g_atomic_int_inc(&storage->jobs);
     return job;
 }
@@ -45,7 +46,8 @@ job_free(Job *job)
         close(job->fd);
     g_ptr_array_unref(job->claims);
     g_clear_error(&job->refused);
-    g_object_unref(job->task);
+    g_clear_object(&job->task);
+    g_clear_object(&job->work.cancellable);
     g_free(job);
 }
 
@@ -140,23 +142,26 @@ run_in_pool(GTask *task, gpointer source, gpointer data, GCancellable *cancellab
     run_apart(data);
 }
 
-/* true: it is over already. */
+/* false: it is over already. */
 static bool
-is_refused(Job *job)
+begin(Job *job, JobRun run)
 {
     GError *refused = g_steal_pointer(&job->refused);
 
+    job->run = run;
+    job->task = g_task_new(NULL, job->work.cancellable, job->callback, job->user);
+    /* What was done is done: the result says so, whenever it was cancelled. */
+    g_task_set_check_cancellable(job->task, FALSE);
     if (refused)
         end(job, false, refused);
-    return refused;
+    return !refused;
 }
 
 void
 job_start(Job *job, JobRun run)
 {
-    if (is_refused(job))
+    if (!begin(job, run))
         return;
-    job->run = run;
     g_task_set_task_data(job->task, job, NULL);
     g_task_run_in_thread(job->task, run_in_pool);
 }
@@ -164,17 +169,14 @@ job_start(Job *job, JobRun run)
 void
 job_start_apart(Job *job, JobRun run)
 {
-    if (is_refused(job))
-        return;
-    job->run = run;
-    g_thread_unref(g_thread_new("storage", run_apart, job));
+    if (begin(job, run))
+        g_thread_unref(g_thread_new("storage", run_apart, job));
 }
 
 GError *
 job_give_up(Job *job)
 {
     GError *refused = g_steal_pointer(&job->refused);
-    g_autoptr(GTask) task = g_object_ref(job->task);
 
     job_free(job);
     return refused;
