@@ -30,10 +30,9 @@ struct Job {
     gpointer result;
     GDestroyNotify free_result;
     /* the job's own */
-    GAsyncReadyCallback callback;
-    gpointer user;
     JobRun run;
-    GTask *task;       /* from its start on */
+    GTask *task;
+    gpointer recipient;
     GPtrArray *claims; /* names */
     GError *refused;   /* what went wrong before it started */
 };
