@@ -28,6 +28,7 @@ action_start(Action *action)
 static void
 action_shut_down(Action *action)
 {
+    action->desktop->at_once = false;
     want(action, WANTED_STOPPED);
 }
 

@@ -462,6 +462,7 @@ do_step(Desktop *desktop, LifeStep step)
     case LIFE_NOTHING:
         break;
     case LIFE_BRING_UP:
+        desktop->at_once = false; /* not before: the store may still be told that it is to stop */
         bring_up_begin(desktop);
         break;
     case LIFE_GIVE_UP:
@@ -499,8 +500,6 @@ on_turn(gpointer user)
                        .retry = desktop->retry};
 
     desktop->turn_source = 0;
-    if (facts.wanted == WANTED_RUNNING)
-        desktop->at_once = facts.at_once = false;
     if (desktop->removed && !desktop_is_busy(desktop)) {
         desktop_remove(desktop);
         return G_SOURCE_REMOVE;
