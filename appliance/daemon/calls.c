@@ -22,6 +22,24 @@ static const CallKind kinds[] = {
     {"List",         CALL_FOR_USERS,     true,  call_list_kind},
     {"ListAudit",    CALL_FOR_ADMINS,    true,  call_list_audit},
 
+    {"ListMine",      CALL_FOR_USERS,     false, call_list_mine},
+    {"GetLive",       CALL_FOR_USERS,     false, call_get_live},
+    {"Control",       CALL_FOR_USERS,     true,  call_control},
+    {"ListSnapshots", CALL_FOR_OPERATORS, true,  call_list_snapshots},
+    {"Screenshot",    CALL_FOR_USERS,     false, call_screenshot},
+
+    {"Connect",       CALL_FOR_USERS,     true,  call_connect},
+    {"OpenTunnel",    CALL_FOR_ANYBODY,   false, call_open_tunnel},
+    {"AnswerWatch",   CALL_FOR_USERS,     true,  call_answer_watch},
+
+    {"Upload",        CALL_FOR_OPERATORS, true,  call_upload},
+    {"ListJobs",      CALL_FOR_USERS,     false, call_list_jobs},
+    {"CancelJob",     CALL_FOR_USERS,     true,  call_cancel_job},
+
+    {"GetHost",       CALL_FOR_OPERATORS, false, call_get_host},
+    {"ListOrphans",   CALL_FOR_OPERATORS, true,  call_list_orphans},
+    {"GetMetrics",    CALL_FOR_OPERATORS, false, call_get_metrics},
+
     {"Subscribe",    CALL_FOR_USERS,     false, call_subscribe},
     {"Unsubscribe",  CALL_FOR_ANYBODY,   false, call_unsubscribe},
 };

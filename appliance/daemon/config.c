@@ -16,6 +16,9 @@
 
 #define D(m) offsetof(DaemonConfig, m)
 
+static const char *const backend_words[] = {"files", "lvm", NULL};
+static const char *const scopes_words[] = {"auto", "true", "false", NULL};
+
 /* clang-format off */
 static const DaemonKey host_keys[] = {
     {"name",     DAEMON_KEY_TEXT, D(name)},
@@ -32,9 +35,40 @@ static const DaemonKey sign_in_keys[] = {
     {"hours",               DAEMON_KEY_NUMBER, D(hours), 1, 24 * 30, "12"},
     {NULL},
 };
+static const DaemonKey storage_keys[] = {
+    {"backend",        DAEMON_KEY_WORD, D(storage_backend), .words = backend_words, .fallback = "files"},
+    {"folder",         DAEMON_KEY_PATH, D(storage_folder)},
+    {"volume-group",   DAEMON_KEY_TEXT, D(volume_group)},
+    {"thin-pool",      DAEMON_KEY_TEXT, D(thin_pool)},
+    {"lvm-config",     DAEMON_KEY_TEXT, D(lvm_config)},
+    {"import-helper",  DAEMON_KEY_PATH, D(import_helper)},
+    {"qemu-img",       DAEMON_KEY_PATH, D(qemu_img)},
+    {"reserve-blocks", DAEMON_KEY_BOOL, D(reserve_blocks), .fallback = "false"},
+    {"keep-free",      DAEMON_KEY_NUMBER, D(keep_free), 0, 1 << 30, "1024"},
+    {NULL},
+};
+static const DaemonKey network_keys[] = {
+    {"manage",    DAEMON_KEY_BOOL, D(network_manage), .fallback = "true"},
+    {"nat-range", DAEMON_KEY_TEXT, D(nat_range)},
+    {"dns-user",  DAEMON_KEY_TEXT, D(dns_user)},
+    {NULL},
+};
+static const DaemonKey desktops_keys[] = {
+    {"vmm",       DAEMON_KEY_PATH, D(vmm), .fallback = CARREL_VMM},
+    {"swtpm",     DAEMON_KEY_PATH, D(swtpm), .fallback = "/usr/bin/swtpm"},
+    {"memory",    DAEMON_KEY_NUMBER, D(memory), 0, 1 << 30, "0"},
+    {"uid-first", DAEMON_KEY_NUMBER, D(uid_first), 1000, 2000000000, "65000"},
+    {"uids",      DAEMON_KEY_NUMBER, D(uids), 1, 65000, "500"},
+    {"scopes",    DAEMON_KEY_WORD, D(scopes), .words = scopes_words, .fallback = "auto"},
+    {"cgroup",    DAEMON_KEY_PATH, D(cgroup)},
+    {NULL},
+};
 /* clang-format on */
 
-static const DaemonKeyGroup groups[] = {{"host", host_keys}, {"sign-in", sign_in_keys}, {NULL}};
+static const DaemonKeyGroup groups[] = {
+    {"host", host_keys},       {"sign-in", sign_in_keys},   {"storage", storage_keys},
+    {"network", network_keys}, {"desktops", desktops_keys}, {NULL},
+};
 
 void
 daemon_config_free(DaemonConfig *config)
@@ -64,6 +98,8 @@ complete(DaemonConfig *config, GError **error)
         config->name = name_of_machine();
     if (!config->socket)
         config->socket = g_build_filename(config->runtime, "carreld.socket", NULL);
+    if (!config->storage_folder)
+        config->storage_folder = g_build_filename(config->state, "storage", NULL);
     g_autofree char *wrong = store_text_check_token(config->name, 1, 63);
     if (wrong)
         g_set_error(error, G_KEY_FILE_ERROR, G_KEY_FILE_ERROR_INVALID_VALUE, "[host] name: “%s” is no name: %s",

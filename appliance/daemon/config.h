@@ -14,6 +14,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+typedef enum { DAEMON_SCOPES_AUTO, DAEMON_SCOPES_TRUE, DAEMON_SCOPES_FALSE } DaemonScopes;
+
 typedef struct {
     /* [host] */
     char *name;     /* the host's name in the store: a token of at most 63 characters */
@@ -24,6 +26,20 @@ typedef struct {
     /* [sign-in] */
     int64_t password_cost, password_characters;
     int64_t idle_minutes, hours;
+    /* [storage]; NULL: as storage.h says */
+    int storage_backend; /* StorageKind */
+    char *storage_folder, *volume_group, *thin_pool, *lvm_config, *import_helper, *qemu_img;
+    bool reserve_blocks;
+    int64_t keep_free; /* MiB */
+    /* [network]; NULL: as network.h says */
+    bool network_manage;
+    char *nat_range, *dns_user;
+    /* [desktops] */
+    char *vmm, *swtpm;
+    int64_t memory; /* MiB; 0: the host's, less a reserve */
+    int64_t uid_first, uids;
+    int scopes;   /* DaemonScopes */
+    char *cgroup; /* NULL: no limits where there are no scopes */
     /* [directory]; NULL: none */
     DirectoryConfig *directory;
     char *directory_name; /* what the store calls it: users.source */

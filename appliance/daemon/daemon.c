@@ -15,6 +15,17 @@
 #define SWEEP_SECONDS 60
 #define SAVE_SECONDS 1
 
+/* Whoever signs out for the last time leaves their desktop. */
+static void
+tell_desktops(Daemon *daemon, const Session *session, SessionEnd end)
+{
+    g_autoptr(GPtrArray) others = sessions_list(people_sessions(daemon->people), session->user_id);
+
+    desktops_session_over(daemon->rooms.desktops, session->id);
+    if (end == SESSION_END_SIGNED_OUT && !others->len)
+        desktops_user_left(daemon->rooms.desktops, session->user_id);
+}
+
 static void
 session_ended(void *data, const Session *session, SessionEnd end)
 {
@@ -28,6 +39,9 @@ session_ended(void *data, const Session *session, SessionEnd end)
     daemon_sessions_changed(daemon);
     pending_secrets_drop(daemon->secrets, session->id);
     events_session_ended(daemon->events, session->id, words[end]);
+    watching_session_ended(daemon->watching, session->id);
+    if (daemon->rooms.desktops)
+        tell_desktops(daemon, session, end);
     commands_note(daemon->commands, &(CommandsNote){
                                         .event = "sign-out",
                                         .name = session->user_name,
@@ -55,6 +69,17 @@ store_changed(int64_t sequence, GPtrArray *changes, void *data)
         }
     }
     events_store_changed(daemon->events, sequence, changes);
+    rooms_store_changed(daemon, changes);
+}
+
+static void
+job_changed(const Job *job, void *data)
+{
+    Daemon *daemon = data;
+
+    events_job(daemon->events, job->actor, job_describe(job));
+    if (job->error)
+        g_message("“%s” failed: %s", job->what, job->error);
 }
 
 /* @mode of a new one; what is there keeps its own. */
@@ -126,6 +151,8 @@ make_people(Daemon *daemon, GError **error)
 {
     daemon->secrets = pending_secrets_new();
     daemon->events = events_new(daemon->reader);
+    daemon->jobs = jobs_new(job_changed, daemon);
+    daemon->watching = watching_new(daemon->events);
     daemon->people = people_new(daemon->config, daemon->commands, daemon->reader, session_ended, daemon);
     if (!people_set_directory(daemon->people, daemon->config, error))
         return false;
@@ -142,7 +169,7 @@ daemon_new(const char *path, GError **error)
     daemon->began = g_get_real_time();
     if (!(daemon->config = daemon_config_read(path, error)) || !make_folder(daemon->config->state, 0700, error) ||
         !make_folder(daemon->config->runtime, 0755, error) || !open_store(daemon, error) || !begin(daemon, error) ||
-        !make_people(daemon, error))
+        !make_people(daemon, error) || !rooms_open(daemon, error))
         return NULL;
     daemon->service = service_new(daemon, daemon->config->socket, daemon->config->web_user, error);
     if (!daemon->service)
@@ -159,6 +186,8 @@ daemon_free(Daemon *daemon)
     g_clear_handle_id(&daemon->sweep, g_source_remove);
     g_clear_handle_id(&daemon->save, g_source_remove);
     g_clear_pointer(&daemon->service, service_free);
+    rooms_close(daemon);
+    g_clear_pointer(&daemon->watching, watching_free);
     if (daemon->people)
         saved_sessions_save(daemon->config, daemon->people);
     if (daemon->commands)
@@ -166,11 +195,13 @@ daemon_free(Daemon *daemon)
     g_clear_pointer(&daemon->people, people_free); /* attempts under way end, and are written down */
     if (daemon->commands)
         commands_finish(daemon->commands);
+    jobs_free(daemon->jobs);
     events_free(daemon->events);
     commands_free(daemon->commands);
     pending_secrets_free(daemon->secrets);
     store_reader_free(daemon->reader);
     daemon_config_free(daemon->config);
+    host_figures_finish(&daemon->figures);
     g_free(daemon->config_path);
     g_free(daemon);
 }

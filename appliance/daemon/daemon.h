@@ -11,9 +11,13 @@
 #include "appliance/daemon/commands.h"
 #include "appliance/daemon/config.h"
 #include "appliance/daemon/events.h"
+#include "appliance/daemon/host_figures.h"
+#include "appliance/daemon/jobs.h"
 #include "appliance/daemon/people.h"
 #include "appliance/daemon/pending_secrets.h"
+#include "appliance/daemon/rooms.h"
 #include "appliance/daemon/service.h"
+#include "appliance/daemon/watching.h"
 #include "ha/store/reader.h"
 
 typedef struct Daemon {
@@ -24,7 +28,11 @@ typedef struct Daemon {
     People *people;
     PendingSecrets *secrets;
     Events *events;
+    Jobs *jobs;
+    Watching *watching;
+    Rooms rooms;
     Service *service;
+    HostFigures figures;
     int64_t began;     /* µs since 1970 */
     guint sweep, save; /* sources; save: 0 while nothing is to be saved */
     bool sessions_used;

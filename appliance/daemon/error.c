@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "appliance/daemon/error.h"
 
+#include "appliance/desktops/desktops.h"
+#include "appliance/network/network.h"
 #include "appliance/sign-in/password_rules.h"
+#include "appliance/storage/storage.h"
 #include "ha/store/error.h"
 
 static const GDBusErrorEntry names[] = {
@@ -40,6 +43,28 @@ static const Translation store_errors[] = {
     {STORE_ERROR_FULL, CARREL_ERROR_FULL},           {STORE_ERROR_RULE, CARREL_ERROR_INVALID},
 };
 
+static const Translation desktops_errors[] = {
+    {DESKTOPS_ERROR_NOT_FOUND, CARREL_ERROR_NOT_FOUND}, {DESKTOPS_ERROR_INVALID, CARREL_ERROR_INVALID},
+    {DESKTOPS_ERROR_IN_USE, CARREL_ERROR_IN_USE},       {DESKTOPS_ERROR_FULL, CARREL_ERROR_FULL},
+    {DESKTOPS_ERROR_BUSY, CARREL_ERROR_BUSY},           {DESKTOPS_ERROR_UNAVAILABLE, CARREL_ERROR_UNAVAILABLE},
+};
+
+static const Translation storage_errors[] = {
+    {STORAGE_ERROR_NOT_FOUND, CARREL_ERROR_NOT_FOUND},
+    {STORAGE_ERROR_EXISTS, CARREL_ERROR_IN_USE},
+    {STORAGE_ERROR_IN_USE, CARREL_ERROR_IN_USE},
+    {STORAGE_ERROR_BUSY, CARREL_ERROR_BUSY},
+    {STORAGE_ERROR_FULL, CARREL_ERROR_FULL},
+    {STORAGE_ERROR_INVALID, CARREL_ERROR_INVALID},
+    {STORAGE_ERROR_UNAVAILABLE, CARREL_ERROR_UNAVAILABLE},
+};
+
+static const Translation network_errors[] = {
+    {NETWORK_ERROR_UNKNOWN, CARREL_ERROR_NOT_FOUND},
+    {NETWORK_ERROR_UNAVAILABLE, CARREL_ERROR_UNAVAILABLE},
+    {NETWORK_ERROR_TAKEN, CARREL_ERROR_IN_USE},
+};
+
 /* By which the rooms say what a caller may act on; their other errors are failures. */
 static const Translation io_errors[] = {
     {G_IO_ERROR_NOT_FOUND, CARREL_ERROR_NOT_FOUND},
@@ -65,10 +90,20 @@ code_of(const GError *error)
 {
     if (error->domain == CARREL_ERROR)
         return error->code;
-    if (error->domain == STORE_ERROR)
-        return translate(store_errors, G_N_ELEMENTS(store_errors), error->code);
-    if (error->domain == G_IO_ERROR)
-        return translate(io_errors, G_N_ELEMENTS(io_errors), error->code);
+    const struct {
+        GQuark domain;
+        const Translation *table;
+        gsize n;
+    } domains[] = {
+        {STORE_ERROR, store_errors, G_N_ELEMENTS(store_errors)},
+        {DESKTOPS_ERROR, desktops_errors, G_N_ELEMENTS(desktops_errors)},
+        {STORAGE_ERROR, storage_errors, G_N_ELEMENTS(storage_errors)},
+        {NETWORK_ERROR, network_errors, G_N_ELEMENTS(network_errors)},
+        {G_IO_ERROR, io_errors, G_N_ELEMENTS(io_errors)},
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(domains); i++)
+        if (error->domain == domains[i].domain)
+            return translate(domains[i].table, domains[i].n, error->code);
     return error->domain == PASSWORD_RULES_ERROR ? CARREL_ERROR_INVALID : CARREL_ERROR_FAILED;
 }
 

@@ -163,3 +163,11 @@ first_start_user_changed(const DaemonConfig *config, StoreReader *reader, const 
     if (!g_strcmp0(theirs, user) && !is_password_of(reader, user, mark) && !g_unlink(path))
         g_message("%s is removed: its password is not used any more", path);
 }
+
+bool
+first_start_password_is_there(const DaemonConfig *config)
+{
+    g_autofree char *path = file_of(config);
+
+    return g_file_test(path, G_FILE_TEST_EXISTS);
+}

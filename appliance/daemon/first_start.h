@@ -22,3 +22,6 @@ bool first_start(const DaemonConfig *config, StoreReader *reader, Commands *comm
 
 /* A user has changed: removes the file if it was their password's, and is not any more. */
 void first_start_user_changed(const DaemonConfig *config, StoreReader *reader, const char *user);
+
+/* Whether that password is in use still. */
+bool first_start_password_is_there(const DaemonConfig *config);

@@ -336,10 +336,9 @@ audit(void *owner, const SignInAudit *said)
         g_string_append_printf(detail, ": %s", said->detail);
     if (said->left_out)
         g_string_append_printf(detail, " (and %u more that were not written down)", said->left_out);
-    g_log_structured(G_LOG_DOMAIN, in ? G_LOG_LEVEL_INFO : G_LOG_LEVEL_MESSAGE, "CARREL_USER", "%s",
-                     said->user_id ? said->user_id : "", "CARREL_ADDRESS", "%s", said->source ? said->source : "",
-                     "MESSAGE", "sign-in of “%s” from %s: %s", said->name, said->source ? said->source : "here",
-                     detail->str);
+    g_log_structured(G_LOG_DOMAIN, in ? G_LOG_LEVEL_INFO : G_LOG_LEVEL_MESSAGE, "CARREL_USER",
+                     said->user_id ? said->user_id : "", "CARREL_ADDRESS", said->source ? said->source : "", "MESSAGE",
+                     "sign-in of “%s” from %s: %s", said->name, said->source ? said->source : "here", detail->str);
     if (said->confirm ? in : said->reason == SIGN_IN_REASON_CODE_WANTED)
         return; /* nobody came or was turned away */
     commands_note(people->commands, &(CommandsNote){

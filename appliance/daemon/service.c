@@ -83,6 +83,7 @@ closed(GDBusConnection *connection, gboolean by_them, GError *error, gpointer da
     g_debug("%s, process %ld, is gone", peer->name, (long)peer->pid);
     g_signal_handlers_disconnect_by_data(connection, peer);
     events_peer_gone(daemon->events, peer);
+    desktops_carrier_gone(daemon->rooms.desktops, peer->name);
     g_hash_table_remove(daemon->service->peers, peer);
 }
 
