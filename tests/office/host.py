@@ -19,8 +19,7 @@ class HostError(Exception):
 
     def __init__(self, error):
         name = Gio.DBusError.get_remote_error(error) or ""
-        Gio.DBusError.strip_remote_error(error)
-        super().__init__(error.message)
+        super().__init__(error.message.removeprefix(f"GDBus.Error:{name}: "))
         self.code = name.rpartition(".")[2]
 
     def __repr__(self):
@@ -69,24 +68,43 @@ class Connection:
     def _event(self, _bus, _sender, _path, _interface, _name, arguments):
         self.events.append(arguments.unpack())
 
-    def call(self, method, *arguments):
-        """The answer: nothing, a value, or a tuple of them; a descriptor in place of its handle."""
+    def _pack(self, method, arguments):
         found = self.interface.lookup_method(method)
         if not found:
             raise AttributeError(method)
         types = [each.signature for each in found.in_args]
         packed = [fields(value) if kind == "a{sv}" else value for kind, value in zip(types, arguments, strict=True)]
+        return found, GLib.Variant(f"({''.join(types)})", packed)
+
+    @staticmethod
+    def _unpack(found, answer, descriptors):
+        values = [descriptors.get(value) if each.signature == "h" else value
+                  for each, value in zip(found.out_args, answer.unpack())]
+        return tuple(values) if len(values) > 1 else values[0] if values else None
+
+    def call(self, method, *arguments):
+        """The answer: nothing, a value, or a tuple of them; a descriptor in place of its handle."""
+        found, packed = self._pack(method, arguments)
         try:
             answer, descriptors = self.bus.call_with_unix_fd_list_sync(
-                None, PATH, INTERFACE, method, GLib.Variant(f"({''.join(types)})", packed), None,
-                Gio.DBusCallFlags.NONE, TIMEOUT_MS, None, None)
+                None, PATH, INTERFACE, method, packed, None, Gio.DBusCallFlags.NONE, TIMEOUT_MS, None, None)
         except GLib.Error as error:
             if not Gio.DBusError.is_remote_error(error):
                 raise
             raise HostError(error) from None
-        values = [descriptors.get(value) if each.signature == "h" else value
-                  for each, value in zip(found.out_args, answer.unpack())]
-        return tuple(values) if len(values) > 1 else values[0] if values else None
+        return self._unpack(found, answer, descriptors)
+
+    def call_later(self, method, done, *arguments):
+        """The same without waiting; done(answer or HostError) within wait()."""
+        found, packed = self._pack(method, arguments)
+
+        def finished(bus, result):
+            try:
+                done(self._unpack(found, *bus.call_with_unix_fd_list_finish(result)))
+            except GLib.Error as error:
+                done(HostError(error))
+        self.bus.call_with_unix_fd_list(None, PATH, INTERFACE, method, packed, None, Gio.DBusCallFlags.NONE, TIMEOUT_MS,
+                                        None, None, finished)
 
     def __getattr__(self, method):
         if method.startswith("_") or method == "interface":

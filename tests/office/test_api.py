@@ -4,7 +4,7 @@ import uuid
 
 import pytest
 
-from conftest import PASSWORD
+from carreld import PASSWORD
 
 
 def error_of(answer):

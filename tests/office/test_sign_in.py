@@ -8,7 +8,7 @@ import time
 from base64 import b32decode
 
 import pytest
-from conftest import PASSWORD
+from carreld import PASSWORD
 from host import HostError, Session
 
 CLIENT = {"address": "192.0.2.7", "kind": "web"}

@@ -4,7 +4,7 @@ import subprocess
 import uuid
 
 import pytest
-from conftest import PASSWORD
+from carreld import PASSWORD
 from host import Connection, HostError, Session, u
 
 

@@ -1,0 +1,242 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+An office at work, through the daemon: an image comes, desktops are made of it and given to people, who sit down at them. The
+desktop is the echo disk.
+"""
+import os
+import socket
+import struct
+import time
+
+import pytest
+from carreld import BUILD, is_there
+from host import HostError, Session
+
+pytestmark = pytest.mark.skipif(not os.path.exists("/dev/kvm"), reason="no /dev/kvm")
+
+ECHO = (BUILD / "tests/office/echo.raw").read_bytes().ljust(1 << 20, b"\0")
+CLIENT = {"address": "192.0.2.7", "kind": "web"}
+
+
+def refused(call, *arguments, **more):
+    with pytest.raises(HostError) as failure:
+        call(*arguments, **more)
+    return failure.value.code
+
+
+def wait_job(session, job):
+    """The job, when it has ended."""
+    def ended():
+        return next(each for each in session.ListJobs() if each["id"] == job and each["state"] != "running")
+    return session.connection.wait(lambda: next(
+        (each for each in session.ListJobs() if each["id"] == job and each["state"] != "running"), None), f"an end of {job}")
+
+
+def send(session, image, content, announced=None):
+    """Uploads; the job's end."""
+    sink, job = session.Upload(image, len(content) if announced is None else announced)
+    try:
+        with os.fdopen(sink, "wb") as pipe:
+            pipe.write(content)
+    except BrokenPipeError:
+        pass
+    return wait_job(session, job)
+
+
+def upload(session, name="Echo", content=ECHO):
+    image = session.make("image", name=name, type="disk")
+    assert send(session, image, content)["state"] == "done"
+    session.connection.wait(lambda: session.Get("image", image)["state"] == "ready", "the image in the store")
+    return image
+
+
+def state(session, desktop):
+    return session.GetLive([desktop]).get(desktop, {}).get("state", "stopped")
+
+
+def wait_state(session, desktop, *wanted):
+    return session.connection.wait(lambda: state(session, desktop) in wanted and state(session, desktop), f"{desktop} {wanted}")
+
+
+@pytest.fixture
+def office(console, sign_in):
+    class Office:
+        anna, bert, olga, ada = sign_in("anna"), sign_in("bert"), sign_in("olga", "operator"), sign_in("ada", "admin")
+        image = upload(ada)
+        machine = {"memory": 64, "vcpus": 1, "firmware": "bios", "disks": [{"type": "disk", "image": image}]}
+        annas = olga.make("desktop", name="Anna's", **machine)
+    office = Office()
+    office.user = {name: getattr(office, name).GetSession()["user"] for name in ("anna", "bert", "olga", "ada")}
+    console.make("assignment", user=office.user["anna"], desktop=office.annas)
+    return office
+
+
+def speaks_spice(fd):
+    """Whether whoever is at the other end answers a SPICE client's first words."""
+    with socket.socket(fileno=fd) as stream:
+        words = struct.pack("<IBBIII", 0, 1, 0, 1, 0, 18) + struct.pack("<I", 0)
+        stream.sendall(b"REDQ" + struct.pack("<III", 2, 2, len(words)) + words)
+        stream.settimeout(60)
+        answer = stream.recv(4)
+        stream.shutdown(socket.SHUT_RDWR)
+    return answer == b"REDQ"
+
+
+def picture(session, desktop):
+    """A PNG, once the desktop shows anything."""
+    def look():
+        try:
+            return session.read("Screenshot", desktop)
+        except HostError as error:
+            assert error.code == "Busy"
+            return None
+    return session.connection.wait(look, "a picture")
+
+
+def test_an_image_comes(office):
+    image = office.ada.Get("image", office.image)
+    assert image["size"] == len(ECHO)
+    assert refused(office.ada.Upload, office.image, 1) == "InUse"
+    assert [job["state"] for job in office.ada.ListJobs()] == ["done"]
+    assert office.anna.ListJobs() == [] and len(office.olga.ListJobs()) == 1
+
+
+def test_images_that_do_not_come(office):
+    for content, announced in ((b"", 0), (ECHO, len(ECHO) + 1), (b"QFI\xfb" + b"\0" * 600, 0)):
+        image = office.ada.make("image", name=f"Broken {announced} {len(content)}", type="disk")
+        job = send(office.ada, image, content, announced)
+        assert job["state"] == "failed" and job["error"]
+        office.ada.connection.wait(lambda: office.ada.Get("image", image)["state"] == "failed", "the end of it")
+        office.ada.do("image.delete", image=image)
+    assert office.ada.ListOrphans() == []
+
+
+def test_an_upload_is_called_off(office):
+    image = office.ada.make("image", name="Never", type="disk")
+    sink, job = office.ada.Upload(image, len(ECHO))
+    assert refused(office.anna.CancelJob, job) == "NotFound"
+    office.ada.CancelJob(job)
+    assert wait_job(office.ada, job)["state"] == "failed"
+    os.close(sink)
+
+
+def test_anna_sits_down(office, console):
+    anna = office.anna
+    mine = anna.ListMine()
+    assert [(each["kind"], each["name"], each["state"]) for each in mine] == [("desktop", "Anna's", "stopped")]
+    anna.Subscribe(0)
+    office.bert.Subscribe(0)
+    ticket, password, expires = anna.Connect(office.annas, {})
+    assert len(ticket) == 32 and password and expires > time.time() * 1e6
+    assert speaks_spice(anna.connection.OpenTunnel(ticket, CLIENT))
+    assert state(anna, office.annas) == "running"
+    anna.connection.wait_event("desktop", lambda data: data.get("state") == "running")
+    assert picture(anna, office.annas)[:4] == b"\x89PNG"
+    for strangers in (office.bert,):
+        assert refused(strangers.Connect, office.annas, {}) == "NotFound"
+        assert refused(strangers.Screenshot, office.annas) == "NotFound"
+        assert strangers.GetLive([office.annas]) == {}
+    assert [event for event in office.bert.connection.events if event[1] == "desktop"] == []
+    assert refused(office.bert.connection.OpenTunnel, "0" * 32, CLIENT) == "NotFound"
+    console.connection.wait(lambda: [line for line in console.ListAudit({"column": "command", "value": "audit.note"})
+                                     if '"connected"' in line["details"] and office.annas in line["details"]],
+                            "a line in the audit trail")
+    anna.Control(office.annas, "stop", {})
+    wait_state(anna, office.annas, "stopped")
+
+
+def test_who_looks_on(office):
+    """Somebody's screen is theirs, also from administrators, until they agree."""
+    anna, olga = office.anna, office.olga
+    assert refused(olga.Connect, office.annas, {}) == "Forbidden"
+    assert refused(olga.Connect, office.annas, {"watch": True}) == "Unavailable"
+    anna.Subscribe(0)
+    ticket, _, _ = anna.Connect(office.annas, {})
+    seat = socket.socket(fileno=anna.connection.OpenTunnel(ticket, CLIENT))
+    assert refused(olga.Screenshot, office.annas) == "Forbidden"
+    for agreed in (False, True):
+        answers = []
+        olga.connection.call_later("Connect", answers.append, olga.token, office.annas, {"watch": True})
+        asked = anna.connection.wait_event("watch")
+        assert (asked["desktop"], asked["who"]) == (office.annas, "olga")
+        assert refused(office.bert.AnswerWatch, asked["request"], True) == "NotFound"
+        anna.AnswerWatch(asked["request"], agreed)
+        olga.connection.wait(lambda: answers, "an answer")
+        if agreed:
+            assert answers[0][:2] == ("", "") and answers[0][2] > time.time() * 1e6
+        else:
+            assert answers[0].code == "Forbidden" and refused(olga.Screenshot, office.annas) == "Forbidden"
+    assert picture(olga, office.annas)[:4] == b"\x89PNG"
+    assert refused(office.ada.Screenshot, office.annas) == "Forbidden"
+    seat.shutdown(socket.SHUT_RDWR)
+    seat.close()
+    olga.connection.wait(lambda: refused_now(olga.Screenshot, office.annas), "the end of looking on")
+
+
+def refused_now(call, *arguments):
+    try:
+        os.close(call(*arguments))
+    except HostError as error:
+        return error.code
+    return None
+
+
+def test_rights_that_are_taken(office, console):
+    """Whoever may no more is cut off, at once."""
+    ticket, _, _ = office.anna.Connect(office.annas, {})
+    seat = socket.socket(fileno=office.anna.connection.OpenTunnel(ticket, CLIENT))
+    late, _, _ = office.anna.Connect(office.annas, {})
+    assignment = console.list("assignment", filter="user", value=office.user["anna"])[0]["id"]
+    console.do("assignment.delete", assignment=assignment)
+    seat.settimeout(60)
+    assert seat.recv(1) == b""
+    assert refused(office.anna.connection.OpenTunnel, late, CLIENT) == "NotFound"
+    assert refused(office.anna.Connect, office.annas, {}) == "NotFound"
+
+
+def test_desktops_outlive_the_daemon(office, carreld):
+    office.anna.do("desktop.want", desktop=office.annas, wanted="running")
+    wait_state(office.anna, office.annas, "running")
+    before = carreld.vmms()
+    for end in (carreld.stop, carreld.kill):
+        end()
+        assert carreld.vmms() == before
+        carreld.start()
+        anna = Session(carreld.connect(), office.anna.token)
+        wait_state(anna, office.annas, "running")
+    assert carreld.vmms() == before
+    ticket, _, _ = anna.Connect(office.annas, {})
+    assert speaks_spice(anna.connection.OpenTunnel(ticket, CLIENT))
+
+
+def test_deleting(office, carreld, console):
+    """What is in use stays; what goes leaves nothing behind."""
+    assert refused(office.ada.do, "image.delete", image=office.image) == "InUse"
+    assert refused(office.olga.do, "desktop.delete", desktop=office.annas) == "InUse"
+    office.anna.do("desktop.want", desktop=office.annas, wanted="running")
+    wait_state(office.anna, office.annas, "running")
+    pid = carreld.vmms()[office.annas]
+    assignment = console.list("assignment", filter="user", value=office.user["anna"])[0]["id"]
+    console.do("assignment.delete", assignment=assignment)
+    office.olga.do("desktop.delete", desktop=office.annas)
+    console.connection.wait(lambda: not is_there(pid), "the end of its VMM")
+    office.ada.do("image.delete", image=office.image)
+    console.connection.wait(lambda: not [file for file in (carreld.state / "storage").rglob("*")
+                                         if office.annas in file.name or office.image in file.name], "an empty storage")
+    assert console.ListOrphans() == []
+
+
+def test_the_host(office, carreld):
+    host = office.olga.GetHost()
+    assert host["name"] == "desk1" and host["kvm"] is True and host["cpus"] >= 1
+    assert host["memory"] > host["memory_free"] > 0 and host["storage_bytes"] >= host["storage_free"] > 0
+    assert any("first administrator" in warning for warning in host["warnings"])
+    office.anna.do("desktop.want", desktop=office.annas, wanted="running")
+    wait_state(office.anna, office.annas, "running")
+    text = office.olga.GetMetrics()
+    lines = dict(line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
+    assert float(lines['carrel_desktops{state="running"}']) == 1
+    assert float(lines[f'carrel_desktop_clients{{desktop="{office.annas}",name="Anna\'s"}}']) == 0
+    assert float(lines["carrel_daemon_memory_bytes"]) > 0
+    for line in text.splitlines():
+        assert line.startswith(("# HELP carrel_", "# TYPE carrel_", "carrel_")), line
