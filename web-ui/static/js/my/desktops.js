@@ -50,7 +50,7 @@ async function stopAtOnce(desk) {
 
 function DeskMenu({ desk, state }) {
   const on = state === "running" || state === "paused";
-  return html`<${Menu} label="More for ${desk.name}" button=${html`<${Icon} name="dots" />`} place="up" items=${[
+  return html`<${Menu} label="More for ${desk.name}" button=${html`<${Icon} name="dots" />`} items=${[
     { label: "Open in a viewer program", icon: html`<${Icon} name="download" />`, href: address(`/desktops/${desk.id}/desktop.vv`), download: "desktop.vv" },
     !on && { label: "Start", icon: html`<${Icon} name="play" />`, do: () => control(desk.id, "start"), off: isBusy(state) },
     on && { label: "Shut down", icon: html`<${Icon} name="power" />`, do: () => control(desk.id, "shut-down") },
