@@ -47,6 +47,8 @@ storage_fail_full(GError **error, const char *what, uint64_t needed, uint64_t fr
 
     if (!needed)
         return storage_fail(error, STORAGE_ERROR_FULL, "%s: only %s are free, and %s must stay free", what, has, keeps);
+    if (!kept)
+        return storage_fail(error, STORAGE_ERROR_FULL, "%s needs %s, and %s are free", what, needs, has);
     return storage_fail(error, STORAGE_ERROR_FULL, "%s needs %s; %s are free, of which %s must stay free", what, needs,
                         has, keeps);
 }

@@ -5,21 +5,6 @@
 
 #include <unistd.h>
 
-/* Whom the result is for. */
-typedef struct {
-    GAsyncReadyCallback callback; /* NULL: nobody, it was given up */
-    gpointer user;
-} Recipient;
-
-static void
-hand_on(GObject *source, GAsyncResult *result, gpointer data)
-{
-    g_autofree Recipient *recipient = data;
-
-    if (recipient->callback)
-        recipient->callback(source, result, recipient->user);
-}
-
 Job *
 job_new(Storage *storage, GCancellable *cancellable, StorageProgress progress, gpointer progress_user,
         GAsyncReadyCallback callback, gpointer user)
@@ -29,13 +14,11 @@ job_new(Storage *storage, GCancellable *cancellable, StorageProgress progress, g
     job->storage = storage;
     job->fd = -1;
     job->claims = g_ptr_array_new_with_free_func(g_free);
-    Recipient *recipient = g_new(Recipient, 1);
-    *recipient = (Recipient){callback, user};
-    job->recipient = recipient;
-    job->task = g_task_new(NULL, cancellable, hand_on, recipient);
-    /* What was done is done: the result says so, whenever it was cancelled. */
-    g_task_set_check_cancellable(job->task, FALSE);
-    job->work = (Work){cancellable, g_task_get_context(job->task), progress, progress_user};
+    job->callback = callback;
+    job->user = user;
+    job->work = (Work){cancellable, g_main_context_get_thread_default(), progress, progress_user};
+    if (cancellable)
+        g_object_ref(cancellable);
     g_atomic_int_inc(&storage->jobs);
     return job;
 }
@@ -63,7 +46,8 @@ job_free(Job *job)
         close(job->fd);
     g_ptr_array_unref(job->claims);
     g_clear_error(&job->refused);
-    g_object_unref(job->task);
+    g_clear_object(&job->task);
+    g_clear_object(&job->work.cancellable);
     g_free(job);
 }
 
@@ -158,23 +142,26 @@ run_in_pool(GTask *task, gpointer source, gpointer data, GCancellable *cancellab
     run_apart(data);
 }
 
-/* true: it is over already. */
+/* false: it is over already. */
 static bool
-is_refused(Job *job)
+begin(Job *job, JobRun run)
 {
     GError *refused = g_steal_pointer(&job->refused);
 
+    job->run = run;
+    job->task = g_task_new(NULL, job->work.cancellable, job->callback, job->user);
+    /* What was done is done: the result says so, whenever it was cancelled. */
+    g_task_set_check_cancellable(job->task, FALSE);
     if (refused)
         end(job, false, refused);
-    return refused;
+    return !refused;
 }
 
 void
 job_start(Job *job, JobRun run)
 {
-    if (is_refused(job))
+    if (!begin(job, run))
         return;
-    job->run = run;
     g_task_set_task_data(job->task, job, NULL);
     g_task_run_in_thread(job->task, run_in_pool);
 }
@@ -182,22 +169,16 @@ job_start(Job *job, JobRun run)
 void
 job_start_apart(Job *job, JobRun run)
 {
-    if (is_refused(job))
-        return;
-    job->run = run;
-    g_thread_unref(g_thread_new("storage", run_apart, job));
+    if (begin(job, run))
+        g_thread_unref(g_thread_new("storage", run_apart, job));
 }
 
 GError *
 job_give_up(Job *job)
 {
     GError *refused = g_steal_pointer(&job->refused);
-    g_autoptr(GTask) task = g_object_ref(job->task);
-    Recipient *recipient = job->recipient;
 
     job_free(job);
-    recipient->callback = NULL;
-    g_task_return_boolean(task, FALSE); /* GLib wants each task to return */
     return refused;
 }
 

@@ -30,9 +30,10 @@ struct Job {
     gpointer result;
     GDestroyNotify free_result;
     /* the job's own */
+    GAsyncReadyCallback callback;
+    gpointer user;
     JobRun run;
-    GTask *task;
-    gpointer recipient;
+    GTask *task;       /* from its start on */
     GPtrArray *claims; /* names */
     GError *refused;   /* what went wrong before it started */
 };

@@ -118,6 +118,7 @@ probe_qcow2(const ProbeInput *input, Probe *probe, GError **error)
 
 /* ---- VMDK ("Virtual Disk Format 5.0": "Hosted Sparse Extent Header", "The Descriptor File") ---- */
 
+#define VMDK_VERSION_MAX 3
 #define VMDK_DESCRIPTOR_MAX 64 /* sectors */
 
 static bool
@@ -159,6 +160,8 @@ probe_vmdk(const ProbeInput *input, Probe *probe, GError **error)
 {
     uint64_t capacity = little(input, 12, 8), at = little(input, 28, 8), length = little(input, 36, 8);
 
+    if (little(input, 4, 4) < 1 || little(input, 4, 4) > VMDK_VERSION_MAX)
+        return refuse(error, "it is a VMDK of a version that is not known here");
     if (input->size < SECTOR || !at || !length || length > VMDK_DESCRIPTOR_MAX || at > head_length(input) / SECTOR ||
         at + length > head_length(input) / SECTOR)
         return refuse(error, "it is a VMDK without its description inside, or the upload is not the whole file");
@@ -182,6 +185,9 @@ probe_vdi(const ProbeInput *input, Probe *probe, GError **error)
 
     if (type != VDI_DYNAMIC && type != VDI_FIXED)
         return refuse(error, NEEDS_OTHERS);
+    uint64_t data = little(input, 0x158, 4), block = little(input, 0x178, 4), blocks = little(input, 0x184, 4);
+    if (data > input->size || block * blocks > input->size - data)
+        return refuse(error, IS_DAMAGED);
     *probe = (Probe){PROBE_VDI, little(input, 0x170, 8)};
     return probe->size || refuse(error, IS_DAMAGED);
 }
@@ -191,12 +197,14 @@ probe_vdi(const ProbeInput *input, Probe *probe, GError **error)
 #define VPC_FIXED 2
 #define VPC_DYNAMIC 3
 
+/* A dynamic one begins with a copy of its last sector. */
 static bool
-probe_vpc(const uint8_t *footer, Probe *probe, GError **error)
+probe_vpc(const ProbeInput *input, Probe *probe, GError **error)
 {
-    const ProbeInput fields = {footer, footer, SECTOR};
+    if (input->size < SECTOR || memcmp(input->tail, "conectix", 8))
+        return refuse(error, IS_DAMAGED);
+    const ProbeInput fields = {input->tail, input->tail, SECTOR};
     uint64_t type = big(&fields, 60, 4);
-
     if (type != VPC_FIXED && type != VPC_DYNAMIC)
         return refuse(error, NEEDS_OTHERS);
     *probe = (Probe){PROBE_VPC, 0}; /* sectors or cylinders, heads and so on: by who made it. QEMU knows */
@@ -273,7 +281,6 @@ static const Stranger strangers[] = {
     {0, "# Disk DescriptorFile", 21,
      "it only describes a disk whose data are in other files: upload the file with the data"},
     {0, "COWD", 4, "it is a VMDK of VMware ESXi, which is not known here: export it as streamOptimized"},
-    {0, "KDMV\x03", 5, "it is a VMDK of a version that is not known here"},
     {0, "QED\0", 4, "it is a QED image, which is not known here: convert it to qcow2"},
     {0, "LUKS\xba\xbe", 6, IS_ENCRYPTED},
     {0, "<!DOCTYPE", 9, "it is a web page, perhaps of a download that failed"},
@@ -291,6 +298,18 @@ is_no_stranger(const ProbeInput *input, GError **error)
     return true;
 }
 
+/* ---- raw ---- */
+
+/* A GUID partition table has a copy of its header in the disk's last sector, and says where (UEFI 2.10, 5.3.2). */
+static bool
+has_its_end(const ProbeInput *input, GError **error)
+{
+    uint64_t last = HAS(input, SECTOR, "EFI PART") ? little(input, SECTOR + 32, 8) : 0;
+
+    return last < input->size / SECTOR || last == 0 ||
+           storage_fail(error, STORAGE_ERROR_INVALID, "it is cut off: its partitions end after the upload does");
+}
+
 /* ---- which it is ---- */
 
 static bool
@@ -298,7 +317,7 @@ probe_disk(const ProbeInput *input, Probe *probe, GError **error)
 {
     if (HAS(input, 0, QCOW2_MAGIC))
         return probe_qcow2(input, probe, error);
-    if (HAS(input, 0, "KDMV\x01") || HAS(input, 0, "KDMV\x02"))
+    if (HAS(input, 0, "KDMV"))
         return probe_vmdk(input, probe, error);
     if (HAS(input, 0, "vhdxfile")) {
         *probe = (Probe){PROBE_VHDX, 0};
@@ -306,14 +325,12 @@ probe_disk(const ProbeInput *input, Probe *probe, GError **error)
     }
     if (HAS(input, 0x40, VDI_SIGNATURE))
         return probe_vdi(input, probe, error);
-    if (HAS(input, 0, "conectix"))
-        return probe_vpc(input->head, probe, error);
-    if (input->size >= SECTOR && !memcmp(input->tail, "conectix", 8))
-        return probe_vpc(input->tail, probe, error);
+    if (HAS(input, 0, "conectix") || (input->size >= SECTOR && !memcmp(input->tail, "conectix", 8)))
+        return probe_vpc(input, probe, error);
     if (is_disc(input))
         return refuse(error, "it is the image of a disc: upload it as an ISO");
     *probe = (Probe){PROBE_RAW, input->size};
-    return is_no_stranger(input, error);
+    return has_its_end(input, error);
 }
 
 bool
@@ -330,6 +347,8 @@ probe_image(const ProbeInput *input, StorageImageType type, Probe *probe, GError
                           "it is no ISO: neither ISO 9660 nor UDF is on it, or the upload is not the whole file");
         if (!probe_iso(input, &found, error))
             return false;
+    } else if (!is_no_stranger(input, error)) {
+        return false;
     } else if (input->size < SECTOR) {
         return refuse(error, "it is no disk: a disk has at least one sector of 512 bytes");
     } else if (!probe_disk(input, &found, error)) {

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #define FIRST_FD 3
-#define COMPLAINT_MAX 2000
+#define COMPLAINT_MAX 400
 #define OUTPUT_MAX (16u << 20)
 #define CHUNK 4096
 
@@ -87,15 +87,16 @@ complaint(int fd)
 }
 
 static bool
-succeeded(GSubprocess *process, const char *name, int complaints, GError **error)
+succeeded(const Program *program, GSubprocess *process, int complaints, GError **error)
 {
-    if (g_subprocess_get_successful(process))
+    if (g_subprocess_get_if_exited(process) &&
+        (g_subprocess_get_exit_status(process) == 0 || g_subprocess_get_exit_status(process) == program->also_fine))
         return true;
     g_autofree char *said = complaint(complaints);
     if (g_subprocess_get_if_signaled(process))
-        return storage_fail(error, STORAGE_ERROR_FAILED, "%s was ended by signal %d. %s", name,
+        return storage_fail(error, STORAGE_ERROR_FAILED, "%s was ended by signal %d. %s", program->words[0],
                             g_subprocess_get_term_sig(process), said);
-    return storage_fail(error, STORAGE_ERROR_FAILED, "%s: %s", name, said);
+    return storage_fail(error, STORAGE_ERROR_FAILED, "%s", *said ? said : program->words[0]);
 }
 
 bool
@@ -111,7 +112,7 @@ program_run(const Program *program, const Work *work, GError **error)
     if (!read)
         g_subprocess_force_exit(process);
     g_subprocess_wait(process, NULL, NULL);
-    if (!read || !succeeded(process, program->words[0], complaints, error))
+    if (!read || !succeeded(program, process, complaints, error))
         return false;
     if (program->output)
         *program->output = g_string_free_and_steal(g_steal_pointer(&text));

@@ -15,10 +15,11 @@ typedef struct {
     ProgramLine line; /* NULL: *output is wanted, or nothing */
     gpointer user;
     char **output; /* NULL: not wanted */
+    int also_fine; /* an exit status that is a success too; 0: none but 0 */
 } Program;
 
 /*
- * Waits for its end. FAILED with the last of what it said on its standard error, if it exits with anything but 0; when the
+ * Waits for its end. FAILED with the end of what it said on its standard error, if it exits with anything else than it may; when the
  * work is cancelled it is killed.
  */
 bool program_run(const Program *program, const Work *work, GError **error);

@@ -4,6 +4,8 @@
 #include "appliance/storage/error.h"
 
 #include <errno.h>
+#include <gnutls/crypto.h>
+#include <gnutls/gnutls.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -13,7 +15,7 @@ typedef struct {
     int from, to;
     const SinkLimits *limits;
     Work *work;
-    GChecksum *sum;
+    gnutls_hash_hd_t sum; /* GLib's own is half as fast, or a tenth where the processor helps */
     uint8_t *buffer;
     uint64_t size;      /* so far */
     uint64_t asked_for; /* room up to here */
@@ -65,7 +67,8 @@ keep(Sink *sink, size_t length, GError **error)
 {
     const uint8_t *bytes = sink->buffer;
 
-    g_checksum_update(sink->sum, bytes, (gssize)length);
+    if (gnutls_hash(sink->sum, bytes, length) < 0)
+        return storage_fail(error, STORAGE_ERROR_FAILED, "cannot sum the upload up");
     if (copy_is_zero(bytes, length)) {
         sink->size += length;
         return true;
@@ -108,16 +111,31 @@ is_whole(const Sink *sink, GError **error)
     return ftruncate(sink->to, (off_t)sink->size) == 0 || storage_fail_errno(error, "keep the upload");
 }
 
+static char *
+in_hexadecimal(gnutls_hash_hd_t sum)
+{
+    uint8_t digest[32];
+    GString *text = g_string_sized_new(2 * sizeof(digest));
+
+    gnutls_hash_output(sum, digest);
+    for (size_t i = 0; i < sizeof(digest); i++)
+        g_string_append_printf(text, "%02x", digest[i]);
+    return g_string_free_and_steal(text);
+}
+
 bool
 sink_fill(int from, int to, const SinkLimits *limits, Work *work, uint64_t *size, char **sha256, GError **error)
 {
-    g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
     g_autofree uint8_t *buffer = g_malloc(BUFFER_SIZE);
-    Sink sink = {from, to, limits, work, sum, buffer};
+    Sink sink = {from, to, limits, work, NULL, buffer};
 
-    if (!fill(&sink, error) || !is_whole(&sink, error))
-        return false;
-    *size = sink.size;
-    *sha256 = g_strdup(g_checksum_get_string(sum));
-    return true;
+    if (gnutls_hash_init(&sink.sum, GNUTLS_DIG_SHA256) < 0)
+        return storage_fail(error, STORAGE_ERROR_FAILED, "cannot sum the upload up");
+    bool done = fill(&sink, error) && is_whole(&sink, error);
+    if (done) {
+        *size = sink.size;
+        *sha256 = in_hexadecimal(sink.sum);
+    }
+    gnutls_hash_deinit(sink.sum, NULL);
+    return done;
 }

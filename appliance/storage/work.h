@@ -9,7 +9,7 @@
 
 typedef struct {
     GCancellable *cancellable; /* borrowed; NULL: never cancelled */
-    GMainContext *context;     /* borrowed: where progress is told */
+    GMainContext *context;     /* borrowed: where progress is told; NULL: the default one */
     StorageProgress progress;  /* NULL: nobody listens */
     gpointer user;
     double from, to; /* what part of the whole work_tell() speaks of; 0 and 0: all of it */

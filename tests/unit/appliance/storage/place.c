@@ -25,7 +25,7 @@ place_begin(void)
     g_assert(scratch);
     if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
         return; /* no test can mount anything then, and each says so */
-    g_assert(mount("none", scratch, "tmpfs", 0, "size=4g") == 0);
+    g_assert(mount("none", scratch, "tmpfs", 0, "size=6g") == 0);
 }
 
 int
@@ -37,6 +37,22 @@ place_run_tests(void)
     g_rmdir(scratch);
     g_free(scratch);
     return status;
+}
+
+char *
+place_make_folder(const char *name)
+{
+    char *path = g_build_filename(scratch, name, NULL);
+
+    g_assert(g_mkdir(path, 0700) == 0);
+    return path;
+}
+
+const char *
+place_confine(void)
+{
+    const char *given = g_getenv("CARREL_CONFINE");
+    return given ? given : BUILT_CONFINE;
 }
 
 /* Runs a command; what it says is kept for the message. */
@@ -146,7 +162,7 @@ place_new(PlaceKind kind, uint64_t size)
     place->kind = kind;
     place->root = g_strdup_printf("%s/place-%u", scratch, made);
     place->config.folder = g_build_filename(place->root, "storage", NULL);
-    place->config.helper = g_getenv("CARREL_CONFINE");
+    place->config.helper = place_confine();
     g_assert(g_mkdir(place->root, 0700) == 0);
     if (!make(place, size, &why)) {
         g_test_skip(why);

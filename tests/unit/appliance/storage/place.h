@@ -28,6 +28,12 @@ typedef struct {
 void place_begin(void);
 int place_run_tests(void);
 
+/* A folder for a test's own files, gone in the end. The caller's. */
+char *place_make_folder(const char *name);
+
+/* The program carrel-confine, as it was built; $CARREL_CONFINE where the tests run elsewhere. */
+const char *place_confine(void);
+
 /* Opens a storage in it. NULL: the test is skipped, and has said why. */
 Place *place_new(PlaceKind kind, uint64_t size);
 /* Closes the storage and takes it anew; returns what was mended. */
