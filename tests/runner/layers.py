@@ -14,6 +14,7 @@ FORBIDDEN = {
     "ha": r'"(vmm|display|usb|appliance|web-ui)/|<(spice|pixman|libusb)',
     "appliance": r'"(vmm|display|usb|web-ui)/',
     "appliance/sign-in": r'"(vmm|display|usb|ha|web-ui|appliance/(?!sign-in))/',
+    "appliance/command": r'"(vmm|display|usb|web-ui|appliance/(?!command))/',
     "appliance/network": r'"(vmm|display|usb|ha|web-ui|appliance/(?!network))/',
     "appliance/desktops": r'"(vmm|display|usb|ha|web-ui|appliance/(?!(desktops|storage|network)/))',
     "appliance/storage": r'"(vmm|display|usb|ha|web-ui|appliance/(?!storage))/',
