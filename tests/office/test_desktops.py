@@ -14,16 +14,21 @@ from rooms import Rooms, process_is_there
 pytestmark = pytest.mark.skipif(not os.path.exists("/dev/kvm"), reason="no /dev/kvm")
 
 
+def end_all(house):
+    """First whoever would start them again."""
+    if house.process.poll() is None:
+        house.kill()
+    for record in (house.folder / "run").glob("*/record"):
+        pid = int(dict(line.split("=", 1) for line in record.read_text().splitlines() if "=" in line)["pid"])
+        if process_is_there(pid):
+            os.kill(pid, signal.SIGKILL)
+
+
 @pytest.fixture
 def rooms(tmp_path):
     house = Rooms(tmp_path / "house")
     yield house
-    for record in (tmp_path / "house/run").glob("*/record"):
-        pid = int(dict(line.split("=", 1) for line in record.read_text().splitlines() if "=" in line)["pid"])
-        if process_is_there(pid):
-            os.kill(pid, signal.SIGKILL)
-    if house.process.poll() is None:
-        house.kill()
+    end_all(house)
 
 
 def wait_until_gone(pid):
