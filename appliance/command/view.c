@@ -16,12 +16,17 @@ typedef struct {
     GMainLoop *loop;
     char *folder, *socket, *file;
     char *ticket;
+    GSubprocess *viewer; /* NULL: somebody else's, or none */
     GError *problem;
 } View;
 
 static void
 view_clear(View *view)
 {
+    if (view->viewer) {
+        g_subprocess_send_signal(view->viewer, SIGTERM);
+        g_object_unref(view->viewer);
+    }
     if (view->socket)
         g_unlink(view->socket);
     if (view->file)
@@ -157,13 +162,12 @@ listen_for_viewer(View *view, GSocketService *service, GError **error)
 static bool
 start_viewer(View *view, const char *path, GError **error)
 {
-    g_autoptr(GSubprocess) viewer = g_subprocess_new(G_SUBPROCESS_FLAGS_NONE, error, "remote-viewer", path, NULL);
-
-    if (!viewer) {
+    view->viewer = g_subprocess_new(G_SUBPROCESS_FLAGS_NONE, error, "remote-viewer", path, NULL);
+    if (!view->viewer) {
         g_prefix_error(error, "remote-viewer (install virt-viewer): ");
         return false;
     }
-    g_subprocess_wait_async(viewer, NULL, on_viewer_end, view);
+    g_subprocess_wait_async(view->viewer, NULL, on_viewer_end, view);
     return true;
 }
 

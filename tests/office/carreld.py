@@ -42,13 +42,14 @@ class Carreld:
             "network": {"manage": "false"},
             "desktops": {"vmm": BUILD / "carrel-vmm"},
         }
+        self.within = []  # what it is run behind
         self.process = None
         self.connections = []
 
     def start(self):
         self.config.write_text(config_text(self.groups))
         with open(self.folder / "carreld.log", "ab") as log:
-            self.process = subprocess.Popen([BUILD / "appliance/daemon/carreld", "--config", self.config],
+            self.process = subprocess.Popen([*self.within, BUILD / "appliance/daemon/carreld", "--config", self.config],
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         self._wait_until_it_serves()
         return self

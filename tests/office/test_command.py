@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """The carrel command, against a real carreld: what people type, what they read, how it ends."""
+import configparser
 import json
 import os
 import pathlib
+import signal
+import socket
 import stat
+import struct
 import subprocess
+import time
 
 import pytest
 
@@ -84,6 +89,119 @@ def test_names_stand_for_ids(terminal):
     assert by_group["desktop"] == terminal.do("desktop", "show", "Desk", "--json").json["id"]  # as it came
     assert "network=Office" in terminal.do("desktop", "show", "Desk").text
     assert "Staff" in terminal.refused(CONFLICT, "group", "delete", "Staff")
+
+
+needs_kvm = pytest.mark.skipif(not os.path.exists("/dev/kvm"), reason="no /dev/kvm")
+
+
+def wait_state(terminal, desktop, state):
+    end = time.monotonic() + 120
+    while (now := terminal.do("desktop", "show", desktop, "--json").json)["state"] != state:
+        assert time.monotonic() < end, f"{now} never was {state}"
+        time.sleep(0.05)
+    return now
+
+
+def upload_echo(terminal, tmp_path):
+    image = tmp_path / "echo.raw"
+    image.write_bytes((BUILD / "tests/office/echo.raw").read_bytes().ljust(1 << 20, b"\0"))
+    return terminal.do("image", "upload", "Echo", image).id
+
+
+def test_images(terminal, tmp_path):
+    image = upload_echo(terminal, tmp_path)
+    (listed,) = terminal.do("image", "list", "--json").json
+    assert (listed["id"], listed["state"], listed["type"], listed["size"]) == (image, "ready", "disk", 1 << 20)
+    content = (tmp_path / "echo.raw").read_bytes()
+    done = subprocess.run([PROGRAM, "image", "upload", "Piped", "-", "--type", "disk"], input=content, env=terminal.environment)
+    assert done.returncode == DONE
+    assert terminal.do("image", "show", "Piped", "--json").json["state"] == "ready"
+    assert "no ISO" in terminal.refused(FAILED, "image", "upload", "Disc", tmp_path / "echo.raw", "--type", "iso")
+    assert "No such file" in terminal.refused(FAILED, "image", "upload", "Missing", tmp_path / "nothing.iso")
+    assert "Missing" not in terminal.do("image", "list").text  # nothing half-made
+    (tmp_path / "empty.raw").write_bytes(b"")
+    terminal.refused(FAILED, "image", "upload", "Empty", tmp_path / "empty.raw")
+
+
+@needs_kvm
+def test_a_desktops_life(terminal, tmp_path):
+    upload_echo(terminal, tmp_path)
+    terminal.do("desktop", "create", "Desk", "64M", "1", "--firmware", "bios", "--disk", "image=Echo")
+    terminal.do("desktop", "start", "Desk")
+    wait_state(terminal, "Desk", "running")
+    assert "running" in terminal.do("desktop", "list").text
+    file = tmp_path / "screen.png"
+    end = time.monotonic() + 60
+    while terminal.run("desktop", "screenshot", "Desk", file).status != DONE:
+        assert time.monotonic() < end
+    assert file.read_bytes().startswith(b"\x89PNG")
+    assert "there is no desktop “Other”" in terminal.refused(NOT_FOUND, "desktop", "start", "Other")
+    terminal.do("desktop", "stop", "Desk")
+    wait_state(terminal, "Desk", "stopped")
+    terminal.do("desktop", "snapshot", "Desk", "Monday")
+    (kept,) = terminal.do("desktop", "snapshots", "Desk", "--json").json
+    assert kept["name"] == "Monday"
+    terminal.do("desktop", "resize", "Desk", "0", "2M")
+    assert terminal.do("desktop", "show", "Desk", "--json").json["disks"][0]["size"] == 2 << 20
+    terminal.do("desktop", "forget", "Desk", "Monday")
+    assert "no snapshot “Monday”" in terminal.refused(NOT_FOUND, "desktop", "forget", "Desk", "Monday")
+    terminal.do("desktop", "clone", "Desk", "Its twin")
+    assert len(terminal.do("desktop", "list", "--json").json) == 2
+    for name in ("Desk", "Its twin"):
+        terminal.do("desktop", "delete", name)
+
+
+@needs_kvm
+def test_a_viewer_on_this_machine(terminal, tmp_path):
+    upload_echo(terminal, tmp_path)
+    terminal.do("desktop", "create", "Desk", "64M", "1", "--firmware", "bios", "--disk", "image=Echo")
+    file = tmp_path / "desk.vv"
+    process = subprocess.Popen([PROGRAM, "desktop", "view", "Desk", "--file", file], env=terminal.environment,
+                               stderr=subprocess.PIPE, text=True)
+    assert "as long as this runs" in process.stderr.readline()
+    words = configparser.ConfigParser(interpolation=None)
+    words.read(file)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert words["virt-viewer"]["title"] == "Desk" and words["virt-viewer"]["password"]
+    path = words["virt-viewer"]["unix-path"]
+    for _ in range(2):  # as a client's channels do
+        with socket.socket(socket.AF_UNIX) as viewer:
+            viewer.settimeout(120)
+            viewer.connect(path)
+            hello = struct.pack("<IBBIIII", 0, 1, 0, 1, 0, 18, 0)
+            viewer.sendall(b"REDQ" + struct.pack("<III", 2, 2, len(hello)) + hello)
+            assert viewer.recv(4, socket.MSG_WAITALL) == b"REDQ"
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == DONE
+    assert not os.path.exists(path) and not os.path.exists(os.path.dirname(path))
+
+
+@needs_kvm
+def test_remote_viewer_opens(terminal, tmp_path):
+    upload_echo(terminal, tmp_path)
+    terminal.do("desktop", "create", "Desk", "64M", "1", "--firmware", "bios", "--disk", "image=Echo")
+    read, write = os.pipe()
+    screen = subprocess.Popen(["Xvfb", "-displayfd", str(write), "-screen", "0", "1024x768x24", "-nolisten", "tcp"],
+                              pass_fds=[write], stderr=subprocess.DEVNULL)
+    os.close(write)
+    with os.fdopen(read) as number:
+        display = ":" + number.readline().strip()
+    viewer = subprocess.Popen([PROGRAM, "desktop", "view", "Desk"], env={**terminal.environment, "DISPLAY": display, "GDK_BACKEND": "x11"},
+                              stderr=open(tmp_path / "viewer.log", "w"))
+    try:
+        end = time.monotonic() + 120
+        while not terminal.do("desktop", "show", "Desk", "--json").json.get("clients"):
+            assert viewer.poll() is None and time.monotonic() < end, (tmp_path / "viewer.log").read_text()
+            time.sleep(0.1)
+        viewer.terminate()
+        assert viewer.wait(60) == DONE
+        while terminal.do("desktop", "show", "Desk", "--json").json.get("clients"):
+            assert time.monotonic() < end
+            time.sleep(0.1)
+    finally:
+        viewer.kill()
+        screen.kill()
+        screen.wait()
 
 
 def test_tables_are_for_people(terminal):
