@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * SCSI and MMC commands: the first byte says what kind of drive, then command blocks of sixteen bytes, one after the other on
- * the same drive. What is planned stays within the medium and the reply.
+ * the same drive; where it is to be given modes, the bytes behind are these. What is planned stays within the medium and the
+ * reply.
  */
 #include "tests/fuzz/fuzz.h"
 #include "usb/storage/scsi.h"
@@ -26,6 +27,17 @@ check(const ScsiUnit *unit, const ScsiPlan *plan, const ScsiUnit *before)
     g_assert(plan->kind != SCSI_EJECT || (unit->cd && !before->locked));
 }
 
+static void
+take_modes(ScsiUnit *unit, ScsiPlan *plan, const uint8_t *bytes, size_t len)
+{
+    bool was_through = unit->write_through;
+    uint32_t n = MIN(MIN(len, plan->len), SCSI_REPLY_MAX);
+
+    memcpy(plan->reply, bytes, n);
+    g_assert(scsi_set_modes(unit, plan, n) == (!was_through && unit->write_through));
+    g_assert(!unit->cd || !unit->write_through);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
@@ -46,6 +58,8 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
         check(&unit, &plan, &before);
         if (plan.kind == SCSI_EJECT)
             scsi_medium_out(&unit);
+        if (plan.kind == SCSI_MODES)
+            take_modes(&unit, &plan, bytes, len);
     }
     return 0;
 }

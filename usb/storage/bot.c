@@ -38,6 +38,7 @@ typedef struct {
 
     UsbTransfer *in, *out; /* the guest's, waiting */
     uint8_t stage;
+    uint8_t next; /* STAGE_WORK: what comes behind it */
     uint32_t tag;
     uint32_t expected; /* bytes the guest expects to move … */
     uint32_t moved;    /* … and that did */
@@ -89,7 +90,7 @@ plan_len(const ScsiPlan *plan)
 static bool
 plan_is_out(const ScsiPlan *plan)
 {
-    return plan->kind == SCSI_WRITE || plan->kind == SCSI_TAKE;
+    return plan->kind == SCSI_WRITE || plan->kind == SCSI_TAKE || plan->kind == SCSI_MODES;
 }
 
 /* BOT 6.7: the guest expects another direction than the command has, or less than it moves. Replies are cut short. */
@@ -136,20 +137,39 @@ on_synced(MediumWork *work, int error)
     if (error) {
         scsi_set_sense(&storage->unit, SCSI_SENSE_MEDIUM_ERROR, 0x0c, 0);
         storage->status = CSW_FAILED;
+        storage->plan.kind = SCSI_NONE;
     }
-    storage->stage = STAGE_STATUS;
+    storage->stage = storage->next;
     pump(storage);
 }
 
-/* What comes after the data: at once, or once it is on stable storage. */
+/* On to @next once all that was written is on stable storage. */
+static void
+sync_before(Storage *storage, Stage next)
+{
+    storage->stage = STAGE_WORK;
+    storage->next = next;
+    storage->working = true;
+    storage->work.done = on_synced;
+    medium_work(&storage->work, storage->medium, storage->emulated.device.bus, MEDIUM_SYNC, 0, NULL, 0, 0);
+}
+
+/* Whether the command that is done with its data wants that. */
+static bool
+ends_stable(Storage *storage)
+{
+    const ScsiPlan *plan = &storage->plan;
+
+    return plan->kind == SCSI_SYNC || (plan->kind == SCSI_WRITE && plan->stable) ||
+           (plan->kind == SCSI_MODES && scsi_set_modes(&storage->unit, plan, storage->moved));
+}
+
+/* What comes after the data. */
 static void
 finish_command(Storage *storage)
 {
-    if (storage->plan.kind == SCSI_SYNC && storage->medium && !storage->working) {
-        storage->stage = STAGE_WORK;
-        storage->working = true;
-        storage->work.done = on_synced;
-        medium_work(&storage->work, storage->medium, storage->emulated.device.bus, MEDIUM_SYNC, 0, NULL, 0, 0);
+    if (ends_stable(storage) && storage->medium && !storage->working) {
+        sync_before(storage, STAGE_STATUS);
         return;
     }
     if (storage->plan.kind == SCSI_EJECT && storage->medium)
@@ -174,7 +194,9 @@ begin_command(Storage *storage, const uint8_t *cbw)
         storage->status = CSW_PHASE_ERROR;
     }
     storage->reply_len = storage->plan.reply_len;
-    if (storage->expected)
+    if (storage->plan.kind == SCSI_READ && storage->plan.stable && storage->medium && !storage->working)
+        sync_before(storage, STAGE_DATA_IN);
+    else if (storage->expected)
         storage->stage = in ? STAGE_DATA_IN : STAGE_DATA_OUT;
     else
         finish_command(storage);
@@ -300,6 +322,8 @@ move_out(Storage *storage)
         begin_move(storage, transfer, MEDIUM_WRITE, len);
         return;
     }
+    if (storage->plan.kind == SCSI_MODES && storage->moved < SCSI_REPLY_MAX)
+        usb_transfer_read(transfer, storage->plan.reply + storage->moved, MIN(len, SCSI_REPLY_MAX - storage->moved));
     transfer->actual = taken_of(storage, transfer);
     note_moved(storage, transfer, transfer->actual);
     usb_transfer_complete(transfer, USB_OK);
@@ -566,7 +590,7 @@ after_load(void *object, GError **error)
 
     if (storage->stage > STAGE_BROKEN || storage->stage == STAGE_WORK)
         return malformed("a command in no stage there is", error);
-    if (plan->kind > SCSI_EJECT || storage->reply_len > SCSI_REPLY_MAX || storage->moved > storage->expected)
+    if (plan->kind > SCSI_MODES || storage->reply_len > SCSI_REPLY_MAX || storage->moved > storage->expected)
         return malformed("a command of no kind there is", error);
     if ((plan->kind == SCSI_READ || plan->kind == SCSI_WRITE) &&
         (plan->offset > storage->unit.bytes || plan->len > storage->unit.bytes - plan->offset))
@@ -582,13 +606,10 @@ after_load(void *object, GError **error)
 }
 
 static const StateField plan_fields[] = {
-    STATE_UINT(ScsiPlan, kind, 1),
-    STATE_UINT(ScsiPlan, offset, 1),
-    STATE_UINT(ScsiPlan, len, 1),
-    STATE_BYTES(ScsiPlan, reply, 1),
-    STATE_END,
+    STATE_UINT(ScsiPlan, kind, 1),   STATE_UINT(ScsiPlan, offset, 1), STATE_UINT(ScsiPlan, len, 1),
+    STATE_BYTES(ScsiPlan, reply, 1), STATE_BOOL(ScsiPlan, stable, 2), STATE_END,
 };
-static const StateTable plan_state = {.name = "scsi-plan", .version = 1, .oldest = 1, .fields = plan_fields};
+static const StateTable plan_state = {.name = "scsi-plan", .version = 2, .oldest = 1, .fields = plan_fields};
 
 static const StateField fields[] = {
     STATE_STRUCT(Storage, emulated, 1, &usb_emulated_state),

@@ -37,6 +37,15 @@ enum {
 #define TYPE_DISK 0x00
 #define TYPE_CD 0x05
 
+#define FUA 0x08 /* of reads and writes (SBC-3, 5.8) */
+
+/* SPC-4, 7.5; SBC-3, 6.5 */
+#define MODE_PROTECTED 0x80
+#define MODE_DPO_FUA 0x10
+#define PAGE_ERROR_RECOVERY 0x01
+#define PAGE_CACHING 0x08
+#define CACHING_WRITE 0x04 /* WCE: what is written may wait for a flush */
+
 uint32_t
 scsi_block_size(const ScsiUnit *unit)
 {
@@ -164,14 +173,14 @@ static unsigned
 mode_page(const ScsiUnit *unit, unsigned page, uint8_t *to)
 {
     switch (page) {
-    case 0x01: /* error recovery */
+    case PAGE_ERROR_RECOVERY:
         to[0] = page;
         to[1] = 10;
         return 12;
-    case 0x08: /* caching: what is written may wait for a flush */
+    case PAGE_CACHING:
         to[0] = page;
         to[1] = 18;
-        to[2] = unit->cd ? 0 : 0x04;
+        to[2] = unit->cd || unit->write_through ? 0 : CACHING_WRITE;
         return 20;
     default:
         return unit->cd ? mmc_mode_page(unit, page, to) : 0;
@@ -182,7 +191,7 @@ mode_page(const ScsiUnit *unit, unsigned page, uint8_t *to)
 static uint32_t
 mode_pages(const ScsiUnit *unit, unsigned page, unsigned header, uint8_t *reply)
 {
-    static const uint8_t all[] = {0x01, 0x08, 0x0e, 0x1a, 0x2a};
+    static const uint8_t all[] = {PAGE_ERROR_RECOVERY, PAGE_CACHING, 0x0e, 0x1a, 0x2a};
     uint32_t len = header;
 
     for (size_t i = 0; i < G_N_ELEMENTS(all); i++)
@@ -191,11 +200,23 @@ mode_pages(const ScsiUnit *unit, unsigned page, unsigned header, uint8_t *reply)
     return len == header && page != 0x3f ? 0 : len;
 }
 
+/* In place of pages, which of their bits a guest can change: a disk's write cache. */
+static void
+mask_pages(const ScsiUnit *unit, uint8_t *pages, uint32_t len)
+{
+    for (uint32_t at = 0, next; at < len; at = next) {
+        next = at + 2 + pages[at + 1];
+        memset(pages + at + 2, 0, pages[at + 1]);
+        if (pages[at] == PAGE_CACHING && !unit->cd)
+            pages[at + 2] = CACHING_WRITE;
+    }
+}
+
 static void
 mode_sense(ScsiUnit *unit, const uint8_t *block, ScsiPlan *plan, bool ten)
 {
     unsigned page = block[2] & 0x3f, header = ten ? 8 : 4;
-    uint8_t protect = !unit->cd && unit->read_only ? 0x80 : 0;
+    uint8_t device = unit->cd ? 0 : MODE_DPO_FUA | (unit->read_only ? MODE_PROTECTED : 0);
 
     if (block[2] >> 6 == 3 || block[3]) { /* nothing is saved, and there are no subpages */
         scsi_fail(unit, plan, SCSI_SENSE_ILLEGAL, block[3] ? 0x24 : 0x39, 0);
@@ -206,16 +227,41 @@ mode_sense(ScsiUnit *unit, const uint8_t *block, ScsiPlan *plan, bool ten)
         scsi_fail_field(unit, plan);
         return;
     }
-    if (block[2] >> 6 == 1) /* changeable: nothing is */
-        memset(plan->reply + header, 0, len - header);
+    if (block[2] >> 6 == 1)
+        mask_pages(unit, plan->reply + header, len - header);
     if (ten) {
         put16(plan->reply, len - 2);
-        plan->reply[3] = protect;
+        plan->reply[3] = device;
     } else {
         plan->reply[0] = len - 1;
-        plan->reply[2] = protect;
+        plan->reply[2] = device;
     }
     scsi_reply(plan, len, ten ? get16(block + 7) : block[4]);
+}
+
+static void
+mode_select(ScsiPlan *plan, uint32_t len, unsigned header)
+{
+    plan->len = len;
+    plan->offset = header;
+    plan->kind = len ? SCSI_MODES : SCSI_NONE;
+}
+
+/* What cannot be changed stays as it is, and nobody minds. */
+bool
+scsi_set_modes(ScsiUnit *unit, const ScsiPlan *plan, uint32_t len)
+{
+    const uint8_t *list = plan->reply;
+    bool ten = plan->offset == 8, was_through = unit->write_through;
+    uint32_t at = ten ? 8 : 4;
+
+    len = MIN(len, SCSI_REPLY_MAX);
+    if (unit->cd || len < at)
+        return false;
+    for (at += ten ? get16(list + 6) : list[3]; at + 3 <= len; at += 2 + list[at + 1])
+        if ((list[at] & 0x7f) == PAGE_CACHING)
+            unit->write_through = !(list[at + 2] & CACHING_WRITE);
+    return unit->write_through && !was_through;
 }
 
 /* --- the medium --------------------------------------------------------------------------------------------------- */
@@ -293,6 +339,8 @@ start_stop(ScsiUnit *unit, const uint8_t *block, ScsiPlan *plan)
 {
     bool load = block[4] & 2, start = block[4] & 1;
 
+    if (!unit->cd && !start && !unit->read_only)
+        plan->kind = SCSI_SYNC; /* SBC-3, 5.25: before it stops */
     if (!unit->cd || !load)
         return;
     if (start) {
@@ -317,34 +365,43 @@ six_blocks(const uint8_t *block)
     return block[4] ? block[4] : 256;
 }
 
+static void
+plan_move(ScsiUnit *unit, ScsiPlan *plan, ScsiKind kind, bool stable, uint64_t block, uint64_t n)
+{
+    scsi_plan_transfer(unit, plan, kind, block, n);
+    plan->stable = !unit->read_only && (stable || (kind == SCSI_WRITE && unit->write_through));
+}
+
 /* Those about the medium. false: it is none of them. */
 static bool
 plan_transfer(ScsiUnit *unit, const uint8_t *block, ScsiPlan *plan)
 {
+    bool stable = block[1] & FUA;
+
     switch (block[0]) {
     case READ_6:
-        scsi_plan_transfer(unit, plan, SCSI_READ, get24(block + 1) & 0x1fffff, six_blocks(block));
+        plan_move(unit, plan, SCSI_READ, false, get24(block + 1) & 0x1fffff, six_blocks(block));
         return true;
     case WRITE_6:
-        scsi_plan_transfer(unit, plan, SCSI_WRITE, get24(block + 1) & 0x1fffff, six_blocks(block));
+        plan_move(unit, plan, SCSI_WRITE, false, get24(block + 1) & 0x1fffff, six_blocks(block));
         return true;
     case READ_10:
-        scsi_plan_transfer(unit, plan, SCSI_READ, get32(block + 2), get16(block + 7));
+        plan_move(unit, plan, SCSI_READ, stable, get32(block + 2), get16(block + 7));
         return true;
     case WRITE_10:
-        scsi_plan_transfer(unit, plan, SCSI_WRITE, get32(block + 2), get16(block + 7));
+        plan_move(unit, plan, SCSI_WRITE, stable, get32(block + 2), get16(block + 7));
         return true;
     case READ_12:
-        scsi_plan_transfer(unit, plan, SCSI_READ, get32(block + 2), get32(block + 6));
+        plan_move(unit, plan, SCSI_READ, stable, get32(block + 2), get32(block + 6));
         return true;
     case WRITE_12:
-        scsi_plan_transfer(unit, plan, SCSI_WRITE, get32(block + 2), get32(block + 6));
+        plan_move(unit, plan, SCSI_WRITE, stable, get32(block + 2), get32(block + 6));
         return true;
     case READ_16:
-        scsi_plan_transfer(unit, plan, SCSI_READ, get64(block + 2), get32(block + 10));
+        plan_move(unit, plan, SCSI_READ, stable, get64(block + 2), get32(block + 10));
         return true;
     case WRITE_16:
-        scsi_plan_transfer(unit, plan, SCSI_WRITE, get64(block + 2), get32(block + 10));
+        plan_move(unit, plan, SCSI_WRITE, stable, get64(block + 2), get32(block + 10));
         return true;
     case VERIFY_10: /* without a comparison, that the blocks are there */
         if (block[1] & 6)
@@ -393,13 +450,11 @@ plan_general(ScsiUnit *unit, const uint8_t *block, ScsiPlan *plan)
     case MODE_SENSE_10:
         mode_sense(unit, block, plan, true);
         return true;
-    case MODE_SELECT_6: /* nothing can be changed, and nobody minds */
-        plan->len = block[4];
-        plan->kind = plan->len ? SCSI_TAKE : SCSI_NONE;
+    case MODE_SELECT_6:
+        mode_select(plan, block[4], 4);
         return true;
     case MODE_SELECT_10:
-        plan->len = get16(block + 7);
-        plan->kind = plan->len ? SCSI_TAKE : SCSI_NONE;
+        mode_select(plan, get16(block + 7), 8);
         return true;
     case START_STOP_UNIT:
         start_stop(unit, block, plan);
@@ -453,6 +508,7 @@ void
 scsi_reset(ScsiUnit *unit)
 {
     unit->locked = unit->event_new = unit->event_gone = unit->event_request = unit->changed = false;
+    unit->write_through = false;
     unit->sense = (ScsiSense){0};
 }
 
@@ -474,6 +530,7 @@ static const StateField unit_fields[] = {
     STATE_BOOL(ScsiUnit, event_request, 1),
     STATE_UINT(ScsiUnit, bytes, 1),
     STATE_STRUCT(ScsiUnit, sense, 1, &sense_state),
+    STATE_BOOL(ScsiUnit, write_through, 2),
     STATE_END,
 };
-const StateTable scsi_unit_state = {.name = "scsi-unit", .version = 1, .oldest = 1, .fields = unit_fields};
+const StateTable scsi_unit_state = {.name = "scsi-unit", .version = 2, .oldest = 1, .fields = unit_fields};

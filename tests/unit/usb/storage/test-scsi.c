@@ -89,9 +89,55 @@ test_transfers(void)
     unit.read_only = true;
     assert_refused(&unit, PLAN(&unit, 0x2a, 0, 0, 0, 0, 0, 0, 0, 1), 7, 0x27);
     made = PLAN(&unit, 0x5a, 0, 0x3f, 0, 0, 0, 0, 0, 255);
-    g_assert_cmphex(made.reply[3], ==, 0x80);
+    g_assert_cmphex(made.reply[3], ==, 0x90);                 /* write protected; DPO and FUA are known */
+    g_assert_cmpint((PLAN(&unit, 0x35)).kind, ==, SCSI_NONE); /* there is nothing to be written */
+    g_assert_false((PLAN(&unit, 0x28, 8, 0, 0, 0, 1, 0, 0, 1)).stable);
     assert_refused(&unit, PLAN(&unit, 0x43, 0, 0, 0, 0, 0, 0, 0, 255), 5, 0x20); /* a disk is no CD */
     assert_refused(&unit, PLAN(&unit, 0xfe), 5, 0x20);
+}
+
+/* Writes that are to be on stable storage, and the cache that makes the others not be (SBC-3, 4.15, 6.5.5). */
+static void
+test_stable(void)
+{
+    ScsiUnit unit = disk();
+    ScsiPlan made;
+
+    g_assert_false((PLAN(&unit, 0x2a, 0, 0, 0, 0, 1, 0, 0, 1)).stable);
+    g_assert_true((PLAN(&unit, 0x2a, 8, 0, 0, 0, 1, 0, 0, 1)).stable);
+    g_assert_true((PLAN(&unit, 0xaa, 8, 0, 0, 0, 1, 0, 0, 0, 1)).stable);
+    g_assert_true((PLAN(&unit, 0x8a, 8, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1)).stable);
+    g_assert_true((PLAN(&unit, 0x28, 8, 0, 0, 0, 1, 0, 0, 1)).stable);
+    g_assert_false((PLAN(&unit, 0x0a, 8, 0, 1, 1)).stable); /* an address there */
+
+    made = PLAN(&unit, 0x5a, 0, 0x08, 0, 0, 0, 0, 0, 255);
+    g_assert_true(made.reply_len == 28 && made.reply[3] == 0x10);
+    g_assert_true(made.reply[8] == 0x08 && made.reply[9] == 18 && made.reply[10] == 4);
+    made = PLAN(&unit, 0x1a, 0, 0x48, 0, 255); /* what can be changed of it … */
+    g_assert_true(made.reply[4] == 0x08 && made.reply[5] == 18 && made.reply[6] == 4 && made.reply[7] == 0);
+    made = PLAN(&unit, 0x1a, 0, 0x41, 0, 255); /* … and of the others */
+    g_assert_true(made.reply[4] == 0x01 && made.reply[5] == 10 && made.reply[6] == 0);
+
+    made = PLAN(&unit, 0x15, 0x10, 0, 0, 24); /* off, behind a page that does not matter */
+    g_assert_true(made.kind == SCSI_MODES && made.len == 24);
+    memcpy(made.reply, "\0\0\0\0\1\2\3\4\x08\x12\0", 11);
+    g_assert_true(scsi_set_modes(&unit, &made, 24));
+    g_assert_false(scsi_set_modes(&unit, &made, 24)); /* is off already */
+    g_assert_true((PLAN(&unit, 0x2a, 0, 0, 0, 0, 1, 0, 0, 1)).stable);
+    g_assert_true((PLAN(&unit, 0x0a, 0, 0, 1, 1)).stable);
+    g_assert_false((PLAN(&unit, 0x28, 0, 0, 0, 0, 1, 0, 0, 1)).stable);
+    made = PLAN(&unit, 0x1a, 0, 0x08, 0, 255);
+    g_assert_cmphex(made.reply[6], ==, 0);
+
+    made = PLAN(&unit, 0x55, 0x10, 0, 0, 0, 0, 0, 0, 36); /* on again, behind a block descriptor */
+    memcpy(made.reply, "\0\0\0\0\0\0\0\x08********\x08\x12\4", 19);
+    g_assert_false(scsi_set_modes(&unit, &made, 18)); /* cut off before it says so */
+    g_assert_true(unit.write_through);
+    g_assert_false(scsi_set_modes(&unit, &made, 36));
+    g_assert_false(unit.write_through);
+    unit.write_through = true;
+    scsi_reset(&unit);
+    g_assert_false(unit.write_through);
 }
 
 static void
@@ -225,6 +271,7 @@ main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/scsi/inquiry", test_inquiry);
     g_test_add_func("/scsi/transfers", test_transfers);
+    g_test_add_func("/scsi/stable", test_stable);
     g_test_add_func("/scsi/capacity", test_capacity);
     g_test_add_func("/scsi/all-commands", test_all_commands);
     g_test_add_func("/mmc/toc", test_toc);

@@ -250,6 +250,57 @@ test_write(void)
     drive_finish(&drive);
 }
 
+/* A command with data out; returns its status. *@stable: the drive was still at work when it had its data. */
+static unsigned
+command_out(Drive *drive, uint32_t len, bool *stable, const uint8_t *command, unsigned command_len)
+{
+    send_cbw(drive, len, false, command, command_len);
+    host_normal(&drive->host, drive->slot, 4, drive->data, len);
+    g_assert_cmpuint(outcome(drive, NULL), ==, CC_SUCCESS);
+    *stable = usb_storage_is_busy(drive->device);
+    return status(drive, NULL);
+}
+#define COMMAND_OUT(drive, len, stable, ...) \
+    command_out(drive, len, stable, (const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__}))
+
+/* Writes with FUA, and all of them while the write cache is off, end when they are on stable storage. */
+static void
+test_stable(void)
+{
+    Drive drive;
+    bool stable;
+
+    drive_init(&drive, false, true);
+    uint8_t *data = host_at(&drive.host, drive.data);
+    g_assert_cmpuint(COMMAND_OUT(&drive, 1024, &stable, 0x2a, 0, 0, 0, 0, 7, 0, 0, 2, 0), ==, 0);
+    g_assert_false(stable);
+    memset(data, 0x5a, 1024);
+    g_assert_cmpuint(COMMAND_OUT(&drive, 1024, &stable, 0x2a, 8, 0, 0, 0, 7, 0, 0, 2, 0), ==, 0);
+    g_assert_true(stable);
+    /* what was written before goes there too before it is read so */
+    send_cbw(&drive, 1024, true, (const uint8_t[]){0x28, 8, 0, 0, 0, 7, 0, 0, 2, 0}, 10);
+    g_assert_true(usb_storage_is_busy(drive.device));
+    memset(data, 0, 1024);
+    host_normal(&drive.host, drive.slot, 3, drive.data, 1024);
+    g_assert_cmpuint(outcome(&drive, NULL), ==, CC_SUCCESS);
+    g_assert_cmpuint(status(&drive, NULL), ==, 0);
+    g_assert_true(data[0] == 0x5a && data[1023] == 0x5a);
+
+    memcpy(data, "\0\0\0\0\x08\x12\0", 7);
+    g_assert_cmpuint(COMMAND_OUT(&drive, 24, &stable, 0x15, 0x10, 0, 0, 24, 0), ==, 0);
+    g_assert_true(stable); /* the cache is emptied as it goes */
+    g_assert_cmpuint(COMMAND_OUT(&drive, 1024, &stable, 0x2a, 0, 0, 0, 0, 7, 0, 0, 2, 0), ==, 0);
+    g_assert_true(stable);
+    g_assert_cmpuint(COMMAND_IN(&drive, 24, NULL, 0x1a, 0, 8, 0, 24, 0), ==, 0);
+    g_assert_true(data[4] == 8 && data[6] == 0);
+    memcpy(data, "\0\0\0\0\x08\x12\4", 7);
+    g_assert_cmpuint(COMMAND_OUT(&drive, 24, &stable, 0x15, 0x10, 0, 0, 24, 0), ==, 0);
+    g_assert_false(stable);
+    g_assert_cmpuint(COMMAND_OUT(&drive, 1024, &stable, 0x2a, 0, 0, 0, 0, 7, 0, 0, 2, 0), ==, 0);
+    g_assert_false(stable);
+    drive_finish(&drive);
+}
+
 static void
 mend(Drive *drive, unsigned index)
 {
@@ -451,6 +502,7 @@ main(int argc, char **argv)
     g_test_add_func("/storage/read", test_read);
     g_test_add_func("/storage/read-in-pieces", test_read_in_pieces);
     g_test_add_func("/storage/write", test_write);
+    g_test_add_func("/storage/stable", test_stable);
     g_test_add_func("/storage/no-command", test_no_command);
     g_test_add_func("/storage/media", test_media);
     g_test_add_func("/storage/exchanged", test_exchanged);
