@@ -141,8 +141,8 @@ struct UsbDevice {
 struct UsbDeviceOps {
     const char *kind; /* "tablet", "cdrom", "redirected", "host": what a list for people calls it */
     /*
-     * .submit does not wait, and makes no system calls but those of memory and waking: the vCPU that rings may carry it out
-     * itself, acting as the USB thread while that sleeps (usb_bus_try_enter()).
+     * .submit does not wait, and makes no system calls but those of memory, waking, and giving the kernel a transfer: the vCPU that
+     * rings may carry it out itself, acting as the USB thread while that sleeps (usb_bus_try_enter()).
      */
     bool at_once;
 

@@ -161,11 +161,14 @@ try_to_send(HostDevice *device, UsbTransfer *transfer)
 {
     if (device->n_urbs && device->bytes + transfer->length > HOST_BYTES_MAX)
         return false;
+    uint32_t ahead = usb_ahead_begin(&device->ahead, transfer);
     int status = send(device, transfer);
     if (status == LIBUSB_ERROR_NO_MEM && device->n_urbs)
         return false;
-    if (status == LIBUSB_SUCCESS)
+    if (status == LIBUSB_SUCCESS) {
+        usb_ahead_ask(&device->ahead, ahead);
         return true;
+    }
     usb_transfer_complete(transfer, status == LIBUSB_ERROR_NO_DEVICE ? USB_GONE : USB_FAULT);
     if (status == LIBUSB_ERROR_NO_DEVICE)
         host_device_lost(device);
@@ -182,6 +185,13 @@ send_held(HostDevice *device)
             g_queue_push_head(&device->held, transfer);
             return;
         }
+}
+
+void
+host_device_send(HostDevice *device, UsbTransfer *transfer)
+{
+    if (!g_queue_is_empty(&device->held) || !try_to_send(device, transfer))
+        hold(device, transfer);
 }
 
 /* --- jobs for the worker ----------------------------------------------------------------------------------------- */
@@ -206,6 +216,7 @@ job_done(void *data)
     if (job->layout) {
         g_free(device->layout);
         device->layout = job->layout;
+        host_ahead_learn(device);
     }
     device->n_jobs--;
     if (!job->transfer)
@@ -297,12 +308,16 @@ submit(UsbDevice *usb, UsbTransfer *transfer)
     HostDevice *device = host_of(usb);
 
     transfer->work = NULL;
+    if (transfer->type == USB_CONTROL)
+        usb_ahead_control(&device->ahead, &transfer->setup);
     if (transfer->type == USB_ISOCHRONOUS)
         host_stream_submit(device, transfer);
+    else if (usb_ahead_take(&device->ahead, transfer))
+        return;
     else if (transfer->type == USB_CONTROL && post_setting(device, transfer))
         transfer->work = device; /* with the worker: cannot be had back before it is done */
-    else if (!g_queue_is_empty(&device->held) || !try_to_send(device, transfer))
-        hold(device, transfer);
+    else
+        host_device_send(device, transfer);
 }
 
 static void
@@ -317,7 +332,8 @@ cancel(UsbDevice *usb, UsbTransfer *transfer)
         libusb_cancel_transfer(request->urb);
         return;
     }
-    g_assert(g_queue_remove(&device->held, transfer));
+    if (!usb_ahead_take_back(&device->ahead, transfer))
+        g_assert(g_queue_remove(&device->held, transfer));
     usb_transfer_complete(transfer, USB_CANCELLED);
 }
 
@@ -327,6 +343,7 @@ reset(UsbDevice *usb)
     HostDevice *device = host_of(usb);
 
     host_stream_stop_all(device);
+    usb_ahead_drop(&device->ahead, true);
     if (device->touched)
         post_job(device, JOB_RESET, NULL);
     else
@@ -369,6 +386,7 @@ finish(UsbDevice *usb)
 /* No saved state: a restored guest sees it unplugged, and it is given to it anew. */
 static const UsbDeviceOps device_ops = {
     .kind = "host",
+    .at_once = true,
     .submit = submit,
     .cancel = cancel,
     .reset = reset,
@@ -391,6 +409,7 @@ host_device_new(HostLoan *loan, const HostSetup *setup, const UsbIdentity *ident
     device->layout = layout;
     device->touched = true; /* by the host's drivers */
     g_queue_init(&device->held);
+    host_ahead_init(device);
     return device;
 }
 
@@ -421,6 +440,7 @@ host_device_leave(HostDevice *device, const char *reason)
     if (device->usb.bus)
         usb_bus_detach(device->loan->host->bus, &device->usb, reason);
     host_stream_stop_all(device);
+    usb_ahead_drop(&device->ahead, true);
     device->leaving = true;
     host_device_settle(device);
 }

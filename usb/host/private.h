@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "usb/ahead.h"
 #include "usb/host/host.h"
 #include "usb/host/loop.h"
 #include "usb/packets.h"
@@ -23,6 +24,7 @@ typedef struct {
     uint8_t interface[HOST_ENDPOINTS];
     int8_t type[HOST_ENDPOINTS];          /* UsbTransferType; -1: there is none */
     unsigned packet_size[HOST_ENDPOINTS]; /* isochronous: bytes a service interval */
+    uint8_t disk_in, disk_out;            /* addresses of a disk's bulk endpoints; 0: it is none */
 } HostLayout;
 
 /* What the worker knows of a device: its handle, and what the guest set. */
@@ -70,10 +72,11 @@ struct HostDevice {
     unsigned n_jobs; /* with the worker, or posted */
     size_t bytes;    /* of transfers that are not back */
     GQueue held;     /* transfers that wait until less is under way */
-    bool touched;    /* something was sent to it since its last reset */
-    bool gone;       /* unplugged */
-    bool leaving;    /* taken off the bus: closed when all is back */
-    bool closing;    /* with the worker, and then no more */
+    UsbAhead ahead;
+    bool touched; /* something was sent to it since its last reset */
+    bool gone;    /* unplugged */
+    bool leaving; /* taken off the bus: closed when all is back */
+    bool closing; /* with the worker, and then no more */
 };
 
 static inline unsigned
@@ -101,6 +104,14 @@ void host_device_lost(HostDevice *device);
 void host_device_leave(HostDevice *device, const char *reason);
 /* One of libusb's transfers is back, or a job is done: what waited for that goes on. */
 void host_device_settle(HostDevice *device);
+
+/* Hands @transfer to libusb, now or when there is room. */
+void host_device_send(HostDevice *device, UsbTransfer *transfer);
+
+/* ahead.c: on the USB thread. */
+void host_ahead_init(HostDevice *device);
+/* The layout is another. */
+void host_ahead_learn(HostDevice *device);
 
 /* host.c: on the USB thread. Nothing of @device is under way any more. */
 void host_close(HostDevice *device);

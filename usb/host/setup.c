@@ -34,6 +34,8 @@ chosen_setting(const HostSetup *setup, const struct libusb_interface *interface)
 static void
 add_endpoints(const HostSetup *setup, HostLayout *layout, const struct libusb_interface_descriptor *setting)
 {
+    bool is_disk = usb_ahead_is_disk(setting->bInterfaceClass, setting->bInterfaceProtocol);
+
     for (unsigned i = 0; i < setting->bNumEndpoints; i++) {
         const struct libusb_endpoint_descriptor *endpoint = &setting->endpoint[i];
         unsigned index = host_endpoint_index(endpoint->bEndpointAddress);
@@ -42,6 +44,8 @@ add_endpoints(const HostSetup *setup, HostLayout *layout, const struct libusb_in
         layout->type[index] = (int8_t)(endpoint->bmAttributes & LIBUSB_TRANSFER_TYPE_MASK);
         layout->interface[index] = setting->bInterfaceNumber;
         layout->packet_size[index] = (unsigned)MAX(size, 0);
+        if (is_disk && layout->type[index] == USB_BULK)
+            *(index & 0x10 ? &layout->disk_in : &layout->disk_out) = endpoint->bEndpointAddress;
     }
 }
 

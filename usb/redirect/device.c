@@ -338,9 +338,9 @@ redirect_device_send(RedirectDevice *device, UsbTransfer *transfer)
         usb_transfer_complete(transfer, USB_FAULT);
         return;
     }
-    uint32_t ahead = in ? 0 : redirect_ahead_begin(device, transfer);
+    uint32_t ahead = in ? 0 : usb_ahead_begin(&device->ahead, transfer);
     send[transfer->type](device, transfer, data);
-    redirect_ahead_ask(device, ahead);
+    usb_ahead_ask(&device->ahead, ahead);
     redirect_peer_flush(device->peer);
 }
 
@@ -352,7 +352,7 @@ send_setting(RedirectDevice *device, UsbTransfer *transfer)
     const UsbSetup *setup = &transfer->setup;
     uint8_t interface = (uint8_t)setup->index;
 
-    redirect_ahead_control(device, setup);
+    usb_ahead_control(&device->ahead, setup);
     switch (usb_setup_request(setup)) {
     case USB_REQUEST(USB_DIR_OUT | USB_RECIP_DEVICE, USB_REQ_SET_CONFIGURATION):
         redirect_receive_reset(device, -1);
@@ -397,7 +397,7 @@ submit(UsbDevice *usb, UsbTransfer *transfer)
         redirect_send_iso(device, transfer);
     else if (transfer->type == USB_INTERRUPT && in)
         redirect_receive_interrupt(device, transfer);
-    else if (in && redirect_ahead_take(device, transfer))
+    else if (in && usb_ahead_take(&device->ahead, transfer))
         return;
     else if (transfer->type == USB_CONTROL && send_setting(device, transfer))
         return;
@@ -453,7 +453,7 @@ cancel(UsbDevice *usb, UsbTransfer *transfer)
     if (device->leaving)
         return; /* it comes with the others */
     if (!request) {
-        if (!redirect_ahead_forget(device, transfer) && !redirect_receive_forget(device, transfer))
+        if (!usb_ahead_take_back(&device->ahead, transfer) && !redirect_receive_forget(device, transfer))
             g_assert(g_queue_remove(&device->held, transfer));
         usb_transfer_complete(transfer, USB_CANCELLED);
         return;
@@ -473,7 +473,7 @@ reset(UsbDevice *usb)
     RedirectDevice *device = redirect_of(usb);
 
     redirect_receive_reset(device, -1);
-    redirect_ahead_drop(device, true);
+    usb_ahead_drop(&device->ahead, true);
     usbredirparser_send_reset(device->peer->parser); /* there is no answer: what follows it comes after it */
     redirect_peer_flush(device->peer);
     usb_device_reset_done(usb);
@@ -526,7 +526,7 @@ redirect_device_let_go(RedirectDevice *device)
         if (request->transfer)
             g_ptr_array_add(out, request->transfer);
     g_hash_table_remove_all(device->requests);
-    while ((transfer = g_queue_pop_head(&device->held)) || (transfer = redirect_ahead_steal(device)))
+    while ((transfer = g_queue_pop_head(&device->held)) || (transfer = usb_ahead_steal(&device->ahead)))
         g_ptr_array_add(out, transfer);
     for (unsigned i = 0; i < REDIRECT_ENDPOINTS; i++)
         while ((transfer = device->endpoints[i].waiting)) {
@@ -544,7 +544,7 @@ finish(UsbDevice *usb)
 
     redirect_device_let_go(device);
     redirect_receive_reset(device, -1);
-    redirect_ahead_drop(device, false);
+    usb_ahead_drop(&device->ahead, false);
     if (device->patience)
         g_source_destroy(device->patience);
     g_clear_pointer(&device->patience, g_source_unref);
@@ -587,8 +587,7 @@ redirect_device_new(RedirectPeer *peer, UsbSpeed speed, const UsbIdentity *ident
     device->requests = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, g_free);
     g_queue_init(&device->held);
     redirect_receive_init(device);
-    g_queue_init(&device->ahead);
-    g_queue_init(&device->ahead_waiting);
+    redirect_ahead_init(device);
     redirect_device_learn(device, &peer->endpoints);
     return device;
 }

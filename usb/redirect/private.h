@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "usb/ahead.h"
 #include "usb/packets.h"
 #include "usb/redirect/peer.h"
 
@@ -13,7 +14,6 @@
 #define REDIRECT_ENDPOINTS 32
 
 typedef struct RedirectDevice RedirectDevice;
-typedef struct RedirectAhead RedirectAhead;
 
 /* Packets that came, or are to come, without being asked for one by one: interrupt IN, and isochronous. */
 typedef struct {
@@ -47,17 +47,14 @@ struct RedirectDevice {
     UsbDevice usb;
     RedirectPeer *peer;
     uint64_t last_id;
-    GHashTable *requests;        /* of Request, by id: what the client has not answered */
-    unsigned n_given_up;         /* … of them, those whose transfers the guest has back already */
-    size_t out_bytes;            /* of those with data for the device */
-    GQueue held;                 /* transfers that wait until less is on the way */
-    size_t kept_bytes;           /* of its endpoints' packets */
-    bool leaving;                /* its transfers are being given back, all of them */
-    uint8_t ahead_in, ahead_out; /* addresses of a disk's bulk endpoints; 0: it is none */
-    bool ahead_careful;          /* status is asked for when the data are there, not before */
-    GQueue ahead;                /* of RedirectAhead: what was asked for before the guest did, in the guest's order */
-    GQueue ahead_waiting;        /* the guest's transfers that are for these */
-    GSource *patience;           /* runs while a cancelled transfer waits for its answer */
+    GHashTable *requests; /* of Request, by id: what the client has not answered */
+    unsigned n_given_up;  /* … of them, those whose transfers the guest has back already */
+    size_t out_bytes;     /* of those with data for the device */
+    GQueue held;          /* transfers that wait until less is on the way */
+    size_t kept_bytes;    /* of its endpoints' packets */
+    bool leaving;         /* its transfers are being given back, all of them */
+    UsbAhead ahead;
+    GSource *patience; /* runs while a cancelled transfer waits for its answer */
     RedirectEndpoint endpoints[REDIRECT_ENDPOINTS];
 };
 
@@ -95,23 +92,11 @@ redirect_index(uint8_t endpoint)
 }
 
 /* ahead.c */
+void redirect_ahead_init(RedirectDevice *device);
 void redirect_ahead_learn(RedirectDevice *device, const struct usb_redir_interface_info_header *interfaces,
                           const struct usb_redir_ep_info_header *endpoints);
-/* Around sending any OUT transfer: what was asked for is over, and what is bound to be asked for follows it. */
-uint32_t redirect_ahead_begin(RedirectDevice *device, UsbTransfer *transfer);
-void redirect_ahead_ask(RedirectDevice *device, uint32_t len);
-/* Before any control transfer is sent: it may mean that nothing comes any more. */
-void redirect_ahead_control(RedirectDevice *device, const UsbSetup *setup);
-/* Returns true if @transfer was for something asked for already: it is complete, or waits there. */
-bool redirect_ahead_take(RedirectDevice *device, UsbTransfer *transfer);
-/* Returns false if @transfer does not wait there. */
-bool redirect_ahead_forget(RedirectDevice *device, UsbTransfer *transfer);
-/* One that waits there, or NULL. */
-UsbTransfer *redirect_ahead_steal(RedirectDevice *device);
-/* Returns true if @id was asked for here; @data is taken. */
+/* Returns true if @id was asked for there; @data is taken. */
 bool redirect_ahead_answered(RedirectDevice *device, uint64_t id, uint8_t status, uint8_t *data, int len);
-/* Nothing asked for is wanted. @tell the client; a device that is gone is not asked anything. */
-void redirect_ahead_drop(RedirectDevice *device, bool tell);
 
 /* receive.c */
 void redirect_receive_init(RedirectDevice *device);

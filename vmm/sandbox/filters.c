@@ -211,9 +211,16 @@ static const FilterCall main_loop[] = {
     {NULL},
 };
 
+/* Transfers of the host's devices: the USB thread's, and those that a vCPU rings for. */
+static const FilterCall usb_transfers[] = {
+    IOCTL(USBDEVFS_DISCARDURB),
+    IOCTL(USBDEVFS_SUBMITURB),
+    {NULL},
+};
+
 /*
- * Devices of the host, whose nodes were opened outside: libusb's calls, on the USB thread and on the one for what blocks. The
- * main thread makes none; but filters add up, and it starts that one.
+ * Devices of the host, whose nodes were opened outside: libusb's other calls, on the USB thread and on the one for what blocks.
+ * The main thread makes none; but filters add up, and it starts that one.
  */
 static const FilterCall usb_host[] = {
     IOCTL(USBDEVFS_ALLOC_STREAMS),
@@ -221,7 +228,6 @@ static const FilterCall usb_host[] = {
     IOCTL(USBDEVFS_CLEAR_HALT),
     IOCTL(USBDEVFS_CONNECTINFO),
     IOCTL(USBDEVFS_CONTROL),
-    IOCTL(USBDEVFS_DISCARDURB),
     IOCTL(USBDEVFS_DISCONNECT_CLAIM),
     IOCTL(USBDEVFS_FREE_STREAMS),
     IOCTL(USBDEVFS_GETDRIVER),
@@ -233,7 +239,6 @@ static const FilterCall usb_host[] = {
     IOCTL(USBDEVFS_RESET),
     IOCTL(USBDEVFS_SETCONFIGURATION),
     IOCTL(USBDEVFS_SETINTERFACE),
-    IOCTL(USBDEVFS_SUBMITURB),
     {NULL},
 };
 
@@ -248,10 +253,11 @@ static const FilterCall set_up[] = {
 };
 
 const FilterCall *const sandbox_filter_calls[SANDBOX_N_ROLES][FILTER_LISTS_MAX + 1] = {
-    [SANDBOX_ROLE_SET_UP] = {basic, events, interrupts, vcpu, io, ring, machine, outside, main_loop, usb_host, set_up},
-    [SANDBOX_ROLE_MAIN] = {basic, events, interrupts, vcpu, io, machine, outside, main_loop, usb_host},
-    [SANDBOX_ROLE_VCPU] = {basic, events, interrupts, vcpu},
+    [SANDBOX_ROLE_SET_UP] = {basic, events, interrupts, vcpu, io, ring, machine, outside, main_loop, usb_transfers,
+                             usb_host, set_up},
+    [SANDBOX_ROLE_MAIN] = {basic, events, interrupts, vcpu, io, machine, outside, main_loop, usb_transfers, usb_host},
+    [SANDBOX_ROLE_VCPU] = {basic, events, interrupts, vcpu, usb_transfers},
     [SANDBOX_ROLE_IO] = {basic, events, interrupts, io, ring},
     [SANDBOX_ROLE_DISPLAY] = {basic, events, interrupts},
-    [SANDBOX_ROLE_USB] = {basic, events, interrupts, outside, usb_host, stick},
+    [SANDBOX_ROLE_USB] = {basic, events, interrupts, outside, usb_transfers, usb_host, stick},
 };

@@ -9,7 +9,7 @@
 /* Stands in a value for the number of the process that takes the filter; more than any process has (PID_MAX_LIMIT). */
 #define FILTER_OWN_PID 0x7fff4f50u
 
-#define FILTER_LISTS_MAX 10
+#define FILTER_LISTS_MAX 12
 
 /* A test of one argument: masked, it has this value. */
 typedef struct {

@@ -242,8 +242,11 @@ static const struct libusb_endpoint_descriptor stream_endpoints[] = {
     {.bEndpointAddress = 0x84, .bmAttributes = LIBUSB_TRANSFER_TYPE_ISOCHRONOUS},
     {.bEndpointAddress = 0x05, .bmAttributes = LIBUSB_TRANSFER_TYPE_ISOCHRONOUS},
 };
-static const struct libusb_interface_descriptor first[] = {
-    {.bInterfaceNumber = 0, .bInterfaceClass = 8, .bNumEndpoints = 3, .endpoint = bulk_endpoints}};
+static const struct libusb_interface_descriptor first[] = {{.bInterfaceNumber = 0,
+                                                            .bInterfaceClass = 8,
+                                                            .bInterfaceProtocol = 0x50,
+                                                            .bNumEndpoints = 3,
+                                                            .endpoint = bulk_endpoints}};
 static const struct libusb_interface_descriptor second[] = {{.bInterfaceNumber = 1, .bInterfaceClass = 1},
                                                             {.bInterfaceNumber = 1,
                                                              .bInterfaceClass = 1,

@@ -625,6 +625,96 @@ test_unplugged_while_streaming(Fixture *fixture, gconstpointer data)
     g_assert_true(has_heard(fixture, "it was unplugged from the host\n"));
 }
 
+/* --- a step ahead of a disk --------------------------------------------------------------------------------------- */
+
+/* A command that brings @len bytes. */
+static Sent *
+command(Fixture *fixture, uint32_t len)
+{
+    Sent *sent = sent_new(fixture, USB_BULK, 0x02, 31, 0);
+    uint32_t bytes = GUINT32_TO_LE(len);
+
+    memcpy(sent->data[0], "USBCtag.", 8);
+    memcpy(sent->data[0] + 8, &bytes, 4);
+    sent->data[0][12] = 0x80;
+    return submit(sent);
+}
+
+static void
+assert_bytes(Sent *sent, const char *wanted)
+{
+    UNTIL(g_atomic_int_get(&sent->back));
+    g_assert_cmpmem(sent->data[0], strlen(wanted), wanted, strlen(wanted));
+    assert_back(sent, USB_OK, (uint32_t)strlen(wanted));
+}
+
+/* Data and status are asked for with the command, and the guest finds both. */
+static void
+test_ahead(Fixture *fixture, gconstpointer data)
+{
+    attach_well(fixture);
+    Sent *sent = command(fixture, 8);
+    g_assert_cmpuint(fake_n_transfers(), ==, 3);
+    struct libusb_transfer *out = fake_transfer(0), *in = fake_transfer(1), *status = fake_transfer(2);
+    g_assert_true(in->endpoint == 0x81 && in->length == 8 && status->endpoint == 0x81 && status->length == 13);
+    fake_complete(out, LIBUSB_TRANSFER_COMPLETED, 31);
+    assert_back(sent, USB_OK, 31);
+    Sent *first = submit(sent_new(fixture, USB_BULK, 0x81, 3, 0)); /* the guest may take it in pieces */
+    Sent *second = submit(sent_new(fixture, USB_BULK, 0x81, 5, 0));
+    g_assert_cmpuint(fake_n_transfers(), ==, 2);
+    memcpy(in->buffer, "abcdefgh", 8);
+    fake_complete(in, LIBUSB_TRANSFER_COMPLETED, 8);
+    assert_bytes(first, "abc");
+    assert_bytes(second, "defgh");
+    memcpy(status->buffer, "USBS.........", 13);
+    fake_complete(status, LIBUSB_TRANSFER_COMPLETED, 13);
+    UNTIL(fake_n_transfers() == 0);
+    assert_bytes(submit(sent_new(fixture, USB_BULK, 0x81, 13, 0)), "USBS.........");
+    sent = command(fixture, 0); /* no data: nothing to ask for */
+    g_assert_cmpuint(fake_n_transfers(), ==, 1);
+    fake_complete(fake_transfer(0), LIBUSB_TRANSFER_COMPLETED, 31);
+    assert_back(sent, USB_OK, 31);
+}
+
+/* A command that the device refuses: the guest clears the endpoint, and asks for the status itself. */
+static void
+test_ahead_stall(Fixture *fixture, gconstpointer data)
+{
+    attach_well(fixture);
+    Sent *sent = command(fixture, 8);
+    fake_complete(fake_transfer(0), LIBUSB_TRANSFER_COMPLETED, 31);
+    assert_back(sent, USB_OK, 31);
+    Sent *in = submit(sent_new(fixture, USB_BULK, 0x81, 8, 0));
+    fake_complete(fake_transfer(0), LIBUSB_TRANSFER_STALL, 2);
+    assert_back(in, USB_STALL, 2);
+    assert_back(control(fixture, 0x02, 1, 0, 0x81, 0), USB_OK, 0);
+    UNTIL(fake_n_transfers() == 0); /* the status was taken back, and is asked for anew */
+    in = submit(sent_new(fixture, USB_BULK, 0x81, 13, 0));
+    g_assert_true(fake_transfer(0)->buffer == in->data[0]);
+    fake_complete(fake_transfer(0), LIBUSB_TRANSFER_COMPLETED, 13);
+    assert_back(in, USB_OK, 13);
+}
+
+/* What nobody wants any more is cancelled, and goes with the device. */
+static void
+test_ahead_dropped(Fixture *fixture, gconstpointer data)
+{
+    attach_well(fixture);
+    Sent *sent = command(fixture, 8);
+    Sent *in = submit(sent_new(fixture, USB_BULK, 0x81, 8, 0));
+    usb_bus_call(fixture->bus, cancel_on_thread, in);
+    assert_back(in, USB_CANCELLED, 0);
+    g_assert_cmpuint(fake_n_transfers(), ==, 3); /* its data are the next transfer's */
+    Sent *again = command(fixture, 16);          /* the driver gave up the first */
+    UNTIL(fake_n_transfers() == 4);
+    in = submit(sent_new(fixture, USB_BULK, 0x81, 16, 0));
+    fake_unplug();
+    assert_back(sent, USB_GONE, 0);
+    assert_back(again, USB_GONE, 0);
+    assert_back(in, USB_GONE, 0);
+    UNTIL(!usb_host_knows(fixture->host, "x"));
+}
+
 typedef struct {
     Fixture *fixture;
     unsigned n;
@@ -686,5 +776,8 @@ main(int argc, char **argv)
     TEST(iso_out);
     TEST(unplugged_while_streaming);
     TEST(bulk_streams);
+    TEST(ahead);
+    TEST(ahead_stall);
+    TEST(ahead_dropped);
     return g_test_run();
 }

@@ -727,6 +727,75 @@ test_save(void)
     host_finish(&host);
 }
 
+/* A device from outside, of which nothing is saved, that is @late: given to the restored machine once it runs. */
+static void
+restore_without_state(Host *host, const GByteArray *saved, const UsbDeviceOps *ops, bool late)
+{
+    Host other;
+    Fake *again = NULL;
+    g_autoptr(GError) error = NULL;
+    XhciTrb event;
+    size_t n;
+
+    host_init(&other, 4);
+    memcpy(guest_memory_regions(other.memory, &n)->host, guest_memory_regions(host->memory, &n)->host, HOST_MEMORY);
+    if (!late) {
+        again = fake_plug(&other, USB_HIGH);
+        again->device.ops = ops;
+    }
+    xhci_device_ops.quiesce(other.xhci);
+    g_assert_true(state_load(&xhci_state, other.xhci, 1, saved->data, saved->len, &error));
+    xhci_device_ops.resume(other.xhci);
+    host_pump(&other);
+    other.event = host->event;
+    other.event_cycle = host->event_cycle;
+    other.commands = host->commands;
+    memcpy(other.rings, host->rings, sizeof(other.rings));
+    if (late) {
+        g_assert_cmphex(host_get(&other, HOST_PORT(1)) & (PORTSC_CCS | PORTSC_CSC | PORTSC_PED), ==, PORTSC_CSC);
+        host_put(&other, HOST_PORT(1), PORTSC_PP | PORTSC_CSC);
+        again = fake_plug(&other, USB_HIGH);
+        again->device.ops = ops;
+        host_pump(&other);
+    }
+    /* it is there anew, and what the guest still asks of the old one fails */
+    g_assert_cmphex(host_get(&other, HOST_PORT(1)) & (PORTSC_CCS | PORTSC_CSC | PORTSC_PED), ==,
+                    PORTSC_CCS | PORTSC_CSC);
+    while (host_event(&other, &event))
+        continue;
+    host_normal(&other, 1, 3, host_alloc(&other, 512), 512);
+    g_assert_cmpuint(again->submits, ==, 0);
+    host_reset_port(&other, 1);
+    unsigned slot = host_address(&other, 1, 0);
+    g_assert_cmpuint(host_configure(&other, slot, 3, EP_TYPE_BULK_IN, 512, 0), ==, CC_SUCCESS);
+    uint64_t block = host_normal(&other, slot, 3, host_alloc(&other, 512), 512);
+    assert_transfer_event(&other, block, CC_SUCCESS, 0);
+    host_finish(&other);
+}
+
+static void
+test_save_without_state(void)
+{
+    Host host;
+    unsigned slot;
+    UsbDeviceOps ops;
+    g_autoptr(GByteArray) saved = g_byte_array_new();
+
+    host_init(&host, 4);
+    host_start(&host);
+    Fake *fake = fake_plug_configured(&host, &slot);
+    ops = *fake->device.ops;
+    ops.state = NULL;
+    fake->device.ops = &ops;
+    fake->keep = true;
+    host_normal(&host, slot, 3, host_alloc(&host, 0x1000), 512);
+    xhci_device_ops.quiesce(host.xhci);
+    state_save(&xhci_state, host.xhci, saved);
+    restore_without_state(&host, saved, &ops, true);
+    restore_without_state(&host, saved, &ops, false);
+    host_finish(&host);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -749,5 +818,6 @@ main(int argc, char **argv)
     g_test_add_func("/xhci/served-by-who-rings", test_served_by_who_rings);
     g_test_add_func("/xhci/pause", test_pause);
     g_test_add_func("/xhci/save", test_save);
+    g_test_add_func("/xhci/save-without-state", test_save_without_state);
     return g_test_run();
 }
