@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A step ahead of the driver of a host's disk (usb/ahead.h): what is asked for is transfers of libusb's, with buffers of their own.
+ * Data come where the kernel has put them, if it gave memory for that.
  */
 #include "usb/host/private.h"
 
@@ -26,10 +27,28 @@ device_of(UsbAhead *ahead)
     return (HostDevice *)((char *)ahead - offsetof(HostDevice, ahead));
 }
 
+static uint8_t *
+buffer_new(HostDevice *device, uint32_t len, bool is_status)
+{
+    if (!device->setup.shared || device->shared_used || is_status || len > HOST_SHARED_BYTES)
+        return device->bytes + len <= HOST_BYTES_MAX ? g_try_malloc(len) : NULL;
+    device->shared_used = true;
+    return device->setup.shared;
+}
+
+static void
+buffer_free(HostDevice *device, uint8_t *buffer)
+{
+    if (buffer == device->setup.shared)
+        device->shared_used = false;
+    else
+        g_free(buffer);
+}
+
 static void
 request_free(Request *request)
 {
-    g_free(request->urb->buffer);
+    buffer_free(request->device, request->urb->buffer);
     libusb_free_transfer(request->urb);
     g_free(request);
 }
@@ -57,7 +76,7 @@ static bool
 ask(UsbAhead *ahead, UsbAheadRead *read)
 {
     HostDevice *device = device_of(ahead);
-    uint8_t *data = device->bytes + read->asked <= HOST_BYTES_MAX ? g_try_malloc(read->asked) : NULL;
+    uint8_t *data = buffer_new(device, read->asked, read->is_status);
 
     if (!data)
         return false;

@@ -15,6 +15,8 @@
 #define HOST_BULK_DEPTH 16
 /* Of all transfers under way: what Linux lets usbfs have, for all devices of the host. */
 #define HOST_BYTES_MAX (16u << 20)
+/* Of a disk's data, asked for at once: what Linux's own driver does, and most others'. */
+#define HOST_SHARED_BYTES (256u << 10)
 
 typedef struct HostDevice HostDevice;
 typedef struct HostStream HostStream;
@@ -34,6 +36,7 @@ typedef struct {
     uint8_t interfaces[USB_INTERFACES_MAX]; /* their numbers, claimed all of them */
     unsigned n_interfaces;
     uint8_t alt[USB_INTERFACES_MAX]; /* by place in .interfaces */
+    uint8_t *shared; /* HOST_SHARED_BYTES that the kernel has mapped, so that nothing is copied; NULL: none */
 } HostSetup;
 
 /* A device given to the desktop, from its descriptor's arrival until that is closed. */
@@ -73,10 +76,11 @@ struct HostDevice {
     size_t bytes;    /* of transfers that are not back */
     GQueue held;     /* transfers that wait until less is under way */
     UsbAhead ahead;
-    bool touched; /* something was sent to it since its last reset */
-    bool gone;    /* unplugged */
-    bool leaving; /* taken off the bus: closed when all is back */
-    bool closing; /* with the worker, and then no more */
+    bool shared_used; /* .setup.shared */
+    bool touched;     /* something was sent to it since its last reset */
+    bool gone;        /* unplugged */
+    bool leaving;     /* taken off the bus: closed when all is back */
+    bool closing;     /* with the worker, and then no more */
 };
 
 static inline unsigned

@@ -191,6 +191,8 @@ host_setup_open(HostSetup *setup, const HostLoan *loan, UsbIdentity *identity, U
     if (status != LIBUSB_SUCCESS)
         return refuse(setup, error, claim_error(status));
     *layout = make_layout(setup);
+    if ((*layout)->disk_in)
+        setup->shared = libusb_dev_mem_alloc(setup->handle, HOST_SHARED_BYTES);
     return true;
 }
 
@@ -201,6 +203,8 @@ host_setup_close(HostSetup *setup, bool gone)
         if (!gone && setup->n_interfaces)
             libusb_reset_device(setup->handle); /* it forgets what the guest did to it */
         release_all(setup, !gone);
+        if (setup->shared)
+            libusb_dev_mem_free(setup->handle, g_steal_pointer(&setup->shared), HOST_SHARED_BYTES);
         libusb_close(setup->handle);
     }
     setup->handle = NULL;

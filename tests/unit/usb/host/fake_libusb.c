@@ -22,11 +22,13 @@ static GPtrArray *in_flight, *done; /* of struct libusb_transfer */
 static bool obedient, unplugged;
 static struct libusb_context the_context;
 static struct libusb_device_handle the_handle;
+static unsigned n_shared; /* pieces of memory that are mapped; on the worker */
 static uint8_t alts[2];
 
 void
 fake_init(void)
 {
+    g_assert_cmpuint(n_shared, ==, 0);
     fake_answers = (FakeAnswers){0};
     calls = g_string_new(NULL);
     in_flight = g_ptr_array_new();
@@ -204,6 +206,21 @@ libusb_wrap_sys_device(libusb_context *context, intptr_t fd, libusb_device_handl
     the_handle.fd = (int)fd;
     *handle = &the_handle;
     return 0;
+}
+
+unsigned char *
+libusb_dev_mem_alloc(libusb_device_handle *handle, size_t len)
+{
+    n_shared++;
+    return g_malloc(len);
+}
+
+int
+libusb_dev_mem_free(libusb_device_handle *handle, unsigned char *memory, size_t len)
+{
+    n_shared--;
+    g_free(memory);
+    return LIBUSB_SUCCESS;
 }
 
 void

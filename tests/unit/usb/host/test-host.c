@@ -2,8 +2,8 @@
 /* Devices of the host from the descriptor's arrival to giving it back: their own threads, a libusb that a test plays. */
 #include "fake_libusb.h"
 
-#include "usb/host/host.h"
 #include "usb/host/message.h"
+#include "usb/host/private.h"
 #include "vmm/board/loop_thread.h"
 
 #include <glib/gstdio.h>
@@ -676,6 +676,37 @@ test_ahead(Fixture *fixture, gconstpointer data)
     assert_back(sent, USB_OK, 31);
 }
 
+/* Data come in the memory that is the kernel's too, unless that is in use or too small. */
+static void
+test_ahead_buffers(Fixture *fixture, gconstpointer data)
+{
+    unsigned char *shared = NULL;
+
+    attach_well(fixture);
+    for (unsigned i = 0; i < 3; i++) {
+        command(fixture, i == 1 ? HOST_SHARED_BYTES + 1 : 8);
+        struct libusb_transfer *out = fake_transfer(0), *in = fake_transfer(1), *status = fake_transfer(2);
+        if (i == 0)
+            shared = in->buffer;
+        g_assert_true((in->buffer == shared) == (i != 1));
+        g_assert_true(status->buffer != shared);
+        fake_complete(out, LIBUSB_TRANSFER_COMPLETED, 31);
+        fake_complete(in, LIBUSB_TRANSFER_COMPLETED, 0);
+        fake_complete(status, LIBUSB_TRANSFER_COMPLETED, 13);
+        UNTIL(fake_n_transfers() == 0);
+        assert_back(submit(sent_new(fixture, USB_BULK, 0x81, 8, 0)), USB_OK, 0);
+        assert_back(submit(sent_new(fixture, USB_BULK, 0x81, 13, 0)), USB_OK, 13);
+    }
+    fake_set_obedient(false);
+    command(fixture, 8);
+    command(fixture, 8); /* the first is given up, and is not back */
+    g_assert_cmpuint(fake_n_transfers(), ==, 6);
+    g_assert_true(fake_transfer(1)->buffer == shared && fake_transfer(4)->buffer != shared);
+    while (fake_n_transfers())
+        fake_complete(fake_transfer(0), LIBUSB_TRANSFER_CANCELLED, 0);
+    fake_set_obedient(true);
+}
+
 /* A command that the device refuses: the guest clears the endpoint, and asks for the status itself. */
 static void
 test_ahead_stall(Fixture *fixture, gconstpointer data)
@@ -777,6 +808,7 @@ main(int argc, char **argv)
     TEST(unplugged_while_streaming);
     TEST(bulk_streams);
     TEST(ahead);
+    TEST(ahead_buffers);
     TEST(ahead_stall);
     TEST(ahead_dropped);
     return g_test_run();
