@@ -5,6 +5,7 @@ A whole host in a temporary folder: a real carreld, and whoever calls it. What t
     carreld         the running daemon: .start(), .stop(), .kill(), .restart(), .log(), .connect()
     console         a Session at the host's own console
     web             a carrel-web beside it: .browser(), .signed_in(NAME, PASSWORD)
+    fake            a carreld that says what a test wants, and its .web
     visit(NAME)     a user's Caller of its API, made on first use, in a role as sign_in()
     sign_in(NAME)   a Session of a user, made on first use: "anna"; sign_in("olga", "operator"), sign_in("ada", "admin")
 """
@@ -17,6 +18,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
 from carreld import BUILD, PASSWORD, Carreld  # noqa: E402
+from fake import FakeCarreld  # noqa: E402
 from host import HostError  # noqa: E402
 from web import Web  # noqa: E402
 
@@ -77,6 +79,18 @@ def visit(web, console):
     return visited
 
 
+@pytest.fixture
+def fake(tmp_path):
+    """A FakeCarreld (fake.py) and a carrel-web that knows no other: .web; what it answers is fake.answers."""
+    folder = tmp_path / "web"
+    folder.mkdir()
+    daemon = FakeCarreld(tmp_path / "carreld.socket")
+    daemon.web = Web(folder, BUILD / "web-ui/carrel-web", tmp_path / "carreld.socket").start()
+    yield daemon
+    daemon.web.end()
+    daemon.end()
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
     """With a test that failed, what the daemon said."""
@@ -85,6 +99,7 @@ def pytest_runtest_makereport(item, call):
     daemon = getattr(item, "funcargs", {}).get("new_carreld")
     if report.when == "call" and report.failed and daemon and (daemon.folder / "carreld.log").exists():
         report.sections.append(("carreld", daemon.log()[-8000:]))
-    web = getattr(item, "funcargs", {}).get("new_web")
+    arguments = getattr(item, "funcargs", {})
+    web = arguments.get("new_web") or getattr(arguments.get("fake"), "web", None)
     if report.when == "call" and report.failed and web and web.process:
         report.sections.append(("carrel-web", web.log()[-8000:]))
