@@ -9,6 +9,7 @@
 #include "web-ui/server/tls/self_signed.h"
 
 #include <glib-unix.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <systemd/sd-daemon.h>
@@ -218,6 +219,7 @@ main(int argc, char **argv)
         return print_description();
     Web web = {.loop = g_main_loop_new(NULL, FALSE), .config = web_config_load(path ?: WEB_CONFIG_PATH, &error)};
     raise_limit();
+    signal(SIGPIPE, SIG_IGN); /* whose reader has gone is an error like others */
     bool ok = web.config && run(&web, &error);
     if (!ok)
         g_printerr("carrel-web: %s\n", error->message);

@@ -2,6 +2,7 @@
 #include "web-ui/server/api/api.h"
 
 #include "web-ui/server/api/json.h"
+#include "web-ui/server/http/parting.h"
 #include "web-ui/server/port/visitor.h"
 
 #include <string.h>
@@ -60,10 +61,16 @@ api_call_free(ApiCall *call)
     g_free(call);
 }
 
+/* A stream that was not read to its end is not read now. */
 static void
 end_call(ApiCall *call)
 {
-    soup_server_message_unpause(call->message);
+    bool streams = g_object_get_data(G_OBJECT(call->message), STREAM_CALL);
+
+    if (streams && soup_server_message_get_status(call->message) >= 400 && parting_is_due(call->message))
+        parting_send(call->message);
+    else
+        soup_server_message_unpause(call->message);
     api_call_free(call);
 }
 
@@ -323,12 +330,12 @@ is_json(SoupServerMessage *message)
 static bool
 read_body(ApiCall *call, GError **error)
 {
-    g_autoptr(GBytes) bytes = soup_message_body_flatten(soup_server_message_get_request_body(call->message));
     gsize len;
-    const char *text = g_bytes_get_data(bytes, &len);
 
     if (call->route->flags & ROUTE_STREAM)
         return true;
+    g_autoptr(GBytes) bytes = soup_message_body_flatten(soup_server_message_get_request_body(call->message));
+    const char *text = g_bytes_get_data(bytes, &len);
     /* A form that another site has a browser send is never of this type. */
     if (len && !is_json(call->message)) {
         g_set_error_literal(error, API_ERROR, API_ERROR_INVALID, "Content-Type: it is application/json");
@@ -404,39 +411,43 @@ refuse_unrouted(SoupServerMessage *message, const RouteMatch *match)
         api_put_error(message, 404, "not-found", NULL, "there is no such path in the API");
 }
 
+/* Below 0 is how libsoup reads what is no number. */
 static bool
-is_too_large(SoupServerMessage *message)
+is_too_large(SoupServerMessage *message, goffset max)
 {
     SoupMessageHeaders *headers = soup_server_message_get_request_headers(message);
+    goffset len = soup_message_headers_get_content_length(headers);
 
-    return soup_message_headers_get_encoding(headers) == SOUP_ENCODING_CONTENT_LENGTH &&
-           soup_message_headers_get_content_length(headers) > API_BODY_MAX;
+    return soup_message_headers_get_encoding(headers) == SOUP_ENCODING_CONTENT_LENGTH && (len < 0 || len > max);
 }
 
 void
 api_see_head(Api *api, SoupServerMessage *message, const char *path)
 {
-    g_auto(RouteMatch) match;
+    g_auto(RouteMatch) match = {0};
 
     find(message, path, &match);
     if (!match.route) {
         refuse_unrouted(message, &match);
+    } else if (is_too_large(message, match.route->flags & ROUTE_STREAM ? G_MAXOFFSET : API_BODY_MAX)) {
+        api_put_error(message, 413, "too-large", NULL, "the request is larger than any has to be");
     } else if (match.route->flags & ROUTE_STREAM) {
         soup_message_body_set_accumulate(soup_server_message_get_request_body(message), FALSE);
         g_object_set_data(G_OBJECT(message), STREAM_CALL, message);
         come_in(api, message, &match);
-    } else if (is_too_large(message)) {
-        api_put_error(message, 413, "too-large", NULL, "the request is larger than any has to be");
     }
 }
 
 void
 api_see_body(Api *api, SoupServerMessage *message, const char *path)
 {
-    g_auto(RouteMatch) match;
+    g_auto(RouteMatch) match = {0};
 
-    if (g_object_get_data(G_OBJECT(message), STREAM_CALL))
-        return; /* it is under way since its head */
+    if (g_object_get_data(G_OBJECT(message), STREAM_CALL)) {
+        /* It is under way since its head, and answered like any other from now on. */
+        g_object_set_data(G_OBJECT(message), STREAM_CALL, NULL);
+        return;
+    }
     find(message, path, &match);
     if (match.route)
         come_in(api, message, &match);

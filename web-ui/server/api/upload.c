@@ -89,7 +89,7 @@ on_pipe_ready(int fd, GIOCondition condition, void *data)
     if (upload->rest->len)
         return G_SOURCE_CONTINUE;
     upload->waiting = 0;
-    if (upload->all_here)
+    if (upload->all_here || upload->failed)
         answer(upload);
     else
         soup_server_message_unpause(upload->call->message);
@@ -104,6 +104,8 @@ on_chunk(SoupServerMessage *message, GBytes *chunk, Upload *upload)
     gsize given = upload->rest->len ? 0 : give(upload, bytes, len);
 
     keep_alive(upload);
+    if (upload->failed)
+        answer(upload);
     if (given == len)
         return;
     g_byte_array_append(upload->rest, bytes + given, len - given);

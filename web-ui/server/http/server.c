@@ -3,6 +3,7 @@
 
 #include "web-ui/server/http/authority.h"
 #include "web-ui/server/http/metrics.h"
+#include "web-ui/server/http/parting.h"
 
 #include <string.h>
 #include <sys/socket.h>
@@ -12,8 +13,6 @@
 #define BODY_SECONDS 30
 #define ANSWER_SECONDS (HOST_CALL_MS / 1000 * 3)
 #define WRITE_SECONDS 60
-/* What is read and thrown away of a body that was refused, before the connection goes. */
-#define REFUSED_BYTES_MAX (4 * 1024 * 1024)
 #define PATH_MAX_BYTES 4096
 
 struct WebServer {
@@ -70,39 +69,26 @@ is_below(const char *path, const char *prefix)
     return !strncmp(path, prefix, len) && (path[len] == '/' || !path[len]);
 }
 
-/* A body that nobody wants is not kept, and not read for long. */
+/* A body without a length is measured as it comes. */
 static void
 on_chunk(SoupServerMessage *message, GBytes *chunk, void *data)
 {
     gsize before = GPOINTER_TO_SIZE(g_object_get_data(G_OBJECT(message), "carrel-bytes"));
     gsize now = before + g_bytes_get_size(chunk);
-    Visitor *visitor = visitor_of(message);
 
     g_object_set_data(G_OBJECT(message), "carrel-bytes", GSIZE_TO_POINTER(now));
-    if (!soup_message_body_get_accumulate(soup_server_message_get_request_body(message)) &&
-        !soup_server_message_get_status(message))
-        return; /* a stream's */
-    if (now > API_BODY_MAX && !soup_server_message_get_status(message))
-        api_put_error(message, 413, "too-large", NULL, "the request is larger than any has to be");
-    if (soup_server_message_get_status(message))
-        soup_message_body_set_accumulate(soup_server_message_get_request_body(message), FALSE);
-    if (now > REFUSED_BYTES_MAX && visitor)
-        visitor_close(visitor);
+    if (now <= API_BODY_MAX || !soup_message_body_get_accumulate(soup_server_message_get_request_body(message)))
+        return;
+    api_put_error(message, 413, "too-large", NULL, "the request is larger than any has to be");
+    parting_send(message);
 }
 
 static void
-on_head(SoupServer *soup, SoupServerMessage *message, const char *soup_path, GHashTable *query, void *data)
+see_head(WebServer *server, SoupServerMessage *message, const char *path)
 {
-    WebServer *server = data;
     SoupMessageHeaders *headers = soup_server_message_get_request_headers(message);
-    const char *path = g_uri_get_path(soup_server_message_get_uri(message));
-    Visitor *visitor = visitor_of(message);
     Authority authority;
 
-    server->requests++;
-    if (visitor)
-        visitor_serve(visitor, BODY_SECONDS);
-    g_signal_connect(message, "got-chunk", G_CALLBACK(on_chunk), NULL);
     if (!authority_parse(soup_message_headers_get_one(headers, "Host"), &authority)) {
         api_put_error(message, 400, "invalid", "Host", "Host: it is the name or address that this host is called by");
         return;
@@ -112,9 +98,23 @@ on_head(SoupServer *soup, SoupServerMessage *message, const char *soup_path, GHa
         api_put_error(message, 414, "too-large", NULL, "the path is longer than any is");
     else if (is_below(path, API_PREFIX))
         api_see_head(server->parts.api, message, path);
-    else if (soup_message_headers_get_encoding(headers) != SOUP_ENCODING_NONE &&
-             soup_message_headers_get_content_length(headers))
+    else if (parting_is_due(message))
         api_put_error(message, 413, "too-large", NULL, "nothing is taken there");
+}
+
+static void
+on_head(SoupServer *soup, SoupServerMessage *message, const char *soup_path, GHashTable *query, void *data)
+{
+    WebServer *server = data;
+    Visitor *visitor = visitor_of(message);
+
+    server->requests++;
+    if (visitor)
+        visitor_serve(visitor, BODY_SECONDS);
+    g_signal_connect(message, "got-chunk", G_CALLBACK(on_chunk), NULL);
+    see_head(server, message, g_uri_get_path(soup_server_message_get_uri(message)));
+    if (soup_server_message_get_status(message) && parting_is_due(message))
+        parting_send(message);
 }
 
 static void

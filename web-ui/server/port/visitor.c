@@ -14,6 +14,9 @@
 #define HANDSHAKE_SECONDS 10
 /* A CONNECT that names a ticket is a fifth of that. */
 #define HEAD_MAX 2048
+/* Of somebody who is refused: seconds, and bytes that are read and thrown away, so that the refusal is not lost. */
+#define PART_SECONDS 3
+#define PART_BYTES_MAX (8 * 1024 * 1024)
 /* Seconds after which a peer that has vanished is known to have. */
 #define KEEP_IDLE 60
 #define KEEP_INTERVAL 15
@@ -41,6 +44,7 @@ struct Visitor {
     TlsStream *stream;   /* libsoup's; not a reference: its end is told */
     GSource *source;
     GString *head;
+    size_t parted; /* bytes thrown away since it was refused */
     VisitorReady ready;
     void *ready_data;
     GDestroyNotify ready_destroy; /* or NULL: it is not the visitor's (any more) */
@@ -264,6 +268,12 @@ visitor_take_session(Visitor *visitor)
     return session;
 }
 
+void
+visitor_reclaim(Visitor *visitor)
+{
+    visitor->session = visitor_take_session(visitor);
+}
+
 const char *
 visitor_get_address(const Visitor *visitor)
 {
@@ -288,7 +298,7 @@ visitor_say(Visitor *visitor, const char *text)
     return send(visitor->fd, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)strlen(text);
 }
 
-/* --- its first steps --- */
+/* --- its first and last steps --- */
 
 static void
 wait_for_socket(Visitor *visitor, int fd, GIOCondition condition, GUnixFDSourceFunc function)
@@ -297,6 +307,32 @@ wait_for_socket(Visitor *visitor, int fd, GIOCondition condition, GUnixFDSourceF
     visitor->source = g_unix_fd_source_new(fd, condition);
     g_source_set_callback(visitor->source, G_SOURCE_FUNC(function), visitor, NULL);
     g_source_attach(visitor->source, NULL);
+}
+
+static gboolean
+on_part(int fd, GIOCondition condition, void *data)
+{
+    static char nothing[16 * 1024];
+    Visitor *visitor = data;
+    ssize_t n = tls_session_read(visitor->session, nothing, sizeof(nothing));
+
+    if (n > 0)
+        visitor->parted += n;
+    if (n == -EAGAIN || (n > 0 && visitor->parted < PART_BYTES_MAX))
+        return G_SOURCE_CONTINUE;
+    visitor_free(visitor);
+    return G_SOURCE_REMOVE;
+}
+
+void
+visitor_part(Visitor *visitor, const char *bytes, size_t len)
+{
+    visitor_serve(visitor, PART_SECONDS);
+    if (!visitor->session || tls_session_write(visitor->session, bytes, len) != (ssize_t)len) {
+        visitor_free(visitor);
+        return;
+    }
+    wait_for_socket(visitor, tls_session_get_fd(visitor->session), G_IO_IN, on_part);
 }
 
 static gboolean

@@ -72,5 +72,10 @@ TlsStream *visitor_make_stream(Visitor *visitor);
 /* The session for a tunnel, which tells visitor_close() in the end. NULL: its stream was closed. */
 TlsSession *visitor_take_session(Visitor *visitor);
 
+/* Has the session itself again, which a stream had; the stream is at its end. */
+void visitor_reclaim(Visitor *visitor);
+/* With the session its own: says this, and goes when the other side has had time to hear it. */
+void visitor_part(Visitor *visitor, const char *bytes, size_t len);
+
 /* Ends it; it may be gone when this returns. */
 void visitor_close(Visitor *visitor);

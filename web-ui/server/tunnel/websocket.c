@@ -53,8 +53,7 @@ begin_frame(WebsocketReader *reader)
     for (unsigned i = 0; i < bytes; i++)
         len = len << 8 | header[2 + i];
     reader->opcode = header[0] & 0x0f;
-    if (header[0] & RESERVED || !(header[1] & MASKED) || len >> 63 ||
-        !is_opcode_good(reader, reader->opcode, header[0] & FIN))
+    if (len >> 63 || !is_opcode_good(reader, reader->opcode, header[0] & FIN))
         return false;
     if (is_control(reader->opcode)) {
         if (len > WEBSOCKET_CONTROL_MAX)
@@ -100,13 +99,20 @@ end_frame(WebsocketReader *reader)
         reader->pong_due = true;
 }
 
-/* Takes of the header what is there; false: it is a bad one. */
+/* Nothing was agreed on that would use the reserved bits, and every client masks. */
+static bool
+is_promising(const WebsocketReader *reader)
+{
+    return (reader->have < 1 || !(reader->header[0] & RESERVED)) && (reader->have < 2 || reader->header[1] & MASKED);
+}
+
+/* Takes of the header what is there; false: it is a bad one, as far as it can be seen. */
 static bool
 take_header(WebsocketReader *reader, const uint8_t *bytes, size_t len, size_t *used)
 {
     while (*used < len && reader->have < header_len(reader))
         reader->header[reader->have++] = bytes[(*used)++];
-    return reader->have < header_len(reader) || begin_frame(reader);
+    return is_promising(reader) && (reader->have < header_len(reader) || begin_frame(reader));
 }
 
 ssize_t
