@@ -15,7 +15,7 @@ typedef struct {
     int from, to;
     const SinkLimits *limits;
     Work *work;
-    gnutls_hash_hd_t sum; /* GLib's own is half as fast, or a tenth where the processor helps */
+    gnutls_hash_hd_t sum; /* not GLib's, which is slower than networks are */
     uint8_t *buffer;
     uint64_t size;      /* so far */
     uint64_t asked_for; /* room up to here */

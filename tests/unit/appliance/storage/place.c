@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define XFS_SIZE (UINT64_C(320) << 20) /* mkfs.xfs makes none that is smaller */
+#define POOL_SIZE (UINT64_C(512) << 20)
 #define GROUP "carreltest"
 #define POOL "pool"
 
@@ -26,17 +28,6 @@ place_begin(void)
     if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
         return; /* no test can mount anything then, and each says so */
     g_assert(mount("none", scratch, "tmpfs", 0, "size=6g") == 0);
-}
-
-int
-place_run_tests(void)
-{
-    int status = g_test_run();
-
-    umount2(scratch, MNT_DETACH);
-    g_rmdir(scratch);
-    g_free(scratch);
-    return status;
 }
 
 char *
@@ -98,15 +89,20 @@ make_backing(uint64_t size)
 static bool
 make_xfs(Place *place, uint64_t size, char **why)
 {
-    g_autofree char *backing = make_backing(MAX(size, UINT64_C(320) << 20)); /* mkfs.xfs makes none that is smaller */
+    g_autofree char *backing = make_backing(MAX(size, XFS_SIZE));
 
     return run(why, "mkfs.xfs -q -m reflink=1 %s", backing) && run(why, "mount -o loop %s %s", backing, place->root);
 }
 
+/* Made once: where LVM is emulated, its commands take their time. */
+static struct {
+    char *device, *config;
+} pool;
+
 static bool
-make_pool(Place *place, uint64_t size, char **why)
+make_pool(char **why)
 {
-    g_autofree char *backing = make_backing(size);
+    g_autofree char *backing = make_backing(POOL_SIZE);
     g_autofree char *device = NULL;
 
     run(NULL, "modprobe -q dm-thin-pool");
@@ -118,16 +114,45 @@ make_pool(Place *place, uint64_t size, char **why)
         *why = g_steal_pointer(&device);
         return false;
     }
-    place->device = g_steal_pointer(&device);
-    g_autofree char *config =
-        g_strdup_printf("devices{use_devicesfile=0 filter=[\"a|^%s$|\",\"r|.*|\"]}", place->device);
-    place->config.lvm_config = g_steal_pointer(&config);
+    pool.device = g_steal_pointer(&device);
+    pool.config = g_strdup_printf("devices{use_devicesfile=0 filter=[\"a|^%s$|\",\"r|.*|\"]}", pool.device);
+    if (run(why, "vgcreate --config '%s' --yes %s %s", pool.config, GROUP, pool.device) &&
+        run(why, "lvcreate --config '%s' --yes --type thin-pool --extents 90%%FREE --name %s %s", pool.config, POOL,
+            GROUP))
+        return true;
+    g_error("%s", *why); /* a host that has device mapper can do this */
+}
+
+static void
+free_pool(void)
+{
+    if (!pool.device)
+        return;
+    run(NULL, "vgremove --config '%s' --yes --force %s", pool.config, GROUP);
+    run(NULL, "losetup --detach %s", pool.device);
+    g_clear_pointer(&pool.device, g_free);
+    g_clear_pointer(&pool.config, g_free);
+}
+
+static bool
+use_pool(Place *place, char **why)
+{
+    if (!pool.device && !make_pool(why))
+        return false;
+    place->config.lvm_config = pool.config;
     place->config.kind = STORAGE_LVM;
     place->config.volume_group = GROUP;
     place->config.thin_pool = POOL;
-    return run(why, "vgcreate --config '%s' --yes %s %s", place->config.lvm_config, GROUP, place->device) &&
-           run(why, "lvcreate --config '%s' --yes --type thin-pool --extents 90%%FREE --name %s %s",
-               place->config.lvm_config, POOL, GROUP);
+    return true;
+}
+
+static void
+empty_pool(void)
+{
+    g_autofree char *said = NULL;
+
+    if (!run(&said, "lvremove --config '%s' --yes --select tags=carrel %s", pool.config, GROUP))
+        g_error("%s", said);
 }
 
 static bool
@@ -139,7 +164,7 @@ make(Place *place, uint64_t size, char **why)
     case PLACE_SHARE:
         return make_xfs(place, size, why);
     default:
-        return make_pool(place, size, why);
+        return use_pool(place, why);
     }
 }
 
@@ -183,23 +208,60 @@ place_reopen(Place *place)
     return mended;
 }
 
+GStrv
+place_words(const Place *place, const char *program)
+{
+    const char *words[] = {program,
+                           PLACE_CHILD,
+                           place_names[place->kind],
+                           place->config.folder,
+                           place->config.lvm_config ? place->config.lvm_config : "",
+                           NULL};
+    return g_strdupv((char **)words);
+}
+
+Place *
+place_attach(char **words)
+{
+    Place *place = g_new0(Place, 1);
+
+    place->config.folder = g_strdup(words[1]);
+    place->config.helper = place_confine();
+    if (!strcmp(words[0], place_names[PLACE_LVM])) {
+        place->kind = PLACE_LVM;
+        place->config.kind = STORAGE_LVM;
+        place->config.lvm_config = words[2];
+        place->config.volume_group = GROUP;
+        place->config.thin_pool = POOL;
+    }
+    open_storage(place, NULL);
+    return place;
+}
+
 void
 place_free(Place *place)
 {
     if (!place)
         return;
     storage_free(place->storage);
-    if (place->device) {
-        run(NULL, "vgremove --config '%s' --yes --force %s", place->config.lvm_config, GROUP);
-        run(NULL, "losetup --detach %s", place->device);
-    } else {
-        umount2(place->root, MNT_DETACH);
-    }
-    g_free((char *)place->config.lvm_config);
+    if (place->kind == PLACE_LVM && pool.device)
+        empty_pool();
+    umount2(place->root, MNT_DETACH);
     g_free((char *)place->config.folder);
-    g_free(place->device);
     g_free(place->root);
     g_free(place);
+}
+
+int
+place_run_tests(void)
+{
+    int status = g_test_run();
+
+    free_pool();
+    umount2(scratch, MNT_DETACH);
+    g_rmdir(scratch);
+    g_free(scratch);
+    return status;
 }
 
 /* ---- calls ---- */

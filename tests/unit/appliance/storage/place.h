@@ -20,8 +20,7 @@ typedef struct {
     PlaceKind kind;
     StorageConfig config;
     Storage *storage;
-    char *root;   /* where the file system is mounted; the folder is in it */
-    char *device; /* LVM: the loop device */
+    char *root; /* where the file system is mounted; the folder is in it */
 } Place;
 
 /* First thing in main(), and last. */
@@ -34,11 +33,19 @@ char *place_make_folder(const char *name);
 /* The program carrel-confine, as it was built; $CARREL_CONFINE where the tests run elsewhere. */
 const char *place_confine(void);
 
-/* Opens a storage in it. NULL: the test is skipped, and has said why. */
+/* Opens a storage in it. @size: bytes of a tmpfs; the others have some hundred megabytes at least. NULL: the test is skipped, and has said why. */
 Place *place_new(PlaceKind kind, uint64_t size);
 /* Closes the storage and takes it anew; returns what was mended. */
 GStrv place_reopen(Place *place);
 void place_free(Place *place);
+
+/*
+ * For a process that is to use the same place, and is started by us: the words of its command line, which are @program,
+ * PLACE_CHILD and those that it gives to place_attach(). The storage is its own then, once it is closed here.
+ */
+#define PLACE_CHILD "--child"
+GStrv place_words(const Place *place, const char *program);
+Place *place_attach(char **words);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Place, place_free)
 
 /* ---- calls, and their ends ---- */
