@@ -58,10 +58,20 @@ def test_seabios_boots_from_disk(bench, disks, order, expected, tmp_path):
     groups["boot"]["firmware-log"] = tmp_path / "log"
     desktop = bench.start(bench.write(groups))
     assert desktop.wait(FIRMWARE_SOON) == 0, desktop.said()
-    assert b"SeaBIOS (version" in (tmp_path / "log").read_bytes()
+    log = (tmp_path / "log").read_bytes()
+    assert b"SeaBIOS (version" in log and b"boot menu" not in log
     printed = desktop.printed()
     assert b"booted from the %s disk\n" % expected in printed, printed
     assert printed.count(b"booted from") == 1
+
+
+def test_seabios_waits_for_a_key(bench, disks, tmp_path):
+    groups = configuration(bench, disks, (1, 2))
+    groups["boot"] |= {"firmware-log": tmp_path / "log", "menu-wait": 1}
+    desktop = bench.start(bench.write(groups))
+    assert desktop.wait(FIRMWARE_SOON) == 0, desktop.said()
+    assert b"ESC for boot menu" in (tmp_path / "log").read_bytes()
+    assert b"booted from the first disk" in desktop.printed()
 
 
 @pytest.fixture

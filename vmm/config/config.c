@@ -445,6 +445,8 @@ check_firmware(const DesktopConfig *config, GError **error)
     if (config->firmware == FIRMWARE_NONE && config->firmware_log)
         return fail(config, "boot", "firmware-log", CONFIG_ERROR_VALUE, error,
                     "there is no firmware to print anything");
+    if (config->firmware == FIRMWARE_NONE && config->menu_wait)
+        return fail(config, "boot", "menu-wait", CONFIG_ERROR_VALUE, error, "there is no firmware to have a menu");
     if (config->firmware == FIRMWARE_NONE)
         return check_source(config, "boot", "kernel", &config->kernel, true, error) &&
                check_source(config, "boot", "initrd", &config->initrd, false, error);

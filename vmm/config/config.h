@@ -29,6 +29,7 @@ typedef enum {
 #define CONFIG_PORTS_MAX 8
 #define CONFIG_VCPUS_MAX 64
 #define CONFIG_BOOT_INDEX_MAX 64
+#define CONFIG_MENU_WAIT_MAX 60 /* seconds; firmware reads milliseconds of 16 bits */
 
 typedef enum { GUEST_OS_LINUX, GUEST_OS_WINDOWS, GUEST_OS_OTHER } ConfigGuestOs;
 typedef enum { HYPERV_AUTO, HYPERV_ON, HYPERV_OFF } ConfigHyperv;
@@ -126,6 +127,7 @@ typedef struct {
     char *firmware_word;     /* as written, NULL where it was not; … */
     ConfigFirmware firmware; /* … and what it comes to */
     bool secure_boot;
+    uint64_t menu_wait;          /* seconds in which a key calls the firmware's menu; 0, or without firmware: none */
     ConfigSource firmware_code;  /* where it was not given, the path of Debian's file; none without firmware */
     ConfigSource vga_rom;        /* with FIRMWARE_BIOS and a display; the same of its VGA BIOS */
     ConfigSource variables;      /* with FIRMWARE_UEFI */

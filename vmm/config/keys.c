@@ -46,6 +46,7 @@ static const Key desktop_keys[] = {
 static const Key boot_keys[] = {
     {"firmware",           KEY_WORD, D(firmware_word), .words = firmware_words},
     {"secure-boot",        KEY_BOOL, D(secure_boot)},
+    {"menu-wait",          KEY_COUNT, D(menu_wait), 0, CONFIG_MENU_WAIT_MAX, "0"},
     {"firmware-code",      KEY_PATH, D(firmware_code.path)},
     {"firmware-code-fd",   KEY_TEXT, D(firmware_code.fd_name)},
     {"vga-rom",            KEY_PATH, D(vga_rom.path)},

@@ -314,6 +314,16 @@ add_file_number(FwCfg *fw_cfg, const char *name, uint64_t value, unsigned size)
     fw_cfg_add_file(fw_cfg, name, &little, size);
 }
 
+/* OVMF reads the number, SeaBIOS the file; both read for how long, in milliseconds. */
+static void
+tell_menu(FwCfg *fw_cfg, unsigned seconds)
+{
+    fw_cfg_add_number(fw_cfg, FW_CFG_BOOT_MENU, seconds > 0, 2);
+    add_file_number(fw_cfg, "etc/show-boot-menu", seconds > 0, 2);
+    if (seconds)
+        add_file_number(fw_cfg, "etc/boot-menu-wait", seconds * 1000, 2);
+}
+
 void
 desktop_tell_firmware(Desktop *desktop)
 {
@@ -327,11 +337,10 @@ desktop_tell_firmware(Desktop *desktop)
     fw_cfg_add_number(fw_cfg, FW_CFG_NB_CPUS, desktop->config->vcpus, 2);
     fw_cfg_add_number(fw_cfg, FW_CFG_MAX_CPUS, desktop->config->vcpus, 2);
     fw_cfg_add_number(fw_cfg, FW_CFG_NOGRAPHIC, !desktop->config->scanouts, 2);
-    fw_cfg_add_number(fw_cfg, FW_CFG_BOOT_MENU, 0, 2);
     fw_cfg_add_number(fw_cfg, FW_CFG_ARCH_LOCAL | 2, 1, 1); /* the PIT arrives on IOAPIC pin 2 */
-    add_file_number(fw_cfg, "etc/show-boot-menu", 0, 2);    /* nor wait for a key that would show it */
     if (!desktop->config->scanouts)
         add_file_number(fw_cfg, "etc/sercon-port", BOARD_PORT_COM1, 2); /* SeaBIOS shows its screen there */
+    tell_menu(fw_cfg, desktop->config->menu_wait);
     tell_memory(desktop);
     tell_smbios(desktop, uuid);
     tell_boot_order(desktop);

@@ -175,6 +175,10 @@ test_firmware(void)
         g_assert_cmpstr(config->firmware_code.path, ==, cases[i].code);
         g_assert_cmpstr(config->variables_template, ==, cases[i].template);
     }
+    refuse("[desktop]\nname=x\n[boot]\nkernel=/k\nmenu-wait=3\n", CONFIG_ERROR_VALUE,
+           "d.conf: [boot] menu-wait:", "no firmware");
+    refuse("[desktop]\nname=x\n[boot]\nfirmware=bios\nmenu-wait=61\n", CONFIG_ERROR_VALUE,
+           "d.conf: [boot] menu-wait:", "60");
     refuse("[desktop]\nname=x\n[boot]\nkernel=/k\nfirmware-log=/l\n", CONFIG_ERROR_VALUE,
            "d.conf: [boot] firmware-log:", "no firmware");
     refuse("[desktop]\nname=x\n[boot]\nfirmware=bios\nsecure-boot=true\n", CONFIG_ERROR_VALUE,
