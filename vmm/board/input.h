@@ -29,7 +29,7 @@ typedef struct {
 typedef void (*InputLeds)(void *user, unsigned leds);
 
 typedef struct {
-    /* Whether a driver of the guest's listens. Any thread. */
+    /* Whether a driver of the guest's listens, a system's where there is another for firmware. Any thread. */
     bool (*ready)(void *sink);
     /* @n events that belong together. */
     void (*report)(void *sink, const InputEvent *events, size_t n);

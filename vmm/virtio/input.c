@@ -426,13 +426,17 @@ virtio_input_new(VirtioInputKind kind, const char *id, GuestMemory *memory)
 
 /* --- for front ends --------------------------------------------------------------------------------------------- */
 
+/*
+ * A system's driver sets up both queues. OVMF's own sets up the events' alone: it knows one key at a time and calls no hot key,
+ * so that its menu could not be reached by it; a USB keyboard is better there.
+ */
 static bool
 sink_ready(void *sink)
 {
     VirtioDevice *device = sink;
     g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&device->lock);
 
-    return virtio_device_started(device);
+    return virtio_device_started(device) && virtqueue_enabled(device->queues[STATUS_QUEUE]);
 }
 
 static void

@@ -87,6 +87,8 @@ size_t virt_chain_writable(const VirtChain *chain);
 unsigned virtqueue_index(const VirtQueue *queue);
 VirtioDevice *virtqueue_device(const VirtQueue *queue);
 bool virtqueue_ready(const VirtQueue *queue);
+/* Whether the driver has set it up, though the machine may be at rest. With the device's lock held. */
+bool virtqueue_enabled(const VirtQueue *queue);
 /* Readable when the driver kicked; non-blocking; owned by the queue. For classes that watch it themselves. */
 int virtqueue_kick_fd(const VirtQueue *queue);
 /* Signal it to interrupt the guest for this queue without asking whether it wants it; -1 before DRIVER_OK or without

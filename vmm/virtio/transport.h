@@ -56,7 +56,6 @@ void virtqueue_free(VirtQueue *queue);
 const VirtQueueSetup *virtqueue_setup(const VirtQueue *queue);
 /* Without effect once the queue is enabled. */
 void virtqueue_set_setup(VirtQueue *queue, const VirtQueueSetup *setup);
-bool virtqueue_enabled(const VirtQueue *queue);
 /*
  * The driver enables the queue. Checks sizes, alignment and that the rings lie in RAM, and resolves them; what does not
  * fit breaks the device. Without effect once enabled, or after DRIVER_OK.

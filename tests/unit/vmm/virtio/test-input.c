@@ -355,6 +355,26 @@ test_leds(gconstpointer flags)
     g_assert_cmpuint(leds.calls, ==, 3);
 }
 
+/* A front end prefers another device to firmware's driver, which sets up the events' queue alone. */
+static void
+test_driver_of_firmware(void)
+{
+    g_autoptr(VirtioDriver) driver = virtio_driver_new(0);
+
+    virtio_driver_attach(driver, virtio_input_new(VIRTIO_INPUT_KEYBOARD, "input0", driver->memory));
+    InputSink sink = virtio_input_sink(driver->device);
+    for (unsigned n_queues = 1; n_queues <= 2; n_queues++) {
+        virtio_driver_negotiate(driver, 0);
+        for (unsigned queue = 0; queue < n_queues; queue++)
+            virtio_driver_setup_queue(driver, queue, 16);
+        g_assert_false(sink.ops->ready(sink.sink));
+        virtio_driver_set_status(driver, VIRTIO_CONFIG_S_DRIVER_OK);
+        g_assert_cmpint(sink.ops->ready(sink.sink), ==, n_queues == 2);
+        virtio_driver_reset(driver);
+    }
+    g_assert_false(sink.ops->ready(sink.sink));
+}
+
 static void
 add(const char *name, GTestDataFunc test)
 {
@@ -377,6 +397,7 @@ main(int argc, char **argv)
     g_test_add_func("/virtio/input/tablet", test_tablet);
     g_test_add_func("/virtio/input/mouse", test_mouse);
     g_test_add_func("/virtio/input/hostile-questions", test_hostile_questions);
+    g_test_add_func("/virtio/input/driver-of-firmware", test_driver_of_firmware);
     add("report", test_report);
     add("type-ahead", test_type_ahead);
     add("nothing-sticks", test_nothing_sticks);
