@@ -34,9 +34,10 @@ class Desktop:
 
     def __init__(self, host, vmm, cmdline, name="desk", memory_mib=1024, vcpus=2, disk="/dev/vdb", data_disk=None,
                  ticket=None, network=False, tpm=False, monitors=1, emulated=True, spice_host_port=5900, firmware=None,
-                 usb_input=False):
+                 usb_input=False, menu_wait=0):
         self.firmware = firmware  # "uefi", "secure" (UEFI with Secure Boot) or "bios"; None: its kernel is booted
         self.usb_input = usb_input  # with firmware: keyboard and tablet are on USB, and none on virtio
+        self.menu_wait = menu_wait  # seconds in which firmware takes the key that calls its menu
         self.host, self.vmm, self.name = host, vmm, name
         self.memory_mib, self.vcpus = memory_mib, vcpus
         self.disk, self.data_disk = disk, data_disk
@@ -71,7 +72,8 @@ class Desktop:
             self.host.run(f"systemd-run --quiet --unit=spice-{self.name} --collect socat"
                           f" TCP-LISTEN:{self._host_port},bind=10.0.2.15,reuseaddr,fork,nodelay"
                           f" UNIX-CONNECT:{self.folder}/spice;"
-                          f" until ss -Hltn sport = {self._host_port} | grep -q .; do sleep 0.1; done")
+                          f" until ss -Hltnp sport = {self._host_port} |"
+                          f' grep -q "pid=$(systemctl show -P MainPID spice-{self.name}),"; do sleep 0.1; done')
         self._open()
         return self
 
@@ -114,23 +116,35 @@ class Desktop:
         self._ask_until(lambda patience: self.run(PANEL, timeout=patience), SILENCE_SECONDS,
                         max(10, timeout - (time.monotonic() - started)))
 
-    def boot(self, look=None):
+    def wait_for_console(self, words, timeout, count=1):
+        """Waits until the guest has printed `words` so many times."""
+        def ask(patience):
+            deadline = time.monotonic() + patience
+            while self.console().count(words) < count:
+                if time.monotonic() > deadline or not self.alive():
+                    raise Failed(words)
+                time.sleep(0.2)
+
+        self._ask_until(ask, 10, timeout)
+
+    def boot(self, look=None, until=None):
         """
-        Starts the VMM and waits until the desktop is usable. A boot that the emulator spoils is made once more.
-        look() is called when the VMM has started.
+        Starts the VMM and waits until the desktop is usable, or as until() waits. A boot that the emulator spoils is made once
+        more. look() is called when the VMM has started.
         """
         try:
-            self._boot(look)
+            self._boot(look, until or self.wait_until_usable)
         except spoilt.Spoilt as fault:
             print(f"==> {fault}; the desktop is booted once more", file=sys.stderr, flush=True)
             self.end()
-            self._boot(look)
+            self._boot(look, until or self.wait_until_usable)
+        return self
 
-    def _boot(self, look):
+    def _boot(self, look, until):
         self.start()
         if look:
             look()
-        self.wait_until_usable()
+        until()
 
     def run(self, script, user="desk", timeout=60, check=True):
         """Runs a bash script in the guest; returns what it printed."""
@@ -165,4 +179,4 @@ class Desktop:
             self.agent.close()
             self.agent = None
         with contextlib.suppress(Exception):
-            self.host.run(f"systemctl stop desktop-{self.name}", timeout=60)
+            self.host.run(f"systemctl stop desktop-{self.name} spice-{self.name}", timeout=60)

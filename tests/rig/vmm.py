@@ -40,9 +40,10 @@ class Carrel:
     def _boot(self, desktop):
         if not desktop.firmware:
             return [f"kernel={desktop.kernel}", "initrd=/srv/guest/initrd.img", f"command-line={desktop.cmdline}"]
+        menu = f"menu-wait={desktop.menu_wait}"
         if desktop.firmware == "bios":
-            return ["firmware=bios", "[usb]"]
-        return ["firmware=uefi", f"variables={desktop.folder}/variables",
+            return ["firmware=bios", menu, "[usb]"]
+        return ["firmware=uefi", menu, f"variables={desktop.folder}/variables",
                 f"secure-boot={'true' if desktop.firmware == 'secure' else 'false'}", "[usb]"]
 
     def _config(self, desktop):
@@ -134,6 +135,8 @@ class Qemu:
             return ["-kernel", desktop.kernel, "-initrd", "/srv/guest/initrd.img", "-append", desktop.cmdline,
                     "-device", "qemu-xhci"]
         usb = ["-device", "qemu-xhci", "-device", "usb-kbd", "-device", "usb-tablet"]
+        if desktop.menu_wait:
+            usb += ["-boot", f"menu=on,splash-time={desktop.menu_wait * 1000}"]
         if desktop.firmware == "bios":
             return usb
         code, variables = {"uefi": ("OVMF_CODE_4M.fd", "OVMF_VARS_4M.fd"),
