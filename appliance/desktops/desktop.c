@@ -66,6 +66,7 @@ desktop_set_state(Desktop *desktop, LifeState state, const char *detail)
     }
     tell(desktop);
     tunnels_serve(desktop->desktops->tunnels, desktop);
+    pools_look_at_pool_of(desktop->desktops->pools, desktop);
 }
 
 void
@@ -200,6 +201,7 @@ on_clients(void *user, unsigned n)
     Desktop *desktop = user;
 
     desktop->clients = n;
+    pools_look_at_pool_of(desktop->desktops->pools, desktop);
 }
 
 static void

@@ -43,8 +43,11 @@ struct Desktop {
     char *last_detail;         /* what it said last of its state */
     char *fault;               /* why it was ended, where it does not answer */
     unsigned clients;
-    Figures *figures; /* NULL: nobody has looked */
-    Picture *picture; /* NULL: nobody has looked yet */
+    int64_t unused_since; /* monotonic µs: nobody is connected, or may connect by a ticket; 0: not known yet */
+    bool was_used;        /* somebody had a ticket since it was looked at first */
+    bool user_left;       /* whoever has it, of its pool, has signed out since the last ticket */
+    Figures *figures;     /* NULL: nobody has looked */
+    Picture *picture;     /* NULL: nobody has looked yet */
 
     char *password; /* of its SPICE server; NULL: none is known here */
     enum {

@@ -137,6 +137,7 @@ desktops_look(Desktops *desktops, const char *kind, const char *id)
         look_at_all(desktops);
     else if (!strcmp(kind, "desktop"))
         look_at(desktops, id);
+    pools_look(desktops->pools, kind, id);
 }
 
 void
@@ -144,6 +145,7 @@ desktops_removed(Desktops *desktops, const char *id)
 {
     Desktop *desktop = desktops_need(desktops, id);
 
+    pools_look_at_pool_of(desktops->pools, desktop);
     g_clear_pointer(&desktop->spec, spec_free);
     desktop->removed = true;
     desktop_turn(desktop);
@@ -293,6 +295,7 @@ desktops_new(const DesktopsSettings *settings, const DesktopsOps *ops, void *own
     desktops->owner = owner;
     desktops->desktops = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify)desktop_free);
     desktops->tunnels = tunnels_new(desktops);
+    desktops->pools = pools_new(desktops);
     if (!make_folders(settings, error) || !adopt_all(desktops, error))
         return NULL;
     return g_steal_pointer(&desktops);
@@ -325,6 +328,7 @@ desktops_free(Desktops *desktops)
         g_source_remove(desktops->figures_source);
     tunnels_free(desktops->tunnels);
     wait_for_calls(desktops);
+    pools_free(desktops->pools);
     g_hash_table_unref(desktops->desktops);
     clear_settings(&desktops->settings);
     g_free(desktops);

@@ -168,8 +168,8 @@ void desktops_open_tunnel(Desktops *desktops, const char *ticket, const char *ad
 void desktops_carrier_gone(Desktops *desktops, const char *carrier);
 
 /*
- * The session is over: its tickets that opened nothing yet are void. Connections last until the user's right to the desktop ends
- * (a browser's idle session must not cut the desktop somebody works at).
+ * The session is over: its tickets are void, those by which something is open when that is closed. Connections last until the
+ * user's right to the desktop ends: a browser's idle session must not cut the desktop somebody works at.
  */
 void desktops_session_over(Desktops *desktops, const char *session);
 /* The user signed out of the last session on purpose: what is disposable and not connected is given back at once. */

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "appliance/desktops/desktop.h"
+#include "appliance/desktops/pools.h"
 #include "appliance/desktops/tunnels.h"
 
 struct Desktops {
@@ -12,6 +13,7 @@ struct Desktops {
     GHashTable *desktops; /* id → Desktop, of those that were ever looked at */
     unsigned calls;       /* of ours that others will answer: this must last as long */
     Tunnels *tunnels;
+    Pools *pools;
     unsigned followers; /* of figures */
     guint figures_source;
     GList *actions; /* Action, under way */

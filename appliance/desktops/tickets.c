@@ -146,7 +146,11 @@ tickets_void(Tickets *tickets, TicketJudge is_void, void *user)
     Ticket *ticket;
 
     g_hash_table_iter_init(&iter, tickets->tickets);
-    while (g_hash_table_iter_next(&iter, NULL, (gpointer *)&ticket))
-        if (!ticket->open && is_void(ticket, user))
+    while (g_hash_table_iter_next(&iter, NULL, (gpointer *)&ticket)) {
+        if (!is_void(ticket, user))
+            continue;
+        ticket->expires = G_MININT64;
+        if (!ticket->open)
             g_hash_table_iter_remove(&iter);
+    }
 }

@@ -36,6 +36,6 @@ Ticket *tickets_find(Tickets *tickets, const char *text, int64_t now);
 void tickets_closed(Tickets *tickets, Ticket *ticket, int64_t now);
 /* How many there are for a desktop. */
 unsigned tickets_of(Tickets *tickets, const char *desktop, int64_t now);
-/* Those of which nothing is open, and of which @is_void says so, are void. */
+/* Those of which @is_void says so are: at once, or where something is open, when that is closed. */
 typedef bool (*TicketJudge)(const Ticket *ticket, void *user);
 void tickets_void(Tickets *tickets, TicketJudge is_void, void *user);

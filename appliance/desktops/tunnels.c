@@ -306,7 +306,8 @@ issue(Connect *connect, GError **error)
         return;
     if (!desktop->password || unused)
         new_password(desktop);
-    desktop->retry = true;
+    desktop->retry = desktop->was_used = true;
+    desktop->user_left = false;
     desktop_turn(desktop);
     tunnels_serve(desktops->tunnels, desktop);
     const DesktopsTicket ticket = {text, desktop->password, g_get_real_time() + TICKET_SECONDS * G_USEC_PER_SEC};
@@ -455,8 +456,6 @@ desktops_check_rights(Desktops *desktops, bool (*may_use)(void *owner, const cha
 
     tickets_void(desktops->tunnels->tickets, has_no_right, &rights);
     cut_if(desktops->tunnels, is_without_right, &rights);
-    /* Those it was open by are without a connection now. */
-    tickets_void(desktops->tunnels->tickets, has_no_right, &rights);
 }
 
 /* ---- life ---- */

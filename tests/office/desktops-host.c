@@ -17,6 +17,7 @@
  *     disallow USER              desktops_check_rights(), in which that user may nothing
  *     gone CARRIER, over SESSION, left USER
  *     follow, unfollow
+ *     take ID USER               the desktop of a pool is the user's
  *     memory                     → memory PROMISED ALL
  *     end                        frees everything
  *
@@ -131,6 +132,17 @@ merge(House *house, const char *kind, const char *id, GVariant *fields)
 }
 
 static void
+release(House *house, const char *id)
+{
+    g_autoptr(GVariant) old = get(house, "desktop", id);
+    g_auto(GVariantDict) dict = G_VARIANT_DICT_INIT(old);
+
+    g_variant_dict_remove(&dict, "user");
+    put(house, "desktop", id, g_variant_dict_end(&dict));
+    desktops_look(house->desktops, "desktop", id);
+}
+
+static void
 submit(void *owner, DesktopsCaller caller, const char *command, GVariant *fields, DesktopsSubmitted done, void *data)
 {
     House *house = owner;
@@ -147,7 +159,7 @@ submit(void *owner, DesktopsCaller caller, const char *command, GVariant *fields
         if (!strcmp(words[0], "desktop"))
             desktops_removed(house->desktops, id);
     } else if (!strcmp(words[1], "release")) {
-        merge(house, words[0], id, g_variant_new_parsed("@a{sv} {'user': <''>}"));
+        release(house, id);
     } else if (id) {
         merge(house, words[0], id, kept);
     }
@@ -426,6 +438,15 @@ do_cancel(House *house, char **words)
 }
 
 static void
+do_take(House *house, char **words)
+{
+    g_autoptr(GVariant) fields =
+        g_variant_ref_sink(g_variant_new_parsed("@a{sv} {'user': <%s>, 'desktop': <%s>}", words[1], words[0]));
+
+    merge(house, "desktop", words[0], fields);
+}
+
+static void
 do_end(House *house, char **words)
 {
     g_main_loop_quit(house->loop);
@@ -436,16 +457,13 @@ static const struct {
     void (*run)(House *house, char **words);
     int words;
 } orders[] = {
-    {"thing", do_thing, 3},       {"no-thing", do_no_thing, 2},
-    {"look", do_look, 2},         {"removed", do_removed, 1},
-    {"live", do_live, 1},         {"control", do_control, 3},
-    {"connect", do_connect, 3},   {"tunnel", do_tunnel, 1},
-    {"picture", do_picture, 1},   {"snapshots", do_snapshots, 1},
-    {"disallow", do_disallow, 1}, {"gone", do_gone, 1},
-    {"over", do_over, 1},         {"left", do_left, 1},
-    {"follow", do_follow, 0},     {"unfollow", do_unfollow, 0},
-    {"memory", do_memory, 0},     {"cancel", do_cancel, 1},
-    {"end", do_end, 0},
+    {"thing", do_thing, 3},         {"no-thing", do_no_thing, 2}, {"look", do_look, 2},
+    {"removed", do_removed, 1},     {"live", do_live, 1},         {"control", do_control, 3},
+    {"connect", do_connect, 3},     {"tunnel", do_tunnel, 1},     {"picture", do_picture, 1},
+    {"snapshots", do_snapshots, 1}, {"disallow", do_disallow, 1}, {"gone", do_gone, 1},
+    {"over", do_over, 1},           {"left", do_left, 1},         {"follow", do_follow, 0},
+    {"unfollow", do_unfollow, 0},   {"memory", do_memory, 0},     {"cancel", do_cancel, 1},
+    {"take", do_take, 2},           {"end", do_end, 0},
 };
 
 static void

@@ -93,9 +93,15 @@ class Rooms:
         words = line.split(" ", 2)
         if words[0] == "change" and "'state'" in words[2]:
             self.states[words[1]] = words[2].split("'state': <'")[1].split("'")[0]
-        if words[0] == "submit" and words[1] == "desktop.want":
-            name = words[2].split("'desktop': <'")[1].split("'")[0]
+        if words[0] != "submit" or "'desktop': <'" not in words[2]:
+            return
+        name = words[2].split("'desktop': <'")[1].split("'")[0]
+        if words[1] == "desktop.want":
             self.rows["desktop", name]["wanted"] = words[2].split("'wanted': <'")[1].split("'")[0]
+        elif words[1] == "desktop.create":
+            self.rows["desktop", name] = {"name": words[2].split("'name': <'")[1].split("'")[0], "wanted": "stopped"}
+        elif words[1] == "desktop.delete":
+            del self.rows["desktop", name]
 
     def story(self):
         logs = "".join(f"--- {log}\n{log.read_text(errors='replace')}" for log in self.folder.glob("run/*/log"))
@@ -172,6 +178,21 @@ class Rooms:
                 return (self.folder / "picture.png").read_bytes()
             time.sleep(0.1)
         raise Failure(f"{desktop} shows nothing:\n{self.story()}")
+
+    # ---- pools ----
+
+    def pool(self, **more):
+        """A new one, of desktops without disks; its id."""
+        template, name = str(uuid.uuid4()), str(uuid.uuid4())
+        self.thing("template", template, {"id": template, "name": "Plain", "memory": 64, "vcpus": 1, "firmware": "bios"})
+        self.thing("pool", name, {"id": name, "name": "Class", "template": template, "type": "disposable", "size": 5,
+                                  "spares": 2, **more})
+        self.look("pool", name)
+        return name
+
+    def take(self, desktop, user):
+        """What the store does where somebody takes one."""
+        self.say(f"take {desktop} {user}")
 
     # ---- processes ----
 

@@ -112,7 +112,10 @@ test_void(void)
     tickets_find(tickets, used, 0)->open = 1;
     tickets_void(tickets, is_annas, NULL);
     g_assert_null(tickets_find(tickets, unused, 0));
-    g_assert_nonnull(tickets_find(tickets, used, 0));
+    Ticket *ticket = tickets_find(tickets, used, 0);
+    g_assert_nonnull(ticket);
+    tickets_closed(tickets, ticket, 0);
+    g_assert_null(tickets_find(tickets, used, 0));
     tickets_free(tickets);
 }
 
