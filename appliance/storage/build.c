@@ -153,6 +153,8 @@ storage_give_names(Storage *storage, const char *const *names, GError **error)
 {
     g_autofree char *id = g_uuid_string_random();
 
+    if (!names || !*names)
+        return true; /* a clone of a desktop that has no disk yet */
     if (!records_put_naming(storage->records, id, names, error)) {
         storage_unbuild(storage, names);
         return false;
