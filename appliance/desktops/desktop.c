@@ -160,11 +160,23 @@ rest(Desktop *desktop, const char *detail)
 
 /* ---- the VMM ---- */
 
+/* A pause that was asked for is a daemon's before us, who was taking a snapshot: nobody else is going to end it. */
+static void
+end_old_pause(Desktop *desktop)
+{
+    CarrelVmm1 *control = vmm_control(desktop->vmm);
+    const char *const *reasons = carrel_vmm1_get_pause_reasons(control);
+
+    if (reasons && g_strv_contains(reasons, "user"))
+        carrel_vmm1_call_resume(control, desktop->cancellable, NULL, NULL);
+}
+
 static void
 on_connected(void *user)
 {
     Desktop *desktop = user;
 
+    end_old_pause(desktop);
     desktop_turn(desktop);
 }
 
