@@ -9,7 +9,9 @@
 #include "appliance/sign-in/secret.h"
 
 #include <glib/gstdio.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define GROUP "first administrator"
 
@@ -120,6 +122,18 @@ add_admin(const DaemonConfig *config, Commands *commands, const char *path, GErr
                error);
 }
 
+/* Whoever started the daemon by hand reads it at once; a log never has it. */
+static void
+say_password(const char *path)
+{
+    g_autoptr(GKeyFile) file = g_key_file_new();
+    g_autofree char *password = NULL;
+
+    if (isatty(STDERR_FILENO) && g_key_file_load_from_file(file, path, G_KEY_FILE_NONE, NULL) &&
+        (password = g_key_file_get_string(file, GROUP, "password", NULL)))
+        fprintf(stderr, "\n    Sign in as “%s” with the password %s\n\n", FIRST_START_NAME, password);
+}
+
 bool
 first_start(const DaemonConfig *config, StoreReader *reader, Commands *commands, char **said, GError **error)
 {
@@ -133,6 +147,7 @@ first_start(const DaemonConfig *config, StoreReader *reader, Commands *commands,
         return true;
     if ((!networks && !add_beginnings(commands, error)) || !add_admin(config, commands, path, error))
         return false;
+    say_password(path);
     *said = g_strdup_printf("sign in as “%s”; the password is in %s", FIRST_START_NAME, path);
     return true;
 }
