@@ -46,11 +46,15 @@ class Carreld:
         self.process = None
         self.connections = []
 
-    def start(self):
+    def start_only(self):
+        """Does not wait until it serves."""
         self.config.write_text(config_text(self.groups))
         with open(self.folder / "carreld.log", "ab") as log:
             self.process = subprocess.Popen([*self.within, BUILD / "appliance/daemon/carreld", "--config", self.config],
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def start(self):
+        self.start_only()
         self._wait_until_it_serves()
         return self
 

@@ -95,14 +95,14 @@ class Connection:
         return self._unpack(found, answer, descriptors)
 
     def call_later(self, method, done, *arguments):
-        """The same without waiting; done(answer or HostError) within wait()."""
+        """The same without waiting; done(answer, or HostError; a GLib.Error where none came) within wait()."""
         found, packed = self._pack(method, arguments)
 
         def finished(bus, result):
             try:
                 done(self._unpack(found, *bus.call_with_unix_fd_list_finish(result)))
             except GLib.Error as error:
-                done(HostError(error))
+                done(HostError(error) if Gio.DBusError.is_remote_error(error) else error)
         self.bus.call_with_unix_fd_list(None, PATH, INTERFACE, method, packed, None, Gio.DBusCallFlags.NONE, TIMEOUT_MS,
                                         None, None, finished)
 
@@ -112,12 +112,12 @@ class Connection:
         return lambda *arguments: self.call(method, *arguments)
 
     def wait(self, wanted, what, seconds=60):
-        """Has events come until wanted() is true, and returns that; `what` says what never came."""
+        """Has events come until wanted() is true, and returns that; `what`, or what() then, says what never came."""
         context = GLib.MainContext.default()
         end = time.monotonic() + seconds
         while not (result := wanted()):
             if time.monotonic() > end:
-                raise AssertionError(f"{what} never came; events: {self.events[-20:]}")
+                raise AssertionError(f"{what() if callable(what) else what} never came; events: {self.events[-20:]}")
             if not context.iteration(False):
                 time.sleep(0.01)
         return result
