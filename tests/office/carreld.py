@@ -43,12 +43,16 @@ class Carreld:
             "desktops": {"vmm": BUILD / "carrel-vmm"},
         }
         self.within = []  # what it is run behind
+        self.behind = []  # what it is run behind
         self.process = None
         self.connections = []
 
+    def write_config(self):
+        self.config.write_text(config_text(self.groups))
+
     def start_only(self):
         """Does not wait until it serves."""
-        self.config.write_text(config_text(self.groups))
+        self.write_config()
         with open(self.folder / "carreld.log", "ab") as log:
             self.process = subprocess.Popen([*self.within, BUILD / "appliance/daemon/carreld", "--config", self.config],
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log)
