@@ -6,6 +6,7 @@
 #include "appliance/network/forwarding.h"
 #include "appliance/network/links.h"
 #include "appliance/network/rules.h"
+#include "appliance/network/watch.h"
 
 #include <string.h>
 
@@ -92,13 +93,60 @@ networks_set_forwarding(Networks *host, GError **error)
     return true;
 }
 
+static bool
+has_managed_cards(Networks *host)
+{
+    for (unsigned i = 0; i < host->cards->len; i++)
+        if (network_is_managed(((const Card *)host->cards->pdata[i])->network))
+            return true;
+    return false;
+}
+
+/* A table that is not there makes nft fail. */
+static bool
+rules_are_there(Networks *host)
+{
+    static const char *const bridge[] = {"nft", "list", "table", "bridge", "carrel", NULL};
+    static const char *const inet[] = {"nft", "list", "table", "inet", "carrel", NULL};
+    bool nat = false;
+
+    for (unsigned i = 0; i < host->networks->len; i++) {
+        const Network *network = host->networks->pdata[i];
+        nat |= network->up && network->type == NETWORK_NAT;
+    }
+    return network_command(bridge, NULL, NULL, NULL) && (!nat || network_command(inet, NULL, NULL, NULL));
+}
+
+/* Somebody has deleted tables or changed routes: ours, or what ours depend on, or neither. */
+static void
+on_change(void *user)
+{
+    Networks *host = user;
+    g_autoptr(GError) error = NULL;
+
+    if (!has_managed_cards(host))
+        return;
+    g_auto(GStrv) before = g_strdupv(host->uplinks);
+    bool there = rules_are_there(host);
+    bool done = networks_set_forwarding(host, &error);
+    bool same =
+        before && host->uplinks && g_strv_equal((const char *const *)before, (const char *const *)host->uplinks);
+    if (done && (!there || !same))
+        done = networks_load_rules(host, &error);
+    if (!done)
+        networks_report(host, error->message);
+    else if (!there)
+        networks_report(host, "somebody had deleted the firewall rules between desktops; they are there again");
+}
+
 bool
 networks_load_rules(Networks *host, GError **error)
 {
-    g_autofree char *text = NULL;
+    g_autofree char *text = make_rules(host);
 
-    text = make_rules(host);
     host->ruled = true;
+    if (!host->watch)
+        host->watch = network_watch_new(on_change, host);
     return network_command((const char *const[]){"nft", "-f", "-", NULL}, text, NULL, error);
 }
 

@@ -11,6 +11,7 @@
 #include "appliance/network/counters.h"
 #include "appliance/network/links.h"
 #include "appliance/network/tap.h"
+#include "appliance/network/watch.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -99,6 +100,7 @@ networks_free(Networks *host)
 {
     if (!host)
         return;
+    network_watch_free(host->watch);
     g_ptr_array_unref(host->cards);
     g_ptr_array_unref(host->networks);
     g_strfreev(host->routers);

@@ -40,11 +40,12 @@ struct Networks {
     char *runtime, *state, *dns_user;
     uint16_t *host_ports;
     NetworkSubnet range;
-    GPtrArray *networks; /* Network, rows first, in their order */
-    GPtrArray *cards;    /* Card */
-    char **uplinks;      /* through which default routes go */
-    char **routers;      /* interfaces that forward because of us */
-    bool ruled;          /* there may be rules of ours */
+    GPtrArray *networks;        /* Network, rows first, in their order */
+    GPtrArray *cards;           /* Card */
+    char **uplinks;             /* through which default routes go */
+    char **routers;             /* interfaces that forward because of us */
+    struct NetworkWatch *watch; /* from the first rules on */
+    bool ruled;                 /* there may be rules of ours */
 };
 
 static inline bool

@@ -12,10 +12,11 @@ import shutil
 import socket
 import struct
 import tempfile
+import time
 
 import pytest
 
-from wires import (ARP, BROADCAST, IP, IP6, Daemon, Namespace, Refused, arp, ethernet, flags_of, has, join, mac_bytes,
+from wires import (ARP, BROADCAST, IP, IP6, PATIENCE, Daemon, Namespace, Refused, arp, ethernet, flags_of, has, join, mac_bytes,
                    router_advertisement, syn, udp)
 
 PROBE = pathlib.Path(os.environ.get("CARREL_BUILD", pathlib.Path(__file__).resolve().parents[2] / "build")) / "tests/services/network-probe"
@@ -414,6 +415,13 @@ def test_forwarding_that_was_on_stays_on(world):
     assert world.forwarding("up0") == "1"
 
 
+def wait_until(condition):
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
 def card_words(card, network, name=None):
     return card.desktop, 0, network, card.mac, name
 
@@ -463,17 +471,46 @@ def test_a_desktop_that_ended_meanwhile_is_cleared_away(world):
     assert not world.ours() and world.rules() == theirs and world.forwarding("up0") == "0"
 
 
-def test_rules_that_somebody_flushed_are_back_with_the_next_daemon(world):
+def test_rules_that_somebody_flushed_come_back(world):
+    world.start()
+    anna = world.plug(ANNA, NAT)
+    rules = world.rules()
+    world.host.run("nft flush ruleset")
+    wait_until(lambda: "table bridge carrel" in world.rules() and "table inet carrel" in world.rules())
+    assert world.rules() in rules  # without the others' table, which is for the others to bring back
+    gateway_of(anna)
+    wait_until(lambda: "they are there again" in world.daemon.said())
+
+
+def test_flushed_while_nobody_looked(world):
     world.start()
     anna = world.plug(ANNA, NAT)
     rules = world.rules()
     tap = flags_of(anna.fds[0])[0]
+    world.daemon.kill()
     world.host.run("nft flush ruleset")
     world.host.run(f"ip link set {tap} nomaster")
-    world.daemon.kill()
     world.start(cards=[card_words(anna, NAT)])
-    assert rules.endswith(world.rules()) or world.rules() in rules
+    assert "table inet carrel" in world.rules() and world.rules() in rules
     gateway_of(anna)
+
+
+def test_a_default_route_that_moves_is_followed(world):
+    world.start()
+    anna = world.plug(ANNA, NAT)
+    gateway, mac = gateway_of(anna)
+    join(world.host, "up1", world.outside, "net1")
+    world.host.run("ip address add 203.0.113.1/24 dev up1")
+    world.outside.run("ip address add 203.0.113.2/24 dev net1")
+    world.host.run("ip route replace default via 203.0.113.2")
+    wait_until(lambda: world.forwarding("up1") == "1" and world.forwarding("up0") == "0")
+    wait_until(lambda: '"up1"' in world.rules())
+    outside = listener(world.outside, 7)
+    anna.say(mac, IP, udp(anna.address, 1, "203.0.113.2", 7, b"the other way"))
+    data, peer = outside.recvfrom(100)
+    assert data == b"the other way" and peer[0] == "203.0.113.1"
+    outside.sendto(b"and back", peer)
+    anna.expect(has(b"and back"))
 
 
 def test_a_subnet_that_is_reached_elsewhere_is_left_alone(world):
