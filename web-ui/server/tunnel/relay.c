@@ -252,6 +252,7 @@ close_tunnel(Tunnel *tunnel)
     if (tunnel->websocket && !tunnel->to_client.len)
         client_takes(tunnel, goodbye, websocket_goodbye(goodbye));
     tls_session_free(tunnel->client);
+    shutdown(tunnel->desktop, SHUT_RDWR); /* carreld has it too: the desktop would not hear of the end */
     close(tunnel->desktop);
     rest_clear(&tunnel->to_client);
     rest_clear(&tunnel->to_desktop);
@@ -261,6 +262,8 @@ static void
 end_tunnel(RelayThread *thread, Tunnel *tunnel)
 {
     g_queue_unlink(&thread->tunnels, &tunnel->in_thread);
+    /* Closing alone would not: carreld has the desktop's end too, and events of it would name a tunnel that is gone. */
+    epoll_ctl(thread->epoll, EPOLL_CTL_DEL, tunnel->desktop, NULL);
     close_tunnel(tunnel);
     thread->relay->open--;
     g_main_context_invoke(NULL, tell_ended, tunnel);
