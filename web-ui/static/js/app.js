@@ -15,6 +15,7 @@ import { MyDesktops } from "./my/desktops.js";
 import { SignIn } from "./my/sign-in.js";
 import { WatchAsked } from "./my/watch-asked.js";
 import { Viewer } from "./viewer/viewer.js";
+import { Watcher } from "./viewer/watcher.js";
 import { ROOMS, roomOf } from "./admin/rooms.js";
 
 function Rail({ session, here, open, onClose }) {
@@ -77,7 +78,7 @@ function Signed({ session }) {
   }, [place]);
 
   if (route.path[0] === "view" && route.path[1])
-    return html`<${Viewer} key=${place} id=${route.path[1]} watch=${route.path[2] === "watch"} session=${session} />`;
+    return html`<${route.path[2] === "watch" ? Watcher : Viewer} key=${place} id=${route.path[1]} session=${session} />`;
   const here = route.path[0] || "my";
   return html`<a class="skip" href="#main" onClick=${toContent}>To the content</a><${Top} session=${session} onMenu=${() => setRail(!rail)} />
     ${!online && html`<${Lost} />`}

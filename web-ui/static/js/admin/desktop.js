@@ -3,7 +3,7 @@
 import { html, useEffect, useRef, useState } from "../lib/html.js";
 import { get, items, post } from "../lib/api.js";
 import { useAll, useList, useLive, useRead, useThing } from "../lib/data.js";
-import { bytes, mebibytes, percent } from "../lib/format.js";
+import { bytes, mebibytes, percent, sentence } from "../lib/format.js";
 import { link } from "../lib/route.js";
 import { isAdmin } from "../lib/session.js";
 import { FIRMWARE, GUEST_OS, isBusy, stateOf } from "../lib/words.js";
@@ -20,6 +20,7 @@ import { takeBack } from "./give.js";
 import { Jobs } from "./jobs.js";
 
 const KEPT = 90;
+const SCREEN_EVERY_MS = 4000;
 const GIB = 1024 ** 3;
 
 /** The last values of a figure, as they came. */
@@ -141,9 +142,11 @@ const Facts = ({ desktop }) => html`<section class="card"><h2>What it is</h2><dl
 
 function Screen({ desktop, state, live }) {
   const busy = isBusy(state);
-  return html`<section class="card stack"><a href=${link("view", desktop.id)} aria-label="Open its screen" style=${{ display: "block" }}>
-      ${state === "running" || state === "suspended" ? html`<${Picture} id=${desktop.id} live=${state === "running"} every=${4000} class="picture" />` : html`<div class="picture"></div>`}</a>
-    ${busy && html`<${Progress} at=${live.progress} label="How far it is" />`}${live.detail && html`<p class="small soft wrap">${live.detail}</p>`}
+  const without = (forbidden) => html`<div class="picture off"><${Icon} name=${forbidden ? "lock" : state === "running" ? "desk" : "power"} />
+    ${forbidden && html`<span class="small">It is somebody's. Ask them whether you may look on.</span>`}</div>`;
+  const shown = state === "running" || state === "suspended";
+  return html`<section class="card stack">${shown ? html`<${Picture} id=${desktop.id} live=${state === "running"} every=${SCREEN_EVERY_MS} class="picture" without=${without} />` : without(false)}
+    ${busy && html`<${Progress} at=${live.progress} label="How far it is" />`}${live.detail && html`<p class="small soft wrap">${sentence(live.detail)}</p>`}
     <div class="row"><a class="button main" href=${link("view", desktop.id)}>Open its screen</a>
       ${state === "running" ? html`<button class="button" onClick=${() => act(desktop, "shut-down")}><${Icon} name="power" />Shut down</button>`
         : html`<button class="button" disabled=${busy} onClick=${() => act(desktop, "start")}><${Icon} name="play" />${state === "suspended" ? "Wake up" : "Start"}</button>`}</div></section>`;
@@ -155,7 +158,7 @@ function Whole({ desktop, session }) {
   const state = stateOf(live, desktop.wanted);
   return html`<${Head} title=${desktop.name} about=${desktop.description} back=${[link("desktops"), "Desktops"]}><${State} of=${state} />
       <${Menu} label="What to do" class="button" button=${html`What to do<${Icon} name="dots" />`} items=${actionsFor(desktop, state, setDialog, { admin: isAdmin(session) })} /></${Head}>
-    ${state === "failed" && html`<${Note} look="bad">${live.detail || "It failed, and does not say why."}</${Note}>`}
+    ${state === "failed" && html`<${Note} look="bad">${sentence(live.detail) || "It failed, and does not say why."}</${Note}>`}
     <${Jobs} of=${(job) => job.thing === desktop.id} />
     ${state === "running" && html`<${Figures} live=${live} desktop=${desktop} />`}
     <div class="halves"><div class="stack"><${Screen} desktop=${desktop} state=${state} live=${live} /><${Connected} live=${live} /><${Disks} desktop=${desktop} /></div>

@@ -2,6 +2,7 @@
 // What takes a while, as it goes on.
 import { html, useEffect, useState } from "../lib/html.js";
 import { get, items, remove } from "../lib/api.js";
+import { sentence } from "../lib/format.js";
 import { listen } from "../lib/live.js";
 import { Progress } from "../parts/basics.js";
 import { tried } from "../parts/toast.js";
@@ -28,5 +29,5 @@ export function Jobs({ of = () => true }) {
   return html`<section class="card stack"><h2>Under way</h2>${jobs.map((job) => html`<div class="stack tight" key=${job.id}>
     <div class="between"><span class="wrap">${job.what}</span>${job.state === "running"
       ? html`<button class="button plain slim" onClick=${() => tried(remove(`/jobs/${job.id}`))}>Cancel</button>` : html`<span class="state bad">Failed</span>`}</div>
-    ${job.state === "running" ? html`<${Progress} at=${job.progress} label=${job.what} />` : html`<p class="small wrap">${job.error}</p>`}</div>`)}</section>`;
+    ${job.state === "running" ? html`<${Progress} at=${job.progress} label=${job.what} />` : html`<p class="small wrap">${sentence(job.error)}</p>`}</div>`)}</section>`;
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The REST API under /api/v1 (web-ui/README.md): JSON in and out, errors as ApiError.
 
+import { sentence } from "./format.js";
+
 const ROOT = "/api/v1";
 
 let csrf = "";
@@ -20,7 +22,7 @@ export function whenSignedOut(callback) {
 function taken(message, field) {
   const named = /^([a-z0-9_]+): (.+)$/s.exec(message);
   const text = named && (!field || named[1] === field) ? named[2] : message;
-  return [field || named?.[1] || "", text.charAt(0).toUpperCase() + text.slice(1)];
+  return [field || named?.[1] || "", sentence(text)];
 }
 
 /** code: the API's word ("in-use"); field: which of the fields that were sent is wrong, or ""; status 0: nobody answered. */

@@ -39,3 +39,6 @@ export function ago(time) {
 }
 
 export const exactly = (time) => (time ? moment(time).toLocaleString() : "");
+
+/** As what stands alone begins. */
+export const sentence = (text = "") => text.charAt(0).toUpperCase() + text.slice(1);

@@ -3,6 +3,7 @@
 import { html, useEffect, useState } from "../lib/html.js";
 import { address, get, items, post } from "../lib/api.js";
 import { merged, useRead } from "../lib/data.js";
+import { sentence } from "../lib/format.js";
 import { useEvents } from "../lib/live.js";
 import { go, link } from "../lib/route.js";
 import { isBusy, STATES } from "../lib/words.js";
@@ -13,32 +14,42 @@ import { Menu } from "../parts/menu.js";
 import { complain, tried } from "../parts/toast.js";
 import { mayRun } from "../lib/session.js";
 
-const PICTURE_EVERY_MS = 10000;
+const PICTURE_EVERY_MS = 10000, FIRST_PICTURE_EVERY_MS = 1500;
 
-/** A picture of a desktop, new every few seconds while the page is looked at. */
-export function Picture({ id, live, every = PICTURE_EVERY_MS, ...more }) {
-  const [src, set] = useState("");
+/**
+ * A picture of a desktop, new every few seconds while the page is looked at. without(forbidden): what stands there while there is
+ * none; a desktop that is somebody's shows its picture to nobody else.
+ */
+export function Picture({ id, live, every = PICTURE_EVERY_MS, without = () => null, ...more }) {
+  const [state, set] = useState({});
   useEffect(() => {
     let gone = false;
     let shown = "";
+    let timer = 0;
     const take = async () => {
-      if (document.hidden) return;
-      const response = await fetch(address(`/desktops/${id}/screen.png`), { credentials: "same-origin", cache: "no-store" }).catch(() => null);
-      if (gone || !response?.ok) return;
-      const url = URL.createObjectURL(await response.blob());
-      if (shown) URL.revokeObjectURL(shown);
-      shown = url;
-      set(url);
+      if (!document.hidden) {
+        const response = await fetch(address(`/desktops/${id}/screen.png`), { credentials: "same-origin", cache: "no-store" }).catch(() => null);
+        if (gone) return;
+        if (response?.ok) {
+          const before = shown;
+          shown = URL.createObjectURL(await response.blob());
+          set({ src: shown });
+          if (before) URL.revokeObjectURL(before);
+        } else if (response?.status === 403) {
+          set({ forbidden: true });
+          return;
+        }
+      }
+      if (live && !gone) timer = setTimeout(take, shown ? every : FIRST_PICTURE_EVERY_MS);
     };
     take();
-    const timer = live ? setInterval(take, every) : 0;
     return () => {
       gone = true;
-      clearInterval(timer);
+      clearTimeout(timer);
       if (shown) URL.revokeObjectURL(shown);
     };
   }, [id, live]);
-  return src ? html`<img src=${src} alt="" ...${more} />` : null;
+  return state.src ? html`<img src=${state.src} alt="" ...${more} />` : without(Boolean(state.forbidden));
 }
 
 const control = (id, action) => tried(post(`/desktops/${id}/actions/${action}`, {}));
@@ -65,9 +76,9 @@ function DeskCard({ desk }) {
   const shown = state === "running" || state === "paused" || state === "suspended" || state === "stopping";
   return html`<li class="desk">
     <a class="desk-screen" href=${link("view", desk.id)} aria-label="Open ${desk.name}">
-      ${shown && html`<${Picture} id=${desk.id} live=${state === "running"} />`}
+      ${shown && html`<${Picture} id=${desk.id} live=${state === "running"} without=${() => html`<span class="off"><${Icon} name="desk" /></span>`} />`}
       ${!shown && html`<span class="off"><${Icon} name=${state === "failed" ? "warn" : "power"} />
-        <span class="small">${desk.detail || (isBusy(state) ? STATES[state][0] : "Click to start")}</span></span>`}
+        <span class="small">${sentence(desk.detail) || (isBusy(state) ? STATES[state][0] : "Click to start")}</span></span>`}
       <span class="go" aria-hidden="true"><span>Open</span></span></a>
     <div class="desk-foot"><div><h2>${desk.name}</h2><${State} of=${state} /></div><${DeskMenu} desk=${desk} state=${state} />
       ${isBusy(state) && html`<${Progress} at=${desk.progress} label="${desk.name}: ${STATES[state][0]}" />`}</div></li>`;

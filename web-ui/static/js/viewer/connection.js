@@ -10,10 +10,9 @@ const OFF = ["stopped", "stopping", "suspended", "suspending", "failed"];
 const HOPELESS = [401, 403, 404];
 
 export class Connection {
-  /** events: those of the SPICE session, and state({phase, message, live}). */
-  constructor(id, { watch, events }) {
+  /** events: those of the SPICE session, and state({phase, message, live, status}); status: of the API's no, if it was one. */
+  constructor(id, events) {
     this.id = id;
-    this.watch = watch;
     this.events = events;
     this.tries = 0;
     this.over = false;
@@ -21,8 +20,8 @@ export class Connection {
     this.wasOpen = false;
   }
 
-  tell(phase, message = "", live) {
-    if (!this.over) this.events.state({ phase, message, live });
+  tell(phase, message = "", live, status = 0) {
+    if (!this.over) this.events.state({ phase, message, live, status });
   }
 
   async start() {
@@ -30,7 +29,7 @@ export class Connection {
     this.session?.close();
     this.tell(this.wasOpen ? "again" : "asking");
     try {
-      const ticket = await post(`/desktops/${this.id}/connection`, this.watch ? { watch: true } : {});
+      const ticket = await post(`/desktops/${this.id}/connection`);
       if (this.over) return;
       await this.open(ticket);
     } catch (error) {
@@ -54,7 +53,7 @@ export class Connection {
   /** What to do depends on whether the desktop is still there. */
   async lost(error) {
     if (this.over) return;
-    if (HOPELESS.includes(error.status)) return this.tell("failed", error.message);
+    if (HOPELESS.includes(error.status)) return this.tell("failed", error.message, undefined, error.status);
     const live = await get(`/desktops/live${query({ id: this.id })}`).then((all) => all?.[this.id], () => undefined);
     if (this.over) return;
     if (this.wasOpen && live && OFF.includes(live.state)) return this.tell("off", "", live);

@@ -10,11 +10,10 @@ const PASTE_HEAD_START_MS = 60; // for the clipboard to be there before the key 
 const LOCK_KEYS = new Set(Object.keys(LOCKS));
 
 export class Screens {
-  /** holder: the element that everything is in. session(): the SPICE session, or null. watch: look, do not touch. */
-  constructor(holder, { session, watch, onLeave }) {
+  /** holder: the element that everything is in. session(): the SPICE session, or null. onLeave(): the keyboard is to go elsewhere. */
+  constructor(holder, { session, onLeave }) {
     this.holder = holder;
     this.session = session;
-    this.watch = watch;
     this.onLeave = onLeave;
     this.count = 1;
     this.sharp = false;
@@ -54,7 +53,7 @@ export class Screens {
     element.setAttribute("aria-label", id ? `Monitor ${id + 1} of the desktop` : "The desktop. Shift and F12 together lead back to the buttons above it.");
     this.holder.append(element);
     const screen = { id, element, canvas: null, listening: new AbortController() };
-    if (!this.watch) this.listen(screen);
+    this.listen(screen);
     return screen;
   }
 
@@ -91,7 +90,6 @@ export class Screens {
 
   /** The monitors that fit the window: the guest is asked for them. */
   askForSize() {
-    if (this.watch) return;
     const room = this.room();
     const unit = this.sharp ? devicePixelRatio : 1;
     const width = Math.max(WIDTH_MIN, Math.floor(room.width * unit) & ~1), height = Math.max(HEIGHT_MIN, Math.floor(room.height * unit) & ~1);

@@ -3,8 +3,10 @@
 import { html, useEffect, useRef, useState } from "../lib/html.js";
 import { address, get, post } from "../lib/api.js";
 import { merged, useRead } from "../lib/data.js";
+import { sentence } from "../lib/format.js";
 import { useEvents } from "../lib/live.js";
 import { link } from "../lib/route.js";
+import { mayRun } from "../lib/session.js";
 import { STATES } from "../lib/words.js";
 import { Progress } from "../parts/basics.js";
 import { Dialog } from "../parts/dialog.js";
@@ -28,23 +30,24 @@ const COMBINATIONS = [
   ...[1, 2, 3, 7].map((n) => [`Ctrl + Alt + F${n}`, ["ControlLeft", "AltLeft", `F${n}`]]),
 ];
 
-function Cover({ state, live, name, watch, onAgain }) {
+function Cover({ id, state, live, name, mayAsk, onAgain }) {
   const now = live || state.live;
   if (state.phase === "open") return null;
   const ended = state.phase === "off" || state.phase === "failed";
   const title = {
-    asking: watch ? "Waiting for an answer" : `Getting ${name} ready`, opening: `Getting ${name} ready`, waiting: `Getting ${name} ready`, again: "Reconnecting",
+    asking: `Getting ${name} ready`, opening: `Getting ${name} ready`, waiting: `Getting ${name} ready`, again: "Reconnecting",
     off: `${name} is ${(STATES[now?.state] || STATES.stopped)[0].toLowerCase()}`, failed: "This does not work",
   }[state.phase];
   const text = {
-    asking: watch ? "Whoever sits there is being asked whether you may look on." : now?.detail || (now ? STATES[now.state]?.[0] : ""),
+    asking: now?.detail || (now ? STATES[now.state]?.[0] : ""),
     again: "The connection was lost. It comes back by itself.", off: now?.detail || "", failed: state.message,
   }[state.phase] ?? (now?.detail || state.message);
   return html`<div class="viewer-cover" role="status"><div>
     ${ended ? html`<${Icon} name=${state.phase === "off" ? "power" : "warn"} />` : html`<span class="spin"></span>`}
-    <h2>${title}</h2>${text && html`<p class="wrap">${text}</p>`}
+    <h2>${title}</h2>${text && html`<p class="wrap">${sentence(text)}</p>`}
     ${!ended && now?.state === "starting" && html`<${Progress} at=${now.progress} label="How far it has started" />`}
     ${ended && html`<div class="row"><a class="button" href="#/">My desktops</a>
+      ${state.status === 403 && mayAsk && html`<a class="button" href=${link("view", id, "watch")}>Ask to look on</a>`}
       <button class="button main" onClick=${onAgain}>${state.phase === "off" ? "Start it" : "Try again"}</button></div>`}</div></div>`;
 }
 
@@ -69,13 +72,13 @@ function ClipboardDialog({ screens, onClose }) {
 const control = (id, action) => tried(post(`/desktops/${id}/actions/${action}`, {}));
 
 /** Everything of a viewer that lasts as long as it is shown: its connection and its screens. */
-function useDesktop(id, watch, holder, bar) {
+function useDesktop(id, holder, bar) {
   const [state, setState] = useState({ phase: "asking" });
   const [displays, setDisplays] = useState(1);
   const parts = useRef({});
   useEffect(() => {
     const session = () => parts.current.connection?.session;
-    const screens = new Screens(holder.current, { session, watch, onLeave: () => bar.current.querySelector("button, a")?.focus() });
+    const screens = new Screens(holder.current, { session, onLeave: () => bar.current.querySelector("button, a")?.focus() });
     const opened = (news) => {
       setState(news);
       if (news.phase === "open") {
@@ -84,18 +87,16 @@ function useDesktop(id, watch, holder, bar) {
       }
     };
     const connection = new Connection(id, {
-      watch, events: {
-        state: opened,
-        surface: (display, canvas) => {
-          screens.surface(display, canvas);
-          setDisplays(session()?.displays.size || 1);
-        },
-        cursor: (shape) => screens.setCursor(shape),
-        mouse: (absolute) => screens.setAbsolute(absolute),
-        agent: () => screens.resized(),
-        ready: () => screens.askForSize(),
-        clipboard: (text) => screens.copiedThere(text),
+      state: opened,
+      surface: (display, canvas) => {
+        screens.surface(display, canvas);
+        setDisplays(session()?.displays.size || 1);
       },
+      cursor: (shape) => screens.setCursor(shape),
+      mouse: (absolute) => screens.setAbsolute(absolute),
+      agent: () => screens.resized(),
+      ready: () => screens.askForSize(),
+      clipboard: (text) => screens.copiedThere(text),
     });
     Object.assign(parts.current, { screens, connection });
     connection.start();
@@ -103,15 +104,15 @@ function useDesktop(id, watch, holder, bar) {
       connection.close();
       screens.close();
     };
-  }, [id, watch]);
+  }, [id]);
   return { state, displays, parts: parts.current };
 }
 
-export function Viewer({ id, watch }) {
+export function Viewer({ id, session }) {
   const whole = useRef();
   const holder = useRef();
   const bar = useRef();
-  const { state, displays, parts } = useDesktop(id, watch, holder, bar);
+  const { state, displays, parts } = useDesktop(id, holder, bar);
   const desktop = useRead((signal) => get("/my", { signal }).then((mine) => (mine.items || mine).find((one) => one.id === id) || get(`/desktops/${id}`, { signal })), [id]);
   const [live, setLive] = useState(null);
   const [clipboard, setClipboard] = useState(false);
@@ -148,16 +149,15 @@ export function Viewer({ id, watch }) {
     parts.screens.resized();
   };
 
-  return html`<div class="viewer ${watch ? "watching" : ""}" ref=${whole}>
+  return html`<div class="viewer" ref=${whole}>
     <div class="viewer-bar" ref=${bar}>
-      <a class="button plain square" href=${watch ? link("desktops", id) : "#/"} aria-label="Back" title="Back"><${Icon} name="back" /></a>
-      <h1>${name}${watch && html` <span class="state wait">You are looking on</span>`}</h1>
-      ${!watch && html`
-        <${Menu} label="Press keys" class="button plain" button=${html`<${Icon} name="keyboard" /><span class="words">Keys</span>`}
-          about="Shift + F12 leads from the desktop's screen to this bar." items=${COMBINATIONS.map(([label, codes]) => ({ label, do: press(codes) }))} />
-        <button class="button plain" onClick=${() => setClipboard(true)} title="Give the desktop a text"><${Icon} name="paste" /><span class="words">Text</span></button>`}
-      <button class="button plain" onClick=${toggleFull} title=${full ? "Leave full screen" : "Full screen"}><${Icon} name="full" /><span class="words">${full ? "Leave full screen" : "Full screen"}</span></button>
-      ${!watch && html`<${Menu} label="More" button=${html`<${Icon} name="dots" />`} items=${[
+      <a class="button plain square" href="#/" aria-label="Back" title="Back"><${Icon} name="back" /></a>
+      <h1>${name}</h1>
+      <${Menu} label="Press keys" class="button plain" button=${html`<${Icon} name="keyboard" /><span class="words">Keys</span>`}
+        about="Shift + F12 leads from the desktop's screen to this bar." items=${COMBINATIONS.map(([label, codes]) => ({ label, do: press(codes) }))} />
+      <button class="button plain" onClick=${() => setClipboard(true)} aria-label="Text" title="Give the desktop a text"><${Icon} name="paste" /><span class="words">Text</span></button>
+      <button class="button plain" onClick=${toggleFull} aria-label=${full ? "Leave full screen" : "Full screen"}><${Icon} name="full" /><span class="words">${full ? "Leave full screen" : "Full screen"}</span></button>
+      <${Menu} label="More" button=${html`<${Icon} name="dots" />`} items=${[
         displays > 1 && count < displays && { label: "One more screen", icon: html`<${Icon} name="screens" />`, do: screensOf(count + 1) },
         count > 1 && { label: "One screen less", icon: html`<${Icon} name="desk" />`, do: screensOf(count - 1) },
         devicePixelRatio > 1 && { label: "Finer or larger picture", icon: html`<${Icon} name="fit" />`, do: sharpen },
@@ -165,9 +165,9 @@ export function Viewer({ id, watch }) {
         { label: "Shut down", icon: html`<${Icon} name="power" />`, line: true, do: () => control(id, "shut-down") },
         { label: "Put to sleep", icon: html`<${Icon} name="moon" />`, do: () => control(id, "suspend") },
         { label: "Restart it hard", icon: html`<${Icon} name="reset" />`, danger: true, do: () => control(id, "reset") },
-      ]} />`}
+      ]} />
     </div>
     <div class="viewer-stage"><div class="viewer-screens" ref=${holder}></div>
-      <${Cover} state=${state} live=${live} name=${name} watch=${watch} onAgain=${() => parts.connection.again()} /></div>
+      <${Cover} id=${id} state=${state} live=${live} name=${name} mayAsk=${mayRun(session)} onAgain=${() => parts.connection.again()} /></div>
     ${clipboard && html`<${ClipboardDialog} screens=${parts.screens} onClose=${() => { setClipboard(false); parts.screens.focus(); }} />`}</div>`;
 }
