@@ -30,14 +30,14 @@ try_file(int folder, const char *name)
     return fd;
 }
 
+/* Empty files will do, and need no room where there is none. */
 bool
 copy_can_share(int folder)
 {
-    static const uint8_t block[4096] = {1};
     g_autofd int from = try_file(folder, TRY_NAME);
     g_autofd int to = try_file(folder, TRY_NAME);
 
-    return from >= 0 && to >= 0 && write(from, block, sizeof(block)) == sizeof(block) && copy_share(from, to);
+    return from >= 0 && to >= 0 && copy_share(from, to);
 }
 
 bool

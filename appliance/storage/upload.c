@@ -58,7 +58,7 @@ adopt(Upload *upload, Volumes *volumes, const char *name, GError **error)
 
     if (size != upload->size && ftruncate(upload->file, (off_t)size) < 0)
         return storage_fail_errno(error, "keep the upload");
-    if (fchown(upload->file, 0, 0) < 0 || fchmod(upload->file, 0600) < 0 || fsync(upload->file) < 0)
+    if (fchown(upload->file, geteuid(), getegid()) < 0 || fchmod(upload->file, 0600) < 0 || fsync(upload->file) < 0)
         return storage_fail_errno(error, "keep the upload");
     upload->image->size = size;
     return volumes->class->adopt(volumes, upload->storage->uploads, upload->job->image, name, error) &&
@@ -90,7 +90,7 @@ convert(Upload *upload, const Conversion *conversion, const char *made, uint64_t
         return storage_fail_errno(error, "hand a file over for conversion");
     if (!convert_write(conversion, out, size, &upload->job->work, still_has_room, upload, error))
         return false;
-    if ((is_file && fchown(out, 0, 0) < 0) || fsync(out) < 0)
+    if ((is_file && fchown(out, geteuid(), getegid()) < 0) || fsync(out) < 0)
         return storage_fail_errno(error, "bring the image to stable storage");
     return true;
 }

@@ -115,7 +115,9 @@ make_pool(char **why)
         return false;
     }
     pool.device = g_steal_pointer(&device);
-    pool.config = g_strdup_printf("devices{use_devicesfile=0 filter=[\"a|^%s$|\",\"r|.*|\"]}", pool.device);
+    pool.config = g_strdup_printf("devices{use_devicesfile=0 filter=[\"a|^%s$|\",\"r|.*|\"]} "
+                                  "backup{backup=0 archive=0} activation{reserved_memory=0 reserved_stack=0}",
+                                  pool.device);
     if (run(why, "vgcreate --config '%s' --yes %s %s", pool.config, GROUP, pool.device) &&
         run(why, "lvcreate --config '%s' --yes --type thin-pool --extents 90%%FREE --name %s %s", pool.config, POOL,
             GROUP))

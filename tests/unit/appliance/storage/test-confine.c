@@ -6,8 +6,10 @@
 
 #include <fcntl.h>
 #include <glib/gstdio.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define UID "64511"
@@ -197,6 +199,27 @@ test_cancelled(void)
     g_thread_join(thread);
 }
 
+/* The pipe ends when the last that writes to it is gone. */
+static void
+test_ends_with_its_parent(void)
+{
+    g_autofree char *script =
+        g_strdup_printf("%s " UID " -1 -1 0 /usr/bin/sh -c 'echo; exec /usr/bin/sleep 1000' & wait", place_confine());
+    const char *const words[] = {"sh", "-c", script, NULL};
+    g_autoptr(GError) error = NULL;
+    g_autofd int out = -1;
+    GPid parent;
+    char byte;
+
+    g_spawn_async_with_pipes(NULL, (char **)words, NULL, G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL,
+                             &parent, NULL, &out, NULL, &error);
+    g_assert_no_error(error);
+    g_assert_cmpint(read(out, &byte, 1), ==, 1);
+    kill(parent, SIGKILL);
+    g_assert_cmpint(read(out, &byte, 1), ==, 0);
+    waitpid(parent, NULL, 0);
+}
+
 static const char *const impossible[] = {
     "read word <" SECRET,         "read word </tmp/x",    "read word </proc/self/maps",
     "read word </dev/zero",       "echo x >/in",          "echo x >/new",
@@ -221,6 +244,7 @@ main(int argc, char **argv)
     g_test_add_func("/confine/file-size", test_file_size);
     g_test_add_func("/confine/memory", test_memory);
     g_test_add_func("/confine/cancelled", test_cancelled);
+    g_test_add_func("/confine/ends-with-its-parent", test_ends_with_its_parent);
     for (unsigned i = 0; i < G_N_ELEMENTS(impossible); i++) {
         g_autofree char *path = g_strdup_printf("/confine/cannot/%u", i);
         g_test_add_data_func(path, impossible[i], test_cannot);
