@@ -50,12 +50,15 @@ static void
 print_field(const StoreField *field, bool positional)
 {
     g_autofree char *option = cli_option_name(field), *hint = cli_value_hint(field);
-    const char *more = field->type == STORE_FIELD_RECORDS     ? "; may be given again, or empty for none"
-                       : field->type == STORE_FIELD_HASH      ? "; you are asked for it"
-                       : field->flags & STORE_FIELD_CLEARABLE ? "; empty: none"
-                                                              : "";
+    const char *about = field->about, *more = "";
 
-    printf("  --%s %s%s\n      %s%s\n", option, hint, positional ? "  (or as a word)" : "", field->about, more);
+    if (field->type == STORE_FIELD_HASH)
+        about = "you are asked for it, or it is read from the standard input";
+    else if (field->type == STORE_FIELD_RECORDS)
+        more = "; may be given again, or empty for none";
+    else if (field->flags & STORE_FIELD_CLEARABLE)
+        more = "; empty: none";
+    printf("  --%s %s%s\n      %s%s\n", option, hint, positional ? "  (or as a word)" : "", about, more);
 }
 
 void

@@ -100,11 +100,15 @@ cli_print_table(CliClient *client, GPtrArray *things, const char *const *columns
         print_columns(shown, things->len + 1);
 }
 
+/* What has nothing in it, or is a matter between programs, is left out. */
 static void
 print_member(CliClient *client, const char *name, GVariant *value)
 {
+    static const char *const not_for_people[] = {"revision", "edited", "totp_step", NULL};
     g_autofree char *text = cli_value_text(client, name, value);
 
+    if (!*text || g_strv_contains(not_for_people, name))
+        return;
     pad(name, 18);
     printf("%s\n", text);
 }

@@ -53,7 +53,7 @@ columns_of(const StoreKind *kind)
         g_strv_builder_add_many(columns, "state", "clients", NULL);
     for (const StoreColumn *column = kind->columns; column->name; column++)
         if (column->type != STORE_COLUMN_SECRET && strcmp(column->name, kind->label) &&
-            strcmp(column->name, "description"))
+            strcmp(column->name, "description") && strcmp(column->name, "totp_step"))
             g_strv_builder_add(columns, column->name);
     return g_strv_builder_end(columns);
 }

@@ -192,9 +192,9 @@ static char *
 number_text(const char *name, uint64_t number)
 {
     static const char *const times[] = {"created", "time", "began", "used", "since", "changed", NULL};
-    static const char *const bytes[] = {"bytes",  "memory_free", "memory_promised", "storage_bytes", "storage_free",
-                                        "memory", "disk_read",   "disk_written",    "net_received",  "net_sent",
-                                        NULL};
+    static const char *const bytes[] = {"bytes",         "memory_free",  "memory_promised", "memory_promisable",
+                                        "storage_bytes", "storage_free", "memory",          "disk_read",
+                                        "disk_written",  "net_received", "net_sent",        NULL};
 
     if (g_strv_contains(times, name))
         return time_text((int64_t)number);
@@ -234,6 +234,8 @@ cli_value_text(CliClient *client, const char *name, GVariant *value)
         return g_strdup(g_variant_get_boolean(value) ? "yes" : "no");
     if (g_variant_is_of_type(value, G_VARIANT_TYPE_INT64) && !strcmp(name, "memory")) /* the store's, in MiB */
         return size_text((uint64_t)g_variant_get_int64(value) * MIB);
+    if (g_variant_is_of_type(value, G_VARIANT_TYPE_INT64) && g_variant_get_int64(value) < 0)
+        return g_strdup_printf("%" G_GINT64_FORMAT, g_variant_get_int64(value));
     if (g_variant_is_of_type(value, G_VARIANT_TYPE_INT64))
         return number_text(name, g_variant_get_int64(value));
     if (g_variant_is_of_type(value, G_VARIANT_TYPE_UINT64))

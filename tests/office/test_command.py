@@ -293,8 +293,14 @@ def test_who_did_what(terminal):
 
 
 def test_the_host(terminal):
-    host = terminal.do("host", "status", "--json").json if terminal.run("host", "status").status == DONE else None
-    assert host is None or host["name"] == "desk1"
+    host = terminal.do("host", "status", "--json").json
+    assert host["name"] == "desk1" and host["memory"] > 1 << 30
+    text = terminal.do("host", "status").text
+    assert text.startswith("name              desk1\n") and "GiB" in text
+    assert "carrel_host_cpus " in terminal.do("host", "metrics").text
+    assert terminal.do("host", "orphans").text == "" and terminal.do("job", "list").text == ""
+    user = terminal.do("user", "show", "admin").text
+    assert "revision" not in user and "totp_step" not in user and "role              admin\n" in user
     assert [each["id"] for each in terminal.do("host", "list", "--json").json] == ["desk1"]
 
 
