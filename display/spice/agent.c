@@ -6,6 +6,8 @@
  */
 #include "display/spice/agent.h"
 
+#include "display/spice/clipboard.h"
+
 #include <string.h>
 
 #include <glib.h>
@@ -20,7 +22,9 @@ struct Agent {
     VirtioConsolePort *port;
     bool attached; /* spice-server has the instance: the guest's end is open */
     bool running;
-    bool taking;       /* inside on_data(), which asks for more by itself */
+    SpiceClipboard clipboard;
+    bool taking; /* inside on_data(), which asks for more by itself */
+    ClipboardFilter to_guest, from_guest;
     size_t start, end; /* of the bytes in the buffer */
     uint8_t buffer[BUFFER_BYTES];
 };
@@ -37,8 +41,19 @@ static int
 write_to_guest(SpiceCharDeviceInstance *instance, const uint8_t *bytes, int len)
 {
     Agent *agent = agent_of(instance);
+    ClipboardFilter trial = agent->to_guest;
+    uint8_t copy[BUFFER_BYTES];
+    size_t n = MIN((size_t)MAX(len, 0), sizeof copy);
 
-    return agent->running && len > 0 ? (int)console_port_write(agent->port, bytes, (size_t)len) : 0;
+    if (!agent->running || !n)
+        return 0;
+    memcpy(copy, bytes, n);
+    clipboard_filter_apply(&trial, copy, n);
+    n = console_port_write(agent->port, copy, n);
+    /* What was not taken comes again. */
+    memcpy(copy, bytes, n);
+    clipboard_filter_apply(&agent->to_guest, copy, n);
+    return (int)n;
 }
 
 static int
@@ -67,6 +82,8 @@ set_state(SpiceCharDeviceInstance *instance, int connected)
 
     agent->attached = connected;
     agent->start = agent->end = 0;
+    clipboard_filter_init(&agent->to_guest, agent->clipboard, true);
+    clipboard_filter_init(&agent->from_guest, agent->clipboard, false);
     console_port_set_open(agent->port, connected);
 }
 
@@ -105,6 +122,7 @@ on_data(void *back_end, const void *bytes, size_t len)
     agent->taking = true;
     while (agent->attached && (n = MIN(len - taken, BUFFER_BYTES - agent->end)) > 0) {
         memcpy(agent->buffer + agent->end, (const uint8_t *)bytes + taken, n);
+        clipboard_filter_apply(&agent->from_guest, agent->buffer + agent->end, n);
         agent->end += n;
         taken += n;
         wake(agent);
@@ -137,12 +155,13 @@ static const ConsolePortOps port_ops = {.data = on_data, .guest_open = on_guest_
 /* ---- life ---- */
 
 Agent *
-agent_new(SpiceServer *server, VirtioDevice *console)
+agent_new(SpiceServer *server, VirtioDevice *console, SpiceClipboard clipboard)
 {
     Agent *agent = g_new0(Agent, 1);
 
     agent->server = server;
     agent->running = true;
+    agent->clipboard = clipboard;
     agent->instance.base.sif = &agent_interface.base;
     agent->instance.subtype = "vdagent";
     agent->port = virtio_console_add_port(console, PORT_NAME, &port_ops, agent);

@@ -9,6 +9,7 @@
  */
 #pragma once
 
+#include "display/spice/server.h"
 #include "vmm/virtio/console.h"
 
 #include <spice.h>
@@ -16,7 +17,7 @@
 typedef struct Agent Agent;
 
 /* Adds the port to @console. */
-Agent *agent_new(SpiceServer *server, VirtioDevice *console);
+Agent *agent_new(SpiceServer *server, VirtioDevice *console, SpiceClipboard clipboard);
 /* Before the server is destroyed. */
 void agent_free(Agent *agent);
 /* While not running, nothing goes to the guest's port or comes from it. */

@@ -37,6 +37,7 @@ struct SpiceDisplay {
     bool closing; /* the last channels' ends are heard of when their workers are gone */
     Inputs *inputs;
     Agent *agent; /* NULL: none */
+    SpiceClipboard clipboard;
 };
 
 static const struct {
@@ -235,6 +236,8 @@ set_options(SpiceServer *server, const SpiceDisplayOptions *options)
         spice_server_set_uuid(server, options->uuid);
     if (options->no_ticket)
         spice_server_set_noauth(server);
+    spice_server_set_agent_copypaste(server, options->clipboard != SPICE_CLIPBOARD_NONE);
+    spice_server_set_agent_file_xfer(server, !options->no_file_transfer);
     spice_server_set_image_compression(server, compressions[options->compression].images);
     spice_server_set_streaming_video(server, SPICE_STREAM_VIDEO_OFF); /* until there is a film */
     /* The built-in encoder alone: GStreamer's would load plug-ins, start programs and threads. */
@@ -290,6 +293,7 @@ spice_display_new(const SpiceDisplayOptions *options, Screen *screen, const Spic
     signal(SIGPIPE, SIG_IGN); /* spice-server writes to clients' sockets as if they were files */
     display->screen = screen;
     display->user = user;
+    display->clipboard = options->clipboard;
     if (events)
         display->events = *events;
     display->clients = clients_new(options->listen_fd, compress_unix, &clients_ops, display);
@@ -350,7 +354,7 @@ spice_display_set_ticket(SpiceDisplay *display, const char *ticket, unsigned sec
 void
 spice_display_attach_agent(SpiceDisplay *display, VirtioDevice *console)
 {
-    display->agent = agent_new(display->server, console);
+    display->agent = agent_new(display->server, console, display->clipboard);
 }
 
 /*

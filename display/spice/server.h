@@ -23,6 +23,14 @@ typedef enum {
     SPICE_COMPRESSION_LZ,
 } SpiceCompression;
 
+/* Which way users may copy and paste through the guest's agent. */
+typedef enum {
+    SPICE_CLIPBOARD_BOTH,
+    SPICE_CLIPBOARD_TO_DESKTOP,
+    SPICE_CLIPBOARD_FROM_DESKTOP,
+    SPICE_CLIPBOARD_NONE,
+} SpiceClipboard;
+
 typedef struct {
     int listen_fd;        /* a listening Unix or loopback TCP socket, owned by the server from here on */
     const char *ticket;   /* the first password; NULL: nobody may connect until one is set, unless … */
@@ -32,6 +40,8 @@ typedef struct {
     const uint8_t *uuid;  /* 16 bytes, or NULL */
     const char *gpu;      /* where the guest finds its graphics card: "pci/0000/01.0"; NULL: not told to its agent */
     SpiceCompression compression;
+    SpiceClipboard clipboard;
+    bool no_file_transfer; /* clients may drop no files on the desktop */
 } SpiceDisplayOptions;
 
 /* Told on the main thread, once a client, however many channels it opens. @peer is for people. */

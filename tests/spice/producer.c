@@ -527,7 +527,7 @@ int
 main(int argc, char **argv)
 {
     g_autofree char *path = NULL, *ticket = NULL, *compression = NULL, *gpu = NULL;
-    gint port = 0, scanouts = 1;
+    gint port = 0, scanouts = 1, clipboard = SPICE_CLIPBOARD_BOTH;
     gboolean no_ticket = FALSE, several = FALSE;
     const GOptionEntry entries[] = {
         {"unix", 0, 0, G_OPTION_ARG_FILENAME, &path, "listen on a Unix socket", "PATH"},
@@ -537,6 +537,7 @@ main(int argc, char **argv)
         {"several", 0, 0, G_OPTION_ARG_NONE, &several, "several clients at once", NULL},
         {"scanouts", 0, 0, G_OPTION_ARG_INT, &scanouts, "how many there are", "N"},
         {"compression", 0, 0, G_OPTION_ARG_STRING, &compression, "auto, off, lz4, quic, glz or lz", "WORD"},
+        {"clipboard", 0, 0, G_OPTION_ARG_INT, &clipboard, "which way, as SpiceClipboard", "N"},
         {"gpu", 0, 0, G_OPTION_ARG_STRING, &gpu, "the graphics card's address", "ADDRESS"},
         {NULL},
     };
@@ -553,6 +554,7 @@ main(int argc, char **argv)
     options.no_ticket = no_ticket;
     options.several_clients = several;
     options.gpu = gpu;
+    options.clipboard = (SpiceClipboard)clipboard;
     app.n_scanouts = (unsigned)CLAMP(scanouts, 1, SCREEN_MAX_SCANOUTS);
     if (compression && !spice_compression_parse(compression, &options.compression)) {
         g_printerr("spice-producer: no such compression\n");

@@ -131,6 +131,49 @@ def test_clipboard_to_the_guest_waits_for_room(session):
     assert data and data[0][8:] == text
 
 
+def with_agent(producer, client):
+    guest = Guest(producer)
+    producer.do("agent take 100000")
+    producer.do("agent open")
+    client.until(lambda: agent_connected(client), "the agent")
+    guest.announce()
+    client.until(lambda: client.main.agent_test_capability(CAP_CLIPBOARD_SELECTION), "what the agent can")
+    return guest
+
+
+def test_clipboard_to_the_desktop_only(serve, connect):
+    from client import on
+    producer = serve("--clipboard", 1)
+    client = connect(producer)
+    guest = with_agent(producer, client)
+    grabs = []
+    on(client.main, "main-clipboard-selection-grab", lambda *call: grabs.append(call) or True)
+    guest.write(message(CLIPBOARD_GRAB, struct.pack("<BxxxI", 0, UTF8)))
+    client.main.clipboard_selection_grab(0, [UTF8])
+    client.main.clipboard_selection_notify(0, UTF8, b"from the client")
+    client.until(lambda: any(type_ == CLIPBOARD for type_, _ in guest.messages()), "the text")
+    assert [data[8:] for type_, data in guest.messages() if type_ == CLIPBOARD] == [b"from the client"]
+    client.turn(0.2)
+    assert not grabs
+
+
+def test_clipboard_from_the_desktop_only(serve, connect):
+    from client import on
+    producer = serve("--clipboard", 2)
+    client = connect(producer)
+    guest = with_agent(producer, client)
+    grabs = []
+    on(client.main, "main-clipboard-selection-grab", lambda *call: grabs.append(call) or True)
+    client.main.clipboard_selection_grab(0, [UTF8])
+    client.main.clipboard_selection_notify(0, UTF8, b"from the client")
+    guest.write(message(CLIPBOARD_GRAB, struct.pack("<BxxxI", 0, UTF8)))
+    client.until(lambda: grabs, "the grab")
+    client.main.clipboard_selection_request(0, UTF8)
+    client.until(lambda: CLIPBOARD_REQUEST in [type_ for type_, _ in guest.messages()], "the request")
+    assert not {CLIPBOARD, CLIPBOARD_GRAB} & {type_ for type_, _ in guest.messages()}
+    assert b"from the client" not in guest.payload
+
+
 def test_a_flood_from_the_guest_waits_and_is_whole(session):
     from client import on
     producer, client, guest = session

@@ -31,6 +31,7 @@ typedef enum {
 #define CONFIG_BOOT_INDEX_MAX 64
 #define CONFIG_MENU_WAIT_MAX 60 /* seconds; firmware reads milliseconds of 16 bits */
 
+typedef enum { CLIPBOARD_BOTH, CLIPBOARD_TO_DESKTOP, CLIPBOARD_FROM_DESKTOP, CLIPBOARD_NONE } ConfigClipboard;
 typedef enum { GUEST_OS_LINUX, GUEST_OS_WINDOWS, GUEST_OS_OTHER } ConfigGuestOs;
 typedef enum { HYPERV_AUTO, HYPERV_ON, HYPERV_OFF } ConfigHyperv;
 typedef enum { RTC_AUTO, RTC_UTC, RTC_LOCAL } ConfigRtc;
@@ -161,6 +162,8 @@ typedef struct {
     bool spice_no_ticket;
     bool spice_several_clients;
     char *spice_compression;
+    ConfigClipboard spice_clipboard;
+    bool spice_file_transfer;
 
     char *serial; /* "none", "stdio", "file:PATH" or "socket:PATH" */
 

@@ -22,6 +22,7 @@ static const char *const bus_words[] = {"virtio", "usb", NULL};
 static const char *const cache_words[] = {"writeback", "none", NULL};
 static const char *const on_error_words[] = {"pause", "report", NULL};
 static const char *const backend_words[] = {"tap", "passt", "none", NULL};
+static const char *const clipboard_words[] = {"both", "to-desktop", "from-desktop", "none", NULL};
 static const char *const compression_words[] = {"auto", "off", "lz4", "quic", "glz", "lz", NULL};
 
 /* clang-format off */
@@ -101,6 +102,8 @@ static const Key spice_keys[] = {
     {"no-ticket",       KEY_BOOL,  D(spice_no_ticket)},
     {"several-clients", KEY_BOOL,  D(spice_several_clients)},
     {"compression",     KEY_WORD,  D(spice_compression), .fallback = "auto", .words = compression_words},
+    {"clipboard",       KEY_CHOICE, D(spice_clipboard), .words = clipboard_words},
+    {"file-transfer",   KEY_BOOL,  D(spice_file_transfer), .fallback = "true"},
     {NULL},
 };
 static const Key serial_keys[] = {

@@ -443,6 +443,13 @@ make_usb(Desktop *desktop, Resources *resources, GError **error)
            desktop_usb_plug_in(desktop->usb, desktop->config, resources, desktop->io_thread, error);
 }
 
+static const SpiceClipboard clipboards[] = {
+    [CLIPBOARD_BOTH] = SPICE_CLIPBOARD_BOTH,
+    [CLIPBOARD_TO_DESKTOP] = SPICE_CLIPBOARD_TO_DESKTOP,
+    [CLIPBOARD_FROM_DESKTOP] = SPICE_CLIPBOARD_FROM_DESKTOP,
+    [CLIPBOARD_NONE] = SPICE_CLIPBOARD_NONE,
+};
+
 static bool
 make_spice(Desktop *desktop, Resources *resources, GError **error)
 {
@@ -469,6 +476,8 @@ make_spice(Desktop *desktop, Resources *resources, GError **error)
         .name = config->name,
         .uuid = uuid,
         .gpu = gpu,
+        .clipboard = clipboards[config->spice_clipboard],
+        .no_file_transfer = !config->spice_file_transfer,
     };
     g_assert(spice_compression_parse(config->spice_compression, &options.compression));
     desktop->spice = spice_display_new(&options, desktop->screen, &inputs, &desktop_spice_events, desktop, error);
