@@ -106,6 +106,9 @@ add_display(GKeyFile *file, const Spec *spec)
 {
     g_key_file_set_uint64(file, "display", "scanouts", spec->monitors);
     g_key_file_set_string(file, "spice", "fd", CONF_SPICE_FD);
+    g_key_file_set_string(file, "spice", "clipboard", way_word(spec->clipboard));
+    /* Guests' agents take files, and give none. */
+    g_key_file_set_boolean(file, "spice", "file-transfer", spec->file_transfer & WAY_TO_DESKTOP);
 }
 
 char *
