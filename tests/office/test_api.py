@@ -99,8 +99,11 @@ def test_user_sees_no_other(visit, console):
     assert anna.get(f"/users/{other}").status_code == 404
     assert [each["name"] for each in anna.get("/users").json()["items"]] in ([], ["anna"])
     desktop = console.make("desktop", name="bert's", memory=512, vcpus=1)
-    for path in (f"/desktops/{desktop}", f"/desktops/{desktop}/desktop.vv"):
+    for path in (f"/desktops/{desktop}", f"/desktops/{desktop}/desktop.vv", f"/desktops/{desktop}/screen.png"):
         assert anna.get(path).status_code == 404, path
+    assert anna.get(f"/desktops/{desktop}/snapshots").status_code in (403, 404)
+    assert anna.post(f"/desktops/{desktop}/connection", json={}).status_code == 404
+    assert anna.get("/desktops/live", params={"id": desktop}).json() == {}
 
 
 @pytest.mark.parametrize("body, field", [
@@ -191,3 +194,19 @@ def test_daemon_gone_and_back(visit, carreld, web):
     assert admin.get("//").status_code == 200  # the page needs nobody
     carreld.start()
     assert admin.get("/groups").status_code == 200
+
+
+def test_metrics(visit, web):
+    text = visit("ada", "admin").get("//metrics").text
+    assert "# TYPE carrel_web_connections gauge" in text
+    assert "carrel_" in text.split("# HELP carrel_web_connections ")[0], "the daemon's own come first"
+
+
+def test_one_connection_for_many_requests(visit, web):
+    admin = visit("ada", "admin")
+    group = admin.post("/groups", json={"name": "sales"}).json()["id"]
+    for _ in range(3):
+        admin.get("/groups")
+    admin.delete(f"/groups/{group}")
+    admin.get("/groups")
+    assert "carrel_web_connections_total 1\n" in admin.get("//metrics").text

@@ -11,7 +11,7 @@ import uuid
 
 import pytest
 
-from conftest import PASSWORD
+from carreld import PASSWORD
 
 DESKTOP = str(uuid.uuid4())
 

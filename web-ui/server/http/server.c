@@ -142,11 +142,14 @@ on_request(SoupServer *soup, SoupServerMessage *message, const char *soup_path, 
 static void
 on_wrote_headers(SoupServerMessage *message, void *data)
 {
+    SoupMessageHeaders *headers = soup_server_message_get_response_headers(message);
     Visitor *visitor = visitor_of(message);
 
-    if (visitor &&
-        soup_message_headers_get_encoding(soup_server_message_get_response_headers(message)) != SOUP_ENCODING_CHUNKED)
+    if (visitor && soup_message_headers_get_encoding(headers) != SOUP_ENCODING_CHUNKED)
         visitor_serve(visitor, WRITE_SECONDS);
+    /* Without a length libsoup thinks that the connection's end is the answer's, and ends it. */
+    if (soup_server_message_get_status(message) == SOUP_STATUS_NO_CONTENT)
+        soup_message_headers_set_encoding(headers, SOUP_ENCODING_NONE);
 }
 
 static void
