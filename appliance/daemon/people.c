@@ -443,6 +443,7 @@ GVariant *
 people_save(People *people)
 {
     g_auto(GVariantBuilder) known = G_VARIANT_BUILDER_INIT(G_VARIANT_TYPE("a{s(ss)}"));
+    g_autoptr(GVariant) sessions = sessions_save(people_sessions(people));
     GHashTableIter iter;
     void *id, *value;
 
@@ -452,7 +453,7 @@ people_save(People *people)
         if (with->state && with->password)
             g_variant_builder_add(&known, "{s(ss)}", (const char *)id, with->state, with->password);
     }
-    return g_variant_new("(v@a{s(ss)})", sessions_save(people_sessions(people)), g_variant_builder_end(&known));
+    return g_variant_new("(v@a{s(ss)})", sessions, g_variant_builder_end(&known));
 }
 
 /* Those of whom the file does not say what their sessions depend on. */

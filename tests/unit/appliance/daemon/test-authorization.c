@@ -171,7 +171,7 @@ call(const char *method, const char *arguments, GError **error)
         g_string_append(type, (*in)->signature);
     g_string_append_c(type, ')');
     fill_in(text);
-    GVariant *packed = g_variant_parse(G_VARIANT_TYPE(type->str), text->str, NULL, NULL, &wrong);
+    g_autoptr(GVariant) packed = g_variant_parse(G_VARIANT_TYPE(type->str), text->str, NULL, NULL, &wrong);
     g_assert_no_error(wrong);
     g_dbus_connection_call(house.connection, NULL, "/org/carrel/Host1", "org.carrel.Host1", method, packed, NULL,
                            G_DBUS_CALL_FLAGS_NONE, -1, NULL, done, &result);
