@@ -181,6 +181,33 @@ def refused_now(call, *arguments):
     return None
 
 
+def test_a_pool(office, console):
+    template = office.ada.make("template", name="Echo PC", **office.machine)
+    pool = office.ada.make("pool", name="Classroom", template=template, type="persistent", size=2, spares=1)
+    assert office.anna.ListMine()[1:] == []
+    console.make("assignment", user=office.user["anna"], pool=pool)
+    console.make("assignment", user=office.user["bert"], pool=pool)
+    assert [each["kind"] for each in office.anna.ListMine()] == ["desktop", "pool"]
+    console.connection.wait(lambda: console.list("desktop", filter="pool", value=pool), "a spare")
+    theirs = office.anna.connection.wait(lambda: take(office.anna, pool, office.user["anna"]), "a desktop of the pool")
+    assert take(office.anna, pool, office.user["anna"]) == theirs
+    assert [each["kind"] for each in office.anna.ListMine()] == ["desktop", "desktop"]
+    ticket, _, _ = office.anna.Connect(theirs, {})
+    assert speaks_spice(office.anna.connection.OpenTunnel(ticket, CLIENT))
+    berts = office.bert.connection.wait(lambda: take(office.bert, pool, office.user["bert"]), "another")
+    assert berts != theirs
+    assert refused(office.bert.Connect, theirs, {}) == "NotFound"
+
+
+def take(session, pool, user):
+    """A pool's desktop, when there is one that is free."""
+    try:
+        return session.do("pool.take", pool=pool, user=user)
+    except HostError as error:
+        assert error.code == "Full"
+        return None
+
+
 def test_rights_that_are_taken(office, console):
     """Whoever may no more is cut off, at once."""
     ticket, _, _ = office.anna.Connect(office.annas, {})

@@ -22,9 +22,10 @@ def house(console, sign_in):
         template = console.make("template", name="Office PC", memory=64, vcpus=1)
         annas = console.make("desktop", name="Anna's", memory=64, vcpus=1)
         berts = console.make("desktop", name="Bert's", memory=64, vcpus=1)
-        pool = console.make("pool", name="Classroom", template=template, type="persistent", size=2)
-        room = console.make("desktop", name="Classroom 1", memory=64, vcpus=1, pool=pool)
+        pool = console.make("pool", name="Classroom", template=template, type="persistent", size=1)
     house = House()
+    house.room = console.connection.wait(lambda: console.list("desktop", filter="pool", value=house.pool),
+                                         "the pool's desktop")[0]["id"]
     house.user = {name: getattr(house, name).GetSession()["user"] for name in ("anna", "bert", "olga", "ada")}
     house.assigned = console.make("assignment", user=house.user["anna"], desktop=house.annas)
     console.make("assignment", user=house.user["bert"], desktop=house.berts)
