@@ -12,8 +12,7 @@
 static void
 add_message(GByteArray *wire, uint32_t port, uint32_t type, const char *content, size_t chunk)
 {
-    const VDAgentMessage header = {
-        .protocol = VD_AGENT_PROTOCOL, .type = type, .size = (uint32_t)strlen(content)};
+    const VDAgentMessage header = {.protocol = VD_AGENT_PROTOCOL, .type = type, .size = (uint32_t)strlen(content)};
     g_autoptr(GByteArray) message = g_byte_array_new();
 
     g_byte_array_append(message, (const uint8_t *)&header, sizeof header);
