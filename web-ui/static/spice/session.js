@@ -84,13 +84,21 @@ export class Session {
     this.channels = [];
     this.displays = new Map();
     this.inputs = null;
+    this.opening = null;
     this.over = false;
   }
 
+  /** Resolves when every channel is linked: what is typed from then on arrives. */
   async open() {
+    const all = new Promise((resolve, reject) => {
+      this.opening = { resolve, reject };
+    });
+    all.catch(() => {}); // where the main channel fails first, nobody waits for it any more
     this.main = new MainChannel(this);
     this.channels.push(this.main);
     await this.main.open();
+    await all;
+    this.opening = null;
   }
 
   get agent() {
@@ -98,12 +106,10 @@ export class Session {
   }
 
   openChannels(listed) {
-    for (const { type, id } of listed) {
-      const channel = this.channelFor(type, id);
-      if (!channel) continue;
-      this.channels.push(channel);
-      channel.open().catch((error) => this.failed(channel, error));
-    }
+    const known = listed.map(({ type, id }) => this.channelFor(type, id)).filter(Boolean);
+    this.channels.push(...known);
+    const opened = known.map((channel) => channel.open().catch((error) => this.failed(channel, error)));
+    Promise.all(opened).then(() => this.opening?.resolve());
   }
 
   channelFor(type, id) {
@@ -120,7 +126,8 @@ export class Session {
   failed(channel, error) {
     if (this.over) return;
     this.close();
-    this.events.ended?.(error, channel);
+    if (this.opening) this.opening.reject(error);
+    else this.events.ended?.(error, channel);
   }
 
   close() {
