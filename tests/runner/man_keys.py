@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Holds the manuals against the tables in the sources: carrel-desktop.conf(5) and carreld.conf(5) have each key in its group, with its
-default and the words it may be, and nothing else; carrel-vmm(1) has each verb of ctl.
+Holds the manuals against the tables in the sources: carrel-desktop.conf(5), carreld.conf(5) and carrel-web.conf(5) have each key in
+its group, with its default and the words it may be, and nothing else; carrel-vmm(1) has each verb of ctl.
 """
 import re
 import sys
@@ -45,6 +45,13 @@ def daemon_table():
     return {variable.replace("_", "-"): keys for source in sources for variable, keys in keys_in(open(source).read()).items()}
 
 
+def web_table():
+    """The same of carrel-web: one group."""
+    text = open("web-ui/server/config.c").read()
+    return {"web": {name: (value or None, []) for name, value in
+                    re.findall(r'\{"([\w-]+)", KEY_\w+, offsetof\([^)]*\), (?:"([^"]*)"|NULL)', text)}}
+
+
 def manual(page):
     """{group: {key: paragraph}}"""
     sections = re.split(r"^\.Ss \[([\w-]+)[^\]]*\]\n", open(page).read(), flags=re.M)[1:]
@@ -75,6 +82,7 @@ def mistakes_of_keys(wanted, found):
 def mistakes():
     yield from mistakes_of_keys(desktop_table(), manual("vmm/carrel-desktop.conf.5"))
     yield from mistakes_of_keys(daemon_table(), manual("appliance/carreld.conf.5"))
+    yield from mistakes_of_keys(web_table(), manual("web-ui/carrel-web.conf.5"))
     verbs = re.search(r"\} verbs\[\] = \{(.*?)\n\};", open("vmm/control/ctl.c").read(), re.S)[1]
     page = open("vmm/carrel-vmm.1").read()
     for verb in re.findall(r'\{"([^"]+)"', verbs):
