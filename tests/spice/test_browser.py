@@ -135,6 +135,14 @@ def test_text_without_keys(chromium, open_desktop):
     assert key_events(producer, 6) == ["keyboard 1:30:1", "keyboard 1:30:0", "keyboard 1:42:1", "keyboard 1:53:1", "keyboard 1:53:0", "keyboard 1:42:0"]
 
 
+def test_a_keyboard_of_glass(chromium, open_desktop):
+    producer = open_desktop()
+    chromium.run("screens.showKeyboard(); const field = document.activeElement;"
+                 "const happen = (inputType, data) => field.dispatchEvent(new InputEvent('beforeinput', { inputType, data, cancelable: true }));"
+                 "happen('insertText', 'a'); happen('deleteContentBackward'); happen('insertLineBreak')")
+    assert key_events(producer, 6) == [f"keyboard 1:{key}:{down}" for key in (30, 14, 28) for down in (1, 0)]
+
+
 def test_leaving_by_keyboard(chromium, open_desktop):
     open_desktop()
     chromium.until("return session.inputs?.linked")

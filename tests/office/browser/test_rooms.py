@@ -112,3 +112,17 @@ def test_a_template_is_deleted(sign_in_at_page, console):
     page.look("delete")
     page.press("Delete")
     page.sees("No templates yet")
+
+
+def test_the_host(sign_in_at_page):
+    page = sign_in_at_page("ada", "admin")
+    page.go("overview")
+    page.sees("Processors of")
+    page.look("overview")
+    page.go("house")
+    page.sees("This host")
+    page.look("house")
+    page.press("Begin maintenance")
+    page.sees("In maintenance")
+    page.press("End maintenance")
+    page.sees_no("In maintenance")

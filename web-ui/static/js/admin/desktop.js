@@ -145,9 +145,11 @@ function Screen({ desktop, state, live }) {
   const without = (forbidden) => html`<div class="picture off"><${Icon} name=${forbidden ? "lock" : state === "running" ? "desk" : "power"} />
     ${forbidden && html`<span class="small">It is somebody's. Ask them whether you may look on.</span>`}</div>`;
   const shown = state === "running" || state === "suspended";
-  return html`<section class="card stack">${shown ? html`<${Picture} id=${desktop.id} live=${state === "running"} every=${SCREEN_EVERY_MS} class="picture" without=${without} />` : without(false)}
+  const [forbidden, setForbidden] = useState(false);
+  return html`<section class="card stack">${shown ? html`<${Picture} id=${desktop.id} live=${state === "running"} every=${SCREEN_EVERY_MS} class="picture" without=${without} onForbidden=${() => setForbidden(true)} />` : without(false)}
     ${busy && html`<${Progress} at=${live.progress} label="How far it is" />`}${live.detail && html`<p class="small soft wrap">${sentence(live.detail)}</p>`}
-    <div class="row"><a class="button main" href=${link("view", desktop.id)}>Open its screen</a>
+    <div class="row">${forbidden ? html`<a class="button main" href=${link("view", desktop.id, "watch")}><${Icon} name="eye" />Ask to look on</a>`
+      : html`<a class="button main" href=${link("view", desktop.id)}>Open its screen</a>`}
       ${state === "running" ? html`<button class="button" onClick=${() => act(desktop, "shut-down")}><${Icon} name="power" />Shut down</button>`
         : html`<button class="button" disabled=${busy} onClick=${() => act(desktop, "start")}><${Icon} name="play" />${state === "suspended" ? "Wake up" : "Start"}</button>`}</div></section>`;
 }

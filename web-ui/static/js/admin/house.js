@@ -4,10 +4,10 @@ import { html } from "../lib/html.js";
 import { get, items, patch } from "../lib/api.js";
 import { useList, useRead } from "../lib/data.js";
 import { bytes } from "../lib/format.js";
-import { Head, Loaded, Note, When } from "../parts/basics.js";
+import { Head, Loaded, When } from "../parts/basics.js";
 import { tried } from "../parts/toast.js";
 import { Rows } from "./table.js";
-import { useHost } from "./overview.js";
+import { useHost, Warnings } from "./overview.js";
 
 function Maintenance() {
   const read = useList("host");
@@ -26,7 +26,7 @@ export function House() {
   const orphans = useRead((signal) => get("/host/orphans", { signal }).then(items), []);
   return html`<${Head} title="Host and settings" />
     <div class="halves"><div class="stack">
-      <${Loaded} read=${host}>${(value) => html`${(value.warnings || []).map((warning) => html`<${Note} look="wait">${warning}</${Note}>`)}
+      <${Loaded} read=${host}>${(value) => html`<${Warnings} host=${value} />
         <section class="card"><h2>This host</h2><dl class="facts"><dt>Name</dt><dd>${value.name}</dd><dt>Carrel</dt><dd>${value.version}</dd><dt>Processor</dt><dd>${value.cpu_model} (${value.cpus})</dd>
         <dt>Memory</dt><dd>${bytes(value.memory)}</dd><dt>Storage</dt><dd>${bytes(value.storage_bytes)}, ${value.storage}</dd><dt>Virtual PCs</dt><dd>${value.kvm ? "KVM works" : "KVM does not work here"}</dd><dt>On since</dt><dd><${When} time=${value.began} /></dd></dl></section>`}</${Loaded}>
       <${Maintenance} /></div><div class="stack">

@@ -26,6 +26,12 @@ export function useHost() {
   return read;
 }
 
+/** What somebody should look after, in sentences. */
+export function Warnings({ host }) {
+  if (!host?.warnings?.length) return null;
+  return html`<${Note} look="wait"><ul class="stack tight">${host.warnings.map((warning) => html`<li class="wrap">${warning}</li>`)}</ul></${Note}>`;
+}
+
 function HostTiles({ host }) {
   const cpu = Number(host.cpu ?? 0) / (host.cpus || 1);
   const used = 1 - host.memory_free / host.memory, stored = 1 - host.storage_free / host.storage_bytes;
@@ -78,7 +84,7 @@ export function Overview({ session }) {
   const running = useList("desktop", { filter: "wanted", value: "running", limit: SHOWN_DESKTOPS });
   const signedIn = useRead((signal) => get("/sessions", { signal }).then(items), [], (topic) => topic === "session");
   return html`<${Head} title="Overview" />
-    ${(host.value?.warnings || []).map((warning) => html`<${Note} look="wait"><span class="wrap">${warning}</span></${Note}>`)}
+    <${Warnings} host=${host.value} />
     ${isAdmin(session) && html`<${FirstSteps} />`}
     <${Loaded} read=${host}>${(value) => html`<${HostTiles} host=${value} />`}</${Loaded}>
     <${Jobs} />

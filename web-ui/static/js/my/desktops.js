@@ -18,9 +18,9 @@ const PICTURE_EVERY_MS = 10000, FIRST_PICTURE_EVERY_MS = 1500;
 
 /**
  * A picture of a desktop, new every few seconds while the page is looked at. without(forbidden): what stands there while there is
- * none; a desktop that is somebody's shows its picture to nobody else.
+ * none; a desktop that is somebody's shows its picture to nobody else, of which onForbidden() tells.
  */
-export function Picture({ id, live, every = PICTURE_EVERY_MS, without = () => null, ...more }) {
+export function Picture({ id, live, every = PICTURE_EVERY_MS, without = () => null, onForbidden, ...more }) {
   const [state, set] = useState({});
   useEffect(() => {
     let gone = false;
@@ -37,6 +37,7 @@ export function Picture({ id, live, every = PICTURE_EVERY_MS, without = () => nu
           if (before) URL.revokeObjectURL(before);
         } else if (response?.status === 403) {
           set({ forbidden: true });
+          onForbidden?.();
           return;
         }
       }

@@ -22,6 +22,7 @@ export class Screens {
     this.absolute = true;
     this.copied = null;
     this.wheel = 0;
+    this.glass = this.makeGlass();
     this.observer = new ResizeObserver(() => this.resized());
     this.observer.observe(holder);
     this.setCount(1);
@@ -31,6 +32,7 @@ export class Screens {
     this.observer.disconnect();
     clearTimeout(this.timer);
     this.screens.forEach((screen) => screen.listening.abort());
+    this.glass.remove();
   }
 
   setCount(count) {
@@ -111,6 +113,27 @@ export class Screens {
 
   focus() {
     this.screens[0]?.element.focus({ preventScroll: true });
+  }
+
+  /** Where there are no keys: a field that nobody sees has the device show its keyboard of glass, which tells of text alone. */
+  makeGlass() {
+    const field = document.createElement("textarea");
+    field.className = "unseen";
+    field.setAttribute("aria-label", "Keyboard of the desktop");
+    field.tabIndex = -1;
+    field.autocapitalize = "none";
+    field.addEventListener("beforeinput", (event) => {
+      if (event.inputType === "deleteContentBackward") this.inputs?.combination(["Backspace"]);
+      else if (event.inputType === "insertLineBreak") this.inputs?.combination(["Enter"]);
+      else if (event.data) this.inputs?.typeText(event.data);
+      event.preventDefault();
+    });
+    this.holder.append(field);
+    return field;
+  }
+
+  showKeyboard() {
+    this.glass.focus({ preventScroll: true });
   }
 
   // ---- what the person does ----

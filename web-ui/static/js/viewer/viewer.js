@@ -30,6 +30,8 @@ const COMBINATIONS = [
   ...[1, 2, 3, 7].map((n) => [`Ctrl + Alt + F${n}`, ["ControlLeft", "AltLeft", `F${n}`]]),
 ];
 
+const ON_GLASS = matchMedia("(pointer: coarse)").matches;
+
 function Cover({ id, state, live, name, mayAsk, onAgain }) {
   const now = live || state.live;
   if (state.phase === "open") return null;
@@ -154,7 +156,9 @@ export function Viewer({ id, session }) {
       <a class="button plain square" href="#/" aria-label="Back" title="Back"><${Icon} name="back" /></a>
       <h1>${name}</h1>
       <${Menu} label="Press keys" class="button plain" button=${html`<${Icon} name="keyboard" /><span class="words">Keys</span>`}
-        about="Shift + F12 leads from the desktop's screen to this bar." items=${COMBINATIONS.map(([label, codes]) => ({ label, do: press(codes) }))} />
+        about="Shift + F12 leads from the desktop's screen to this bar." items=${[
+          ON_GLASS && { label: "Show the keyboard", icon: html`<${Icon} name="keyboard" />`, do: () => parts.screens.showKeyboard() },
+          ...COMBINATIONS.map(([label, codes]) => ({ label, do: press(codes) }))]} />
       <button class="button plain" onClick=${() => setClipboard(true)} aria-label="Text" title="Give the desktop a text"><${Icon} name="paste" /><span class="words">Text</span></button>
       <button class="button plain" onClick=${toggleFull} aria-label=${full ? "Leave full screen" : "Full screen"}><${Icon} name="full" /><span class="words">${full ? "Leave full screen" : "Full screen"}</span></button>
       <${Menu} label="More" button=${html`<${Icon} name="dots" />`} items=${[
