@@ -10,8 +10,10 @@ kept in the cache for the next run with the same carrel-vmm, for those who work 
 
 import base64
 import gzip
+import hashlib
 import os
 import pathlib
+import subprocess
 import sys
 import time
 import zlib
@@ -23,6 +25,7 @@ sys.path.insert(0, str(HERE.parent))
 
 from rig import process, rooms, spice_client, vmm  # noqa: E402
 from rig.desktop import Desktop  # noqa: E402
+from rig.stick import Stick  # noqa: E402
 
 # A data disk whose host storage can be filled up: a sparse image on a small file system of its own.
 DATA_FOLDER = "/run/desktop/data"
@@ -33,6 +36,25 @@ DATA_ROOM_MIB = 64
 # A machine of its own to the guest, though it is only one more address of the rig's host.
 PEER = "192.0.2.1"
 SENT_MIB = 4
+
+# A hub, and behind it an empty CD-ROM drive and a disk; and what tests plug into the host.
+USB_FOLDER = "/run/desktop/usb"
+USB_DISK_MIB = 8
+HOST_STICK = "CARREL-STICK"  # its serial number
+USB = f"""[hub hub]
+[cdrom drive]
+port=hub.3
+[disk behind]
+bus=usb
+port=hub.1
+path={USB_FOLDER}/behind.raw
+[usb-host stick]
+serial={HOST_STICK}
+[usb-host gadget]
+id=0525:a4a5
+[usb-host speaker]
+id=46f4:0002
+"""
 
 PANEL_COLOUR = (0x0D, 0x26, 0x2C)
 TICKET = "until a test sets another"
@@ -79,6 +101,7 @@ class Room:
 
     def __init__(self, chosen, build, keep, logs, monitors):
         self.vmm, self.build, self._logs = chosen, pathlib.Path(build), logs
+        chosen.usb = USB
         self.desktop = None
         kept = rooms.kept(f"e2e-{chosen.name}-{monitors}", chosen.key(), self._program())
         if keep and kept.exists():
@@ -118,7 +141,8 @@ class Room:
         started = time.monotonic()
         self.host.run(f"mkdir -p {DATA_FOLDER}; mountpoint -q {DATA_FOLDER} || "
                       f"mount -t tmpfs -o size={DATA_ROOM_MIB}M tmpfs {DATA_FOLDER}; truncate -s {DATA_MIB}M {DATA_DISK}; "
-                      f"chmod 0777 {DATA_FOLDER} {DATA_DISK}")
+                      f"chmod 0777 {DATA_FOLDER} {DATA_DISK}; mkdir -p {USB_FOLDER};"
+                      f" truncate -s {USB_DISK_MIB}M {USB_FOLDER}/behind.raw")
         self.desktop = desktop = self._new_desktop(monitors)
         desktop.boot()
         rooms.say(f"desktop usable after {time.monotonic() - started:.0f} s")
@@ -208,6 +232,43 @@ def screen(desktop):
     yield lambda *words: Screen(desktop, *words)
     if desktop.alive():
         desktop.run("pkill desk-screen; true")
+
+
+def usb_drive(kind):
+    """A shell command that waits for a drive on USB ("disk" or "rom", with a medium) that is not emulated here, and prints its node."""
+    ours = "/Carrel +(Disk|CD-ROM)/"
+    found = f"$(lsblk -dpno NAME,TYPE,TRAN,VENDOR,MODEL | awk '$2 == \"{kind}\" && $3 == \"usb\" && !{ours} {{print $1; exit}}')"
+    return f"for i in $(seq 300); do DRIVE={found}; [ -n \"$DRIVE\" ] && echo $DRIVE && break; sleep 0.2; done; [ -n \"$DRIVE\" ]"
+
+
+def without_drive(node):
+    """A shell command that waits until it is gone."""
+    return f"for i in $(seq 300); do [ -b {node} ] || break; sleep 0.2; done; [ ! -b {node} ]"
+
+
+class HostStick(Stick):
+    """With the file "data" on it. checksum: that file's, SHA-256."""
+
+    checksum = None
+
+    def checksum_in(self, desktop):
+        """As the desktop reads it; waits until it is there."""
+        return desktop.run(f"{usb_drive('disk')} && mount -o ro $DRIVE /mnt && sha256sum </mnt/data; umount /mnt", "root",
+                           timeout=120).split()[-2]
+
+
+@pytest.fixture
+def host_stick(room, tmp_path):
+    """For a port of the host: not plugged in yet, out at the end."""
+    content = os.urandom(2 << 20)
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files" / "data").write_bytes(content)
+    image = tmp_path / "stick.raw"
+    subprocess.run(["mke2fs", "-q", "-t", "ext4", "-d", tmp_path / "files", image, "8M"], check=True)
+    stick = HostStick(room.host.machine, image, HOST_STICK)
+    stick.checksum = hashlib.sha256(content).hexdigest()
+    yield stick
+    stick.pull()
 
 
 @pytest.fixture

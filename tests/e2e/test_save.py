@@ -37,8 +37,11 @@ def clock_error(desktop):
 
 
 @pytest.mark.changes_desktop
-def test_saved_under_load_and_restored(room, desktop, screen, echo):
+def test_saved_under_load_and_restored(room, desktop, screen, echo, host_stick):
     host = room.host
+    if room.vmm.name == "carrel":
+        host_stick.plug()
+        assert host_stick.checksum_in(desktop) == host_stick.checksum
     host.run("mkdir -p /srv/saved && chmod 0777 /srv/saved && rm -f /srv/saved/*")
     size, checksum = screen("pattern", "13").drawn()
     desktop.run(f"date -s @{time.time():.3f}; {WRITER}", "root")
@@ -63,3 +66,6 @@ def test_saved_under_load_and_restored(room, desktop, screen, echo):
         assert clock_error(desktop) < 2, "the guest's clock after the restore"
     assert desktop.run("systemctl --failed --plain --no-legend", "root").strip() == ""
     echo(desktop)
+    if room.vmm.name == "carrel":
+        assert "USB disconnect" in desktop.run("journalctl -k -b --no-pager | tail -50", "root")
+        assert host_stick.checksum_in(desktop) == host_stick.checksum, "the stick, given to the restored desktop anew"

@@ -19,6 +19,7 @@ sys.path[:0] = [str(HERE.parent / "guest")]
 import in_host  # noqa: E402
 import vmm  # noqa: E402
 from rig import rooms  # noqa: E402
+from rig.stick import Stick  # noqa: E402
 
 STICK, SPEAKER = "46f4:0001", "46f4:0002"  # the emulator's
 SERIAL = "CARREL-STICK"
@@ -35,28 +36,11 @@ def host(request):
         yield host
 
 
-class Stick:
-    def __init__(self, machine, image):
-        self._machine, self._image = machine, image
-        self.content = image.read_bytes()
-        self._plugged = False
-
-    def plug(self):
-        self._machine.plug_stick("stick", self._image, SERIAL)
-        self._plugged = True
-
-    def pull(self):
-        if self._plugged:
-            self._machine.unplug("stick")
-            self._machine.forget_stick("stick")
-        self._plugged = False
-
-
 @pytest.fixture
 def stick(host, tmp_path):
     image = tmp_path / "stick.raw"
     image.write_bytes(os.urandom(MIB << 20))
-    stick = Stick(host.machine, image)
+    stick = Stick(host.machine, image, SERIAL)
     yield stick
     stick.pull()
 

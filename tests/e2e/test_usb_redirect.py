@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import HERE, connect
+from conftest import HERE, connect, usb_drive, without_drive
 
 sys.path += [str(HERE.parent / "usb-peer"), str(HERE.parent / "guest")]
 
@@ -16,11 +16,6 @@ from peer import USBREDIR, Peer  # noqa: E402
 
 FILE_MIB = 4
 STICK_MIB = 16
-
-DISC = "for i in $(seq 150); do mount -o ro /dev/sr0 /mnt 2>/dev/null && exit 0; sleep 0.2; done; exit 1"
-NO_DISC = "for i in $(seq 300); do [ -b /dev/sr0 ] || exit 0; sleep 0.1; done; exit 1"
-STICK = "for i in $(seq 300); do for disk in /dev/sd?; do [ -b $disk ] && echo $disk && exit 0; done; sleep 0.1; done; exit 1"
-NO_STICK = "for i in $(seq 300); do ls /dev/sd? 2>/dev/null || exit 0; sleep 0.1; done; exit 1"
 
 
 @pytest.fixture
@@ -51,27 +46,27 @@ def test_a_file_is_copied_from_a_disc(desktop, client, tmp_path):
     subprocess.run(["xorriso", "-as", "mkisofs", "-quiet", "-R", "-o", disc, folder], check=True)
 
     device = client.plug_in_disc(disc)
-    desktop.run(DISC, "root")
+    drive = desktop.run(usb_drive("rom"), "root", timeout=90).strip()
     assert "2b23:cdcd" in desktop.run("lsusb", "root")
-    copied = desktop.run("cp /mnt/report.pdf /tmp/ && umount /mnt && sha256sum /tmp/report.pdf; rm -f /tmp/report.pdf", "root",
-                         timeout=180)
+    copied = desktop.run(f"mount -o ro {drive} /mnt && cp /mnt/report.pdf /tmp/ && umount /mnt && sha256sum /tmp/report.pdf;"
+                         " rm -f /tmp/report.pdf", "root", timeout=180)
     assert copied.split()[0] == hashlib.sha256(content).hexdigest()
     client.take_out(device)
-    desktop.run(NO_DISC, "root")
+    desktop.run(without_drive(drive), "root", timeout=90)
 
 
 def test_a_stick_is_pulled_out_while_it_is_read(desktop, stick):
     """The program that reads it is told of an error, and nothing else happens; plugged in again, all of it is there."""
     peer, checksum = stick
-    disk = desktop.run(STICK, "root").strip()
+    disk = desktop.run(usb_drive("disk"), "root", timeout=90).strip()
     desktop.run(f"(while cat {disk} >/dev/null; do :; done) 2>/tmp/reader & sleep 1; cat /tmp/reader", "root")
     peer.do("unplug")
-    desktop.run(NO_STICK, "root")
+    desktop.run(without_drive(disk), "root", timeout=90)
     told = desktop.run("for i in $(seq 100); do [ -s /tmp/reader ] && break; sleep 0.1; done; cat /tmp/reader", "root")
     assert "Input/output error" in told or "No such" in told, told
     assert "USB disconnect" in desktop.run("journalctl -k -b --no-pager | tail -50", "root")
 
     peer.do("plug")
-    disk = desktop.run(STICK, "root").strip()
+    disk = desktop.run(usb_drive("disk"), "root", timeout=90).strip()
     assert desktop.run(f"sha256sum {disk}", "root", timeout=240).split()[0] == checksum
     assert desktop.alive()

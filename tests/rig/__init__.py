@@ -12,6 +12,7 @@ The rig: a Debian 13 host with a real /dev/kvm, itself a virtual machine, for te
     host         a booted host: run a command, copy a file, forward a port, save and restore it
     desktop      a desktop in the host, run by carrel-vmm or by QEMU, and its guest agent
     spoilt       recognises a guest that the emulator has spoilt
+    stick        what is plugged into a port of the host
     loader       a disk for UEFI that ends where an operating system would begin
     spice_client a SPICE client that tests can steer and question
 

@@ -24,6 +24,7 @@ class Carrel:
 
     def __init__(self, build):
         self.binary = pathlib.Path(build) / "carrel-vmm"
+        self.usb = ""  # groups of the configuration: what desktops without firmware have on USB
 
     def key(self):
         """Names this very program."""
@@ -62,8 +63,8 @@ class Carrel:
             lines += ["[net lan]", "backend=passt"]
         if desktop.usb_input:
             lines += ["[input]", "keyboard=false", "tablet=false", "mouse=false"]
-        if not desktop.firmware:  # keys and pointer stay with virtio: clients' devices are all that is to be on USB
-            lines += ["[usb]", "keyboard=false", "tablet=false"]
+        if not desktop.firmware:  # keys and pointer stay with virtio: clients' devices and what a test says are to be on USB
+            lines += ["[usb]", "keyboard=false", "tablet=false", self.usb]
         if desktop.tpm:
             lines += ["[tpm]", f"socket={desktop.folder}/swtpm"]
         return "\n".join(lines) + "\n"
