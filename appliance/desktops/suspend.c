@@ -59,8 +59,8 @@ go_on_running(Desktop *desktop, const GError *error)
     g_autofree char *why = vmm_sentence(error->message);
     g_autofree char *detail = g_strdup_printf("it could not be suspended: %s", why);
 
-    desktop->end_asked = false;
-    desktop_want(desktop, WANTED_RUNNING);
+    if (desktop->spec && desktop->spec->wanted == WANTED_SUSPENDED) /* who wants something else now shall have it */
+        desktop_want(desktop, WANTED_RUNNING);
     desktop_set_state(desktop, LIFE_RUNNING, detail);
     desktop_turn(desktop);
 }
@@ -74,6 +74,7 @@ on_saved(GObject *source, GAsyncResult *result, gpointer user)
 
     desktop->desktops->calls--;
     bool saved = carrel_vmm1_call_save_finish(CARREL_VMM1(source), NULL, result, &error);
+    bool said = error && g_dbus_error_is_remote_error(error);
     if (error)
         g_dbus_error_strip_remote_error(error);
     /* Once it has been written the VMM ends, whatever becomes of the file. */
@@ -81,7 +82,8 @@ on_saved(GObject *source, GAsyncResult *result, gpointer user)
         desktop->fault = g_strdup_printf("it was not suspended but ended: %s", error->message);
     if (!saved) {
         g_unlink(saving->partial);
-        if (desktop->vmm && vmm_control(desktop->vmm) && desktop->state == LIFE_SUSPENDING)
+        desktop->end_asked = desktop->stop_asked;
+        if (said && desktop->vmm && vmm_control(desktop->vmm) && desktop->state == LIFE_SUSPENDING)
             go_on_running(desktop, error);
     }
     saving_free(saving);
