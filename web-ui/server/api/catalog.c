@@ -216,9 +216,9 @@ read_commands(JsonArray *array, CatalogKind *kinds)
     for (guint i = 0; i < n; i++)
         find_named(kinds, json_array_get_object_element(array, i));
     for (guint i = 0; i < n; i++) {
-        CatalogCommand command = read_command(json_array_get_object_element(array, i), kinds);
-        if (strcmp(command.role, "daemon"))
-            commands[used++] = command;
+        JsonObject *object = json_array_get_object_element(array, i);
+        if (strcmp(json_object_get_string_member(object, "role"), "daemon"))
+            commands[used++] = read_command(object, kinds);
     }
     return commands;
 }

@@ -139,7 +139,7 @@ static void
 test_writing(void)
 {
     g_autoptr(GVariant) value = g_variant_ref_sink(g_variant_new_parsed(
-        "{'text': <'a\"\\\\\\n\\x7fé'>, 'yes': <true>, 'n': <int64 -9007199254740993>, 't': <uint64 "
+        "{'text': <'a\"\\\\\\n\\u007fé'>, 'yes': <true>, 'n': <int64 -9007199254740993>, 't': <uint64 "
         "18446744073709551615>, "
         "'d': <0.5>, 'u': <uint32 7>, 'list': <@as []>, 'records': <[{'a': <1>}, {}]>, 'tuples': <[('a', 'b')]>}"));
     g_autoptr(GString) text = g_string_new(NULL);
