@@ -191,8 +191,8 @@ grow_disk(Job *job, GError **error)
     if (size > storage->config.largest_disk)
         return storage_fail(error, STORAGE_ERROR_INVALID, "size: no disk may be so large");
     uint64_t needed = storage->config.reserve_blocks ? size - disk->size : 0;
-    return (size == disk->size || storage_has_room(storage, view, needed, "the larger disk", error)) &&
-           storage->volumes->class->grow(storage->volumes, name, size, error);
+    return size == disk->size || (storage_has_room(storage, view, needed, "the larger disk", error) &&
+                                  storage->volumes->class->grow(storage->volumes, name, size, error));
 }
 
 void

@@ -181,8 +181,6 @@ files_grow(Volumes *volumes, const char *name, uint64_t size, GError **error)
     if (fstat(fd, &is) < 0)
         return storage_fail_errno(error, "look at a disk");
     uint64_t had = (uint64_t)is.st_size;
-    if (had >= size)
-        return true;
     if (set_size(files, fd, had, size, error)) {
         fsync(fd);
         return true;

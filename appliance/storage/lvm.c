@@ -14,10 +14,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define UDEV_RUNS "/run/udev/control"
-#define WITHOUT_UDEV                                                               \
-    "activation{udev_sync=0 udev_rules=0} devices{obtain_device_list_from_udev=0 " \
-    "external_device_info_source=\"none\"}"
 #define METADATA_PERCENT_MAX 90 /* fuller than that, a pool that runs out of it is in danger as a whole */
 #define WORDS_MAX 24
 
@@ -99,22 +95,8 @@ lvm_clone(Volumes *volumes, const char *from, const char *name, Work *work, GErr
     Lvm *lvm = (Lvm *)volumes;
     g_autofree char *source = full_name(lvm, from);
 
-    return run(lvm, NULL, error, "lvcreate", "--yes", "--snapshot", "--name", name, "--addtag", LVM_TAG,
+    return run(lvm, NULL, error, "lvcreate", "--yes", "--type", "thin", "--name", name, "--addtag", LVM_TAG,
                "--setactivationskip", "n", source, NULL);
-}
-
-static bool
-has_size(Lvm *lvm, const char *name, uint64_t size, bool *has, GError **error)
-{
-    g_auto(LvmReport) report = {0};
-
-    if (!read_report(lvm, &report, error))
-        return false;
-    const Volume *volume = volumes_find(report.view, name);
-    if (!volume)
-        return storage_fail(error, STORAGE_ERROR_NOT_FOUND, "there is no %s", name);
-    *has = volume->size >= size;
-    return true;
 }
 
 static bool
@@ -123,11 +105,8 @@ lvm_grow(Volumes *volumes, const char *name, uint64_t size, GError **error)
     Lvm *lvm = (Lvm *)volumes;
     g_autofree char *full = full_name(lvm, name);
     g_autofree char *bytes = g_strdup_printf("%" G_GUINT64_FORMAT "b", size);
-    bool has = false;
 
-    if (!has_size(lvm, name, size, &has, error))
-        return false;
-    return has || run(lvm, NULL, error, "lvextend", "--size", bytes, full, NULL);
+    return run(lvm, NULL, error, "lvextend", "--size", bytes, full, NULL);
 }
 
 static bool
@@ -242,6 +221,15 @@ static const VolumesClass lvm_class = {
 
 /* ---- taking the pool ---- */
 
+const char *
+lvm_without_udev(void)
+{
+    return g_file_test("/run/udev/control", G_FILE_TEST_EXISTS)
+               ? ""
+               : "activation{udev_sync=0 udev_rules=0} "
+                 "devices{obtain_device_list_from_udev=0 external_device_info_source=\"none\"}";
+}
+
 static bool
 is_lvm_name(const char *name, size_t max)
 {
@@ -269,7 +257,6 @@ take_pool(Lvm *lvm, GError **error)
 Volumes *
 lvm_new(const StorageConfig *config, int lock, GError **error)
 {
-    const char *udev = g_file_test(UDEV_RUNS, G_FILE_TEST_EXISTS) ? "" : WITHOUT_UDEV;
     g_autoptr(Volumes) volumes = NULL;
 
     if (!is_lvm_name(config->volume_group, STORAGE_GROUP_NAME_MAX) || !is_lvm_name(config->thin_pool, 64)) {
@@ -283,8 +270,8 @@ lvm_new(const StorageConfig *config, int lock, GError **error)
     lvm->base = (Volumes){&lvm_class, true, 1};
     lvm->group = g_strdup(config->volume_group);
     lvm->pool = g_strdup(config->thin_pool);
-    lvm->config =
-        g_strdup_printf("report{time_format=\"%%s\"} %s %s", udev, config->lvm_config ? config->lvm_config : "");
+    lvm->config = g_strdup_printf("report{time_format=\"%%s\"} %s %s", lvm_without_udev(),
+                                  config->lvm_config ? config->lvm_config : "");
     lvm->lock = lock;
     return take_pool(lvm, error) ? g_steal_pointer(&volumes) : NULL;
 }

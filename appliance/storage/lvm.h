@@ -12,3 +12,6 @@
  * once when it is full, which pauses desktops, instead of holding them up.
  */
 Volumes *lvm_new(const StorageConfig *config, int lock, GError **error);
+
+/* What lvm's --config needs on a host where no udev makes device nodes; "" where it runs. */
+const char *lvm_without_udev(void);

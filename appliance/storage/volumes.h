@@ -40,7 +40,7 @@ typedef struct {
     bool (*make)(Volumes *volumes, const char *name, uint64_t size, GError **error);
     /* One with another's bytes and size, as they are at one moment if blocks are shared. On failure there is none. */
     bool (*clone)(Volumes *volumes, const char *from, const char *name, Work *work, GError **error);
-    /* To at least so many bytes; what is new reads as zeros. */
+    /* To more bytes than it has; what is new reads as zeros. */
     bool (*grow)(Volumes *volumes, const char *name, uint64_t size, GError **error);
     /* flags: O_RDONLY or O_RDWR. A descriptor, O_CLOEXEC; -1 with an error. */
     int (*open)(Volumes *volumes, const char *name, int flags, GError **error);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "place.h"
 
+#include "appliance/storage/lvm.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
@@ -47,8 +49,7 @@ place_confine(void)
 }
 
 /* Runs a command; what it says is kept for the message. */
-static bool
-run(char **said, const char *format, ...)
+static bool G_GNUC_PRINTF(2, 3) run(char **said, const char *format, ...)
 {
     g_autofree char *out = NULL, *err = NULL;
     int status;
@@ -118,9 +119,9 @@ make_pool(char **why)
     pool.config = g_strdup_printf("devices{use_devicesfile=0 filter=[\"a|^%s$|\",\"r|.*|\"]} "
                                   "backup{backup=0 archive=0} activation{reserved_memory=0 reserved_stack=0}",
                                   pool.device);
-    if (run(why, "vgcreate --config '%s' --yes %s %s", pool.config, GROUP, pool.device) &&
-        run(why, "lvcreate --config '%s' --yes --type thin-pool --extents 90%%FREE --name %s %s", pool.config, POOL,
-            GROUP))
+    if (run(why, "vgcreate --config '%s %s' --yes %s %s", pool.config, lvm_without_udev(), GROUP, pool.device) &&
+        run(why, "lvcreate --config '%s %s' --yes --type thin-pool --extents 90%%FREE --name %s %s", pool.config,
+            lvm_without_udev(), POOL, GROUP))
         return true;
     g_error("%s", *why); /* a host that has device mapper can do this */
 }
@@ -130,7 +131,7 @@ free_pool(void)
 {
     if (!pool.device)
         return;
-    run(NULL, "vgremove --config '%s' --yes --force %s", pool.config, GROUP);
+    run(NULL, "vgremove --config '%s %s' --yes --force %s", pool.config, lvm_without_udev(), GROUP);
     run(NULL, "losetup --detach %s", pool.device);
     g_clear_pointer(&pool.device, g_free);
     g_clear_pointer(&pool.config, g_free);
@@ -153,7 +154,7 @@ empty_pool(void)
 {
     g_autofree char *said = NULL;
 
-    if (!run(&said, "lvremove --config '%s' --yes --select tags=carrel %s", pool.config, GROUP))
+    if (!run(&said, "lvremove --config '%s %s' --yes --select tags=carrel %s", pool.config, lvm_without_udev(), GROUP))
         g_error("%s", said);
 }
 
