@@ -7,8 +7,7 @@ import threading
 import pytest
 
 from fake import Refusal
-
-TICKET = "0123456789abcdef0123456789abcdef"
+from ways import TICKET, ask_for_websocket, connect, raw_websocket, read, read_head, tunnel
 
 
 @pytest.fixture
@@ -27,37 +26,6 @@ def desktops(fake):
     yield opened
     for each in opened:
         each.close()
-
-
-def connect(web, head=f"CONNECT {TICKET}.carrel:1 HTTP/1.0\r\nHost: {TICKET}.carrel:1\r\n\r\n"):
-    raw = web.raw()
-    raw.sendall(head if isinstance(head, bytes) else head.encode())
-    return raw
-
-
-def read_head(raw):
-    head = b""
-    while not head.endswith(b"\r\n\r\n"):
-        byte = raw.recv(1)
-        if not byte:
-            break
-        head += byte
-    return head
-
-
-def tunnel(web):
-    raw = connect(web)
-    assert read_head(raw).startswith(b"HTTP/1.1 200 ")
-    return web.tls(raw)
-
-
-def read(sock, count):
-    data = bytearray()
-    while len(data) < count:
-        part = sock.recv(min(65536, count - len(data)))
-        assert part, "it ended early"
-        data += part
-    return bytes(data)
 
 
 def echo(desktop):
@@ -182,21 +150,6 @@ def test_client_that_does_not_read_costs_little(fake, desktops):
         assert fake.web.memory() - before < 4 << 20
         desktops[0].settimeout(60)
         assert read(client, sent) == bytes(sent)
-
-
-def ask_for_websocket(web, ticket=TICKET, origin=None, protocol="binary"):
-    client = web.tls()
-    origin = f"Origin: {origin}\r\n" if origin else ""
-    client.sendall(f"GET /tunnel/{ticket} HTTP/1.1\r\nHost: localhost:{web.port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                   "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n"
-                   f"Sec-WebSocket-Protocol: {protocol}\r\n{origin}\r\n".encode())
-    return int(read_head(client).split()[1]), client
-
-
-def raw_websocket(web):
-    status, client = ask_for_websocket(web)
-    assert status == 101
-    return client
 
 
 def test_websocket_is_checked(fake, desktops):
