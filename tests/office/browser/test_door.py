@@ -45,6 +45,23 @@ def test_all_tabs_are_signed_out_together(sign_in_at_page):
     page.sees("Sign in to get to your desktop.")
 
 
+def test_many_tabs(sign_in_at_page):
+    """More than a browser has connections to one host."""
+    page = sign_in_at_page("anna")
+    first = page.driver.current_window_handle
+    for _ in range(7):
+        page.driver.switch_to.new_window("tab")
+        page.open()
+        page.sees("My desktops")
+        page.sees("No desktop has been given to you yet")
+    for tab in page.driver.window_handles:
+        if tab != first:
+            page.driver.switch_to.window(tab)
+            page.driver.close()
+    page.driver.switch_to.window(first)
+    page.sees("My desktops")
+
+
 def test_a_session_that_is_ended_elsewhere(sign_in_at_page, console):
     page = sign_in_at_page("anna")
     page.sees("My desktops")

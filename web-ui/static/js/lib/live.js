@@ -5,6 +5,7 @@ import { address, query } from "./api.js";
 
 const TOPICS = ["things", "desktop", "job", "watch", "session"];
 const RETRY_MS = [500, 1000, 2000, 4000, 8000];
+const HIDDEN_MS = 5000;
 
 const listeners = new Map();
 let source = null;
@@ -83,6 +84,22 @@ export function stopEvents() {
 }
 
 addEventListener("online", () => wanted && open());
+
+// A browser has six connections to a host, for all its windows together: one that nobody looks at gives its own back.
+let hidden = 0;
+document.addEventListener("visibilitychange", () => {
+  clearTimeout(hidden);
+  if (document.hidden) {
+    hidden = setTimeout(() => {
+      source?.close();
+      clearTimeout(timer);
+    }, HIDDEN_MS);
+  } else if (wanted && source?.readyState === EventSource.CLOSED) {
+    tries = 0;
+    open();
+    tell("anew", {});
+  }
+});
 
 /** Calls back for each event of the topic while the part is there. */
 export function useEvents(topic, callback, inputs) {
