@@ -19,6 +19,7 @@
 #define CPU_WEIGHT_MAX 10000
 #define TASKS_MAX 512
 #define SCOPE_TIMEOUT_SECONDS 10
+#define SCOPE_LOOK_MS 5
 
 static uint64_t
 memory_max(const Spec *spec)
@@ -88,25 +89,26 @@ typedef struct {
     BoundsDone done;
     void *user;
     GVariant *call;
-    char *job;
-    GHashTable *removed; /* jobs that ended before we knew ours → their results */
-    guint subscription, timeout;
+    pid_t pid;
+    char *unit;
+    int64_t deadline;
 } Scope;
+
+static char *
+scope_name(const char *desktop)
+{
+    return g_strdup_printf("carrel-desktop-%s.scope", desktop);
+}
 
 static void
 scope_end(Scope *scope, const GError *error)
 {
-    if (scope->subscription)
-        g_dbus_connection_signal_unsubscribe(scope->bus, scope->subscription);
-    if (scope->timeout)
-        g_source_remove(scope->timeout);
     if (!g_cancellable_is_cancelled(scope->cancellable))
         scope->done(scope->user, error);
     g_clear_object(&scope->bus);
     g_object_unref(scope->cancellable);
     g_clear_pointer(&scope->call, g_variant_unref);
-    g_hash_table_unref(scope->removed);
-    g_free(scope->job);
+    g_free(scope->unit);
     g_free(scope);
 }
 
@@ -119,39 +121,29 @@ scope_fail(Scope *scope, const char *why)
     scope_end(scope, error);
 }
 
-static gboolean
-on_scope_timeout(gpointer user)
+static bool
+is_in_scope(const Scope *scope)
 {
-    Scope *scope = user;
+    g_autofree char *path = g_strdup_printf("/proc/%d/cgroup", (int)scope->pid);
+    g_autofree char *text = NULL;
 
-    scope->timeout = 0;
-    scope_fail(scope, "it does not answer");
-    return G_SOURCE_REMOVE;
+    return g_file_get_contents(path, &text, NULL, NULL) && strstr(text, scope->unit);
 }
 
-static void
-scope_job_ended(Scope *scope, const char *result)
+/* What counts is where the process is; systemd's word that it has begun says nothing yet. */
+static gboolean
+look(gpointer user)
 {
-    if (!strcmp(result, "done"))
+    Scope *scope = user;
+    bool there = is_in_scope(scope);
+
+    if (!there && g_get_monotonic_time() < scope->deadline && !g_cancellable_is_cancelled(scope->cancellable))
+        return G_SOURCE_CONTINUE;
+    if (there)
         scope_end(scope, NULL);
     else
-        scope_fail(scope, result);
-}
-
-static void
-on_job_removed(GDBusConnection *bus, const char *sender, const char *path, const char *interface, const char *signal,
-               GVariant *parameters, gpointer user)
-{
-    Scope *scope = user;
-    const char *job, *result;
-
-    if (!g_variant_is_of_type(parameters, G_VARIANT_TYPE("(uoss)")))
-        return;
-    g_variant_get(parameters, "(u&o&s&s)", NULL, &job, NULL, &result);
-    if (!scope->job)
-        g_hash_table_insert(scope->removed, g_strdup(job), g_strdup(result));
-    else if (!strcmp(job, scope->job))
-        scope_job_ended(scope, result);
+        scope_fail(scope, "the process is not in it");
+    return G_SOURCE_REMOVE;
 }
 
 /* The call is not cancelled: its answer is what ends this, or what it begins. */
@@ -163,15 +155,12 @@ on_scope_asked(GObject *source, GAsyncResult *result, gpointer user)
     g_autoptr(GVariant) answer = g_dbus_connection_call_finish(G_DBUS_CONNECTION(source), result, &error);
 
     if (!answer) {
+        g_dbus_error_strip_remote_error(error);
         scope_fail(scope, error->message);
         return;
     }
-    g_variant_get(answer, "(o)", &scope->job);
-    const char *ended = g_hash_table_lookup(scope->removed, scope->job);
-    if (ended)
-        scope_job_ended(scope, ended);
-    else
-        scope->timeout = g_timeout_add_seconds(SCOPE_TIMEOUT_SECONDS, on_scope_timeout, scope);
+    scope->deadline = g_get_monotonic_time() + SCOPE_TIMEOUT_SECONDS * G_USEC_PER_SEC;
+    g_timeout_add(SCOPE_LOOK_MS, look, scope);
 }
 
 static void
@@ -185,9 +174,7 @@ on_bus(GObject *source, GAsyncResult *result, gpointer user)
         scope_fail(scope, error->message);
         return;
     }
-    scope->subscription = g_dbus_connection_signal_subscribe(
-        scope->bus, "org.freedesktop.systemd1", "org.freedesktop.systemd1.Manager", "JobRemoved",
-        "/org/freedesktop/systemd1", NULL, G_DBUS_SIGNAL_FLAGS_NONE, on_job_removed, scope, NULL);
+    g_dbus_connection_set_exit_on_close(scope->bus, FALSE);
     g_dbus_connection_call(scope->bus, "org.freedesktop.systemd1", "/org/freedesktop/systemd1",
                            "org.freedesktop.systemd1.Manager", "StartTransientUnit", scope->call, G_VARIANT_TYPE("(o)"),
                            G_DBUS_CALL_FLAGS_NONE, SCOPE_TIMEOUT_SECONDS * 1000, NULL, on_scope_asked, scope);
@@ -196,7 +183,7 @@ on_bus(GObject *source, GAsyncResult *result, gpointer user)
 static GVariant *
 scope_call(const Spec *spec, pid_t pid)
 {
-    g_autofree char *unit = g_strdup_printf("carrel-desktop-%s.scope", spec->id);
+    g_autofree char *unit = scope_name(spec->id);
     g_autofree char *description = g_strdup_printf("Desktop %s", spec->name);
     GVariantBuilder properties;
     guint32 process = (guint32)pid;
@@ -220,7 +207,8 @@ apply_scope(const Spec *spec, pid_t pid, GCancellable *cancellable, BoundsDone d
     scope->done = done;
     scope->user = user;
     scope->cancellable = g_object_ref(cancellable);
-    scope->removed = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    scope->pid = pid;
+    scope->unit = scope_name(spec->id);
     scope->call = g_variant_ref_sink(scope_call(spec, pid));
     g_bus_get(G_BUS_TYPE_SYSTEM, NULL, on_bus, scope);
 }

@@ -2,7 +2,7 @@
 /*
  * appliance/desktops without the daemon: a host for tests to give orders to, line by line, and to kill.
  *
- *     desktops-host FOLDER VMM [KEY=NUMBER …]      keys: memory (MiB)
+ *     desktops-host FOLDER VMM [KEY=NUMBER …]      keys: memory (MiB), scopes (1)
  *
  *     thing KIND ID a{sv}        what the store has of it from now on
  *     no-thing KIND ID
@@ -527,9 +527,12 @@ open_house(House *house, const char *vmm, char **more, GError **error)
                                  .uid_first = 64600,
                                  .uids = 100};
 
-    for (; *more; more++)
+    for (; *more; more++) {
         if (g_str_has_prefix(*more, "memory="))
             settings.memory = strtoull(*more + strlen("memory="), NULL, 10) << 20;
+        else if (!strcmp(*more, "scopes=1"))
+            settings.scopes = true;
+    }
     if (!open_rooms(house, error))
         return false;
     settings.storage = house->storage;
