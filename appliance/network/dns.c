@@ -38,8 +38,8 @@ network_dns_config(const NetworkDnsOptions *options)
                            "quiet-dhcp\n"
                            "interface=%s\n"
                            "except-interface=lo\n"
-                           "bind-interfaces\n"
-                           "no-hosts\n" /* the host's names are not the desktops' to know */
+                           "bind-dynamic\n" /* and what comes by another interface is not answered */
+                           "no-hosts\n"     /* the host's names are not the desktops' to know */
                            "no-ping\n"
                            "dhcp-authoritative\n"
                            "dhcp-range=%s,static,%s,12h\n"

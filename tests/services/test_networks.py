@@ -162,6 +162,26 @@ def test_names_on_an_open_network(world):
     anna.expect(lambda f: struct.pack("!HH", 53, 5353) in f and socket.inet_aton(bert.address) in f[42:], again=ask)
 
 
+def test_nobody_else_is_answered_names(world):
+    world.start([(OPEN, "nat", None, None, False)])
+    anna = world.plug(ANNA, OPEN, name="Anna")
+    anna.ask_dhcp()
+    gateway, mac = gateway_of(anna)
+    question = struct.pack("!HHHHHH", 7, 0x100, 1, 0, 0, 0) + b"\4anna\0" + struct.pack("!HH", 1, 1)
+    world.outside.run(f"ip route add {gateway} via {HOST}")
+    outside = listener(world.outside, 0)
+    outside.sendto(question, (gateway, 53))
+
+    def ask():
+        anna.say(mac, IP, udp(anna.address, 5353, gateway, 53, question))
+    ask()
+    anna.expect(lambda f: struct.pack("!HH", 53, 5353) in f and socket.inet_aton(anna.address) in f[42:], again=ask)
+    # Hers came behind the other, and was answered.
+    outside.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        outside.recv(1000)
+
+
 def test_isolated_desktops_do_not_reach_each_other(world):
     world.start()
     anna, bert = world.plug(ANNA, NAT), world.plug(BERT, NAT)

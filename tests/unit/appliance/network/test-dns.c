@@ -10,7 +10,7 @@ test_config(void)
     NetworkDnsOptions options = {.folder = "/run/x", .bridge = "cnA", .subnet = {0x64401000, 20}, .user = "nobody"};
     g_autofree char *text = network_dns_config(&options);
 
-    g_assert_nonnull(strstr(text, "\ninterface=cnA\nexcept-interface=lo\nbind-interfaces\n"));
+    g_assert_nonnull(strstr(text, "\ninterface=cnA\nexcept-interface=lo\nbind-dynamic\n"));
     g_assert_nonnull(strstr(text, "\ndhcp-range=100.64.16.0,static,255.255.240.0,12h\n"));
     g_assert_nonnull(strstr(text, "\ndhcp-hostsfile=/run/x/hosts\ndhcp-leasefile=/run/x/leases\n"));
     g_assert_nonnull(strstr(text, "\nno-hosts\n"));
