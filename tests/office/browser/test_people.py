@@ -208,3 +208,17 @@ def test_nothing_comes_from_elsewhere(page, web):
     loaded = sum(event["params"]["encodedDataLength"] for event in events if event["method"] == "Network.loadingFinished")
     print(f"a first visit loads {loaded / 1000:.0f} kB")
     assert 10_000 < loaded <= 200_000
+
+
+def test_names_of_every_kind(sign_in_at_page, console):
+    names = ["W" * 64, "<img src=x onerror=alert(1)>", "${7*7} {{7*7}}", "مجموعة المكتب", "名前" * 30]
+    for name in names:
+        console.make("group", name=name, description="d" * 256)
+    page = sign_in_at_page("ada", "admin")
+    page.go("groups")
+    for name in names:
+        page.sees(name)
+    page.look("names")
+    assert not page.run("return document.querySelector('td img')")
+    page.menu(f"What to do with {names[0]}", "Delete")
+    page.look("names-delete")
