@@ -197,6 +197,8 @@ def test_daemon_gone_and_back(visit, carreld, web):
 
 
 def test_metrics(visit, web):
+    assert web.browser().get("//metrics").status_code == 401
+    assert visit("anna").get("//metrics").status_code == 403
     text = visit("ada", "admin").get("//metrics").text
     assert "# TYPE carrel_web_connections gauge" in text
     assert "carrel_" in text.split("# HELP carrel_web_connections ")[0], "the daemon's own come first"

@@ -295,8 +295,6 @@ add_command(GArray *routes, const CatalogCommand *command)
                       .command = command,
                       .id = camel(command->verb, kind ? kind->name : "audit")};
 
-    if (is_taken_elsewhere(command))
-        return;
     bool plain = !strcmp(command->verb, "change"); /* others that change have verbs */
     if (command->action == CATALOG_MAKES) {
         route.method = "POST", route.path = g_strdup_printf("/%s", table), route.status = 201;
@@ -329,7 +327,8 @@ make_routes(void)
     for (const CatalogKind *kind = catalog->kinds; kind->name; kind++)
         add_reads(routes, kind);
     for (const CatalogCommand *command = catalog->commands; command->name; command++)
-        add_command(routes, command);
+        if (!is_taken_elsewhere(command))
+            add_command(routes, command);
     return (ApiRoute *)g_array_free(routes, FALSE);
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * /metrics: what carreld measures, for whoever has a session or comes from the host itself, and then what is measured
- * here, in Prometheus' text format 0.0.4.
+ * /metrics: what carreld measures, for whoever is signed in and may see it, and then what is measured here, in
+ * Prometheus' text format 0.0.4. Where a request comes from is no sign-in: on the host itself a proxy may stand before
+ * us.
  *
  * Owner: the main loop.
  */

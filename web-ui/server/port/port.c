@@ -81,6 +81,15 @@ listen_all(Port *port)
     }
 }
 
+/* Some machines have it switched off. */
+static bool
+has_ipv6(void)
+{
+    g_autoptr(GSocket) socket = g_socket_new(G_SOCKET_FAMILY_IPV6, G_SOCKET_TYPE_STREAM, G_SOCKET_PROTOCOL_TCP, NULL);
+
+    return socket;
+}
+
 /* Of both kinds where only a port is named. */
 static GSocketAddress *
 parse(const char *text, GError **error)
@@ -89,7 +98,7 @@ parse(const char *text, GError **error)
     guint64 number;
 
     if (g_ascii_string_to_unsigned(text, 10, 0, 65535, &number, NULL)) {
-        any = g_inet_address_new_any(G_SOCKET_FAMILY_IPV6);
+        any = g_inet_address_new_any(has_ipv6() ? G_SOCKET_FAMILY_IPV6 : G_SOCKET_FAMILY_IPV4);
         return g_inet_socket_address_new(any, number);
     }
     g_autoptr(GNetworkAddress) address = G_NETWORK_ADDRESS(g_network_address_parse(text, 443, error));
