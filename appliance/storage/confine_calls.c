@@ -117,7 +117,8 @@ static const char *const allowed[] = {
 };
 
 /* Of a volume: its size, its sectors, room given back. */
-static const unsigned requests[] = {BLKGETSIZE64, BLKSSZGET, BLKPBSZGET, BLKDISCARD, BLKZEROOUT, FS_IOC_FIEMAP};
+static const unsigned requests[] = {BLKGETSIZE64, BLKROGET,   BLKSECTGET, BLKSSZGET,
+                                    BLKPBSZGET,   BLKDISCARD, BLKZEROOUT, FS_IOC_FIEMAP};
 
 static int
 fill(scmp_filter_ctx filter)
