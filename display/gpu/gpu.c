@@ -11,7 +11,12 @@
 #define COMMANDS_A_PASS 64
 #define BYTES_A_PASS (32u << 20) /* a picture of 4096 × 2048; the command that reaches it is finished */
 #define DEFAULT_MAX_HOST_MEMORY (256ull << 20)
-#define PCI_CLASS_DISPLAY_OTHER 0x0380
+/*
+ * A VGA, though there are no VGA registers behind it: the one device that shows what the machine shows. OVMF's driver leaves such
+ * a virtio-gpu alone and draws into ramfb, not into both; Linux's driver has the console of the firmware's picture, which
+ * nobody would see any more, moved to its own. Drivers know ids and class together from QEMU's virtio-vga.
+ */
+#define PCI_CLASS_DISPLAY_VGA 0x0300
 
 static VirtioGpu *
 gpu_of(VirtioDevice *device)
@@ -95,7 +100,7 @@ gpu_finish(VirtioDevice *device)
 static const VirtioClass gpu_class = {
     .name = "virtio-gpu",
     .id = VIRTIO_ID_GPU,
-    .pci_class = PCI_CLASS_DISPLAY_OTHER,
+    .pci_class = PCI_CLASS_DISPLAY_VGA,
     .n_queues = GPU_N_QUEUES,
     .features = 1ull << VIRTIO_GPU_F_EDID | 1ull << VIRTIO_GPU_F_RESOURCE_BLOB,
     .config_size = sizeof(struct virtio_gpu_config),
