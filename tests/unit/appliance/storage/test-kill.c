@@ -14,8 +14,6 @@
 
 #define MIB (UINT64_C(1) << 20)
 #define DISK_SIZE (2 * MIB)
-#define ROUNDS 100
-#define LONGEST_US 60000
 
 #define ANNA "aaaaaaaa-0000-4000-8000-000000000001"
 #define BERT "bbbbbbbb-0000-4000-8000-000000000002"
@@ -23,6 +21,16 @@
 #define BEFORE "dddddddd-0000-4000-8000-000000000004"
 
 static const char *program; /* ourselves */
+
+/* A round of LVM's commands takes seconds. */
+static const struct {
+    unsigned kills;
+    int longest_us;
+} schedule[PLACES] = {
+    [PLACE_COPY] = {100, 60000},
+    [PLACE_SHARE] = {100, 60000},
+    [PLACE_LVM] = {12, 4000000},
+};
 
 /* ---- the child ---- */
 
@@ -150,7 +158,7 @@ kill_one(Place *place)
     g_clear_pointer(&place->storage, storage_free);
     g_spawn_async(NULL, words, NULL, G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL, &child, &error);
     g_assert_no_error(error);
-    g_usleep((gulong)g_test_rand_int_range(1000, LONGEST_US));
+    g_usleep((gulong)g_test_rand_int_range(1000, schedule[place->kind].longest_us));
     kill(child, SIGKILL);
     waitpid(child, NULL, 0);
 }
@@ -164,13 +172,13 @@ run(gconstpointer kind)
     if (!place)
         return;
     prepare(place);
-    for (unsigned round = 0; round < ROUNDS; round++) {
+    for (unsigned round = 0; round < schedule[place->kind].kills; round++) {
         kill_one(place);
         g_auto(GStrv) mended = place_reopen(place);
         mended_something += mended[0] != NULL;
         check(place);
     }
-    g_test_message("%u of %u kills left something half made", mended_something, ROUNDS);
+    g_test_message("%u of %u kills left something half made", mended_something, schedule[place->kind].kills);
 }
 
 int
