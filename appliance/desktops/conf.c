@@ -106,6 +106,8 @@ add_display(GKeyFile *file, const Spec *spec)
 {
     g_key_file_set_uint64(file, "display", "scanouts", spec->monitors);
     g_key_file_set_string(file, "spice", "fd", CONF_SPICE_FD);
+    /* Who helps looks on beside who sits there, and a connection that is lost unnoticed keeps nobody out. */
+    g_key_file_set_boolean(file, "spice", "several-clients", true);
     g_key_file_set_string(file, "spice", "clipboard", way_word(spec->clipboard));
     /* Guests' agents take files, and give none. */
     g_key_file_set_boolean(file, "spice", "file-transfer", spec->file_transfer & WAY_TO_DESKTOP);

@@ -65,6 +65,14 @@ def test_what_was_saved_is_there_after_a_stop_and_after_suspending(rooms):
     assert seat.count("b") == 0
 
 
+def test_one_who_helps_displaces_nobody(rooms):
+    desk = rooms.desktop()
+    seat, helper = seat_at(rooms, desk), seat_at(rooms, desk, session="two", user="ben")
+    for one in (seat, helper):
+        one.until(lambda: one.opened and one.display and one.display.pixels() is not None, "the picture")
+    assert len(seat.main_events) == len(helper.main_events) == 1
+
+
 def is_closed(stream, timeout=10):
     stream.settimeout(timeout)
     try:

@@ -40,7 +40,7 @@ test_whole(void)
                     "[net net1]\nbackend=passt\n\n"
                     "[usb]\nports=31\nredirect=8\npolicy=0x08,-1,-1,-1,1\n\n"
                     "[display]\nscanouts=2\n\n"
-                    "[spice]\nfd=spice\nclipboard=to-desktop\nfile-transfer=true\n\n"
+                    "[spice]\nfd=spice\nseveral-clients=true\nclipboard=to-desktop\nfile-transfer=true\n\n"
                     "[tpm]\nfd=tpm\n\n"
                     "[control]\nfd=control\n\n"
                     "[sandbox]\nuid=70001\n");
