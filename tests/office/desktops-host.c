@@ -225,7 +225,7 @@ do_thing(House *house, char **words)
     g_autoptr(GVariant) thing = g_variant_parse(G_VARIANT_TYPE("a{sv}"), words[2], NULL, NULL, &error);
 
     if (thing)
-        put(house, words[0], words[1], g_variant_ref(thing));
+        put(house, words[0], words[1], thing);
     else
         say("failed thing %s", error->message);
 }
