@@ -18,6 +18,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parent / "guest"), str(HERE.parent / "usb-peer")]
 
 import figures  # noqa: E402
+import office  # noqa: E402
 import vmm  # noqa: E402
 
 
@@ -50,6 +51,16 @@ def measure(measurement, runs, its_figures, adapters):
     return samples
 
 
+def measure_host(measurement, runs, its_figures):
+    """The same of a host, which has nobody beside it."""
+    samples = {figure.name: {"carrel": [], "qemu": []} for figure in its_figures}
+    for _ in range(runs):
+        with tempfile.TemporaryDirectory(prefix="carrel-bench-") as folder:
+            for name, more in measurement(pathlib.Path(folder)).items():
+                samples[name]["carrel"] += more
+    return samples
+
+
 def judge(figure, samples):
     """One entry of bench.json."""
     value = {name: figure.reduce(numbers) for name, numbers in samples.items() if numbers}
@@ -57,7 +68,7 @@ def judge(figure, samples):
     both = carrel is not None and qemu is not None
     return {"name": figure.name, "unit": figure.unit, "carrel": carrel, "qemu": qemu,
             "ratio": carrel / qemu if both and qemu else None, "target": figure.target,
-            "met": figure.met(carrel, qemu) if both and figure.met else None}
+            "met": figure.met(carrel, qemu) if figure.met and (both or figure.alone and carrel is not None) else None}
 
 
 def shown(value):
@@ -75,6 +86,7 @@ def main():
     if not os.access("/dev/kvm", os.R_OK | os.W_OK):
         print("no access to /dev/kvm on this machine: nothing can be measured")
         return 1
+    os.environ.setdefault("CARREL_BUILD", str(options.build.resolve()))
     names = ["carrel", "qemu"] if options.vmm == "both" else [options.vmm]
     adapters = {name: vmm.ADAPTERS[name](options.build.resolve()) for name in names}
     for adapter in adapters.values():
@@ -84,12 +96,15 @@ def main():
 
     results, failed = [], []
     print("| figure | unit | carrel | QEMU | ratio | target | met |\n|---|---|---|---|---|---|---|", flush=True)
-    for measurement, runs, its_figures in figures.MEASUREMENTS:
+    for measurement, runs, its_figures in figures.MEASUREMENTS + figures.OF_A_HOST:
         if not wanted(options.only, measurement, its_figures):
             continue
         began = time.monotonic()
         try:
-            samples = measure(measurement, options.runs or runs, its_figures, adapters)
+            if measurement.__module__ == "office":
+                samples = measure_host(measurement, options.runs or runs, its_figures)
+            else:
+                samples = measure(measurement, options.runs or runs, its_figures, adapters)
         except Exception:
             traceback.print_exc()
             failed.append(measurement.__name__)
