@@ -307,6 +307,20 @@ def test_listener_that_goes_is_forgotten(fake):
     wait_for(lambda: fake.send(7, "desktop", x=1) or ("Unsubscribe", (7,)) in fake.calls, "Unsubscribe")
 
 
+def test_one_session_has_so_many_listeners(fake):
+    fake.answers["Subscribe"] = lambda session, since: (len(fake.calls),)
+    fake.answers["Unsubscribe"] = lambda subscription: ()
+    caller = fake.web.browser()
+    caller.headers["Authorization"] = "Bearer " + "t" * 32
+    streams = [caller.get("/events", stream=True) for _ in range(33)]
+    assert [each.status_code for each in streams] == [200] * 32 + [429]
+    other = fake.web.browser()
+    assert other.get("/events", headers={"Authorization": "Bearer " + "u" * 32}, stream=True).status_code == 200
+    streams[0].close()
+    wait_for(lambda: [fake.send(number, "desktop", x=1) for number in range(40)] and
+             caller.get("/events", stream=True).status_code == 200, "room")
+
+
 def test_upload_flows_and_stops_with_the_pipe(fake):
     got = []
 

@@ -11,6 +11,7 @@ struct Api {
     HostLink *link;
     ApiOps ops;
     CsrfTable *csrf;
+    GHashTable *listeners; /* session → how many streams of events */
 };
 
 /* A stream's call, which begins with the head. */
@@ -21,7 +22,7 @@ api_new(HostLink *link, const ApiOps *ops)
 {
     Api *api = g_new(Api, 1);
 
-    *api = (Api){link, *ops, csrf_table_new()};
+    *api = (Api){link, *ops, csrf_table_new(), g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL)};
     return api;
 }
 
@@ -31,6 +32,7 @@ api_free(Api *api)
     if (!api)
         return;
     csrf_table_free(api->csrf);
+    g_hash_table_unref(api->listeners);
     g_free(api);
 }
 
@@ -44,6 +46,34 @@ TlsIdentity *
 api_get_identity(Api *api)
 {
     return api->ops.identity(api->ops.data);
+}
+
+static unsigned
+count_listeners(Api *api, const char *session)
+{
+    return GPOINTER_TO_UINT(g_hash_table_lookup(api->listeners, session));
+}
+
+bool
+api_add_listener(Api *api, const char *session)
+{
+    unsigned count = count_listeners(api, session);
+
+    if (count >= API_LISTENERS_MAX)
+        return false;
+    g_hash_table_insert(api->listeners, g_strdup(session), GUINT_TO_POINTER(count + 1));
+    return true;
+}
+
+void
+api_remove_listener(Api *api, const char *session)
+{
+    unsigned count = count_listeners(api, session);
+
+    if (count > 1)
+        g_hash_table_insert(api->listeners, g_strdup(session), GUINT_TO_POINTER(count - 1));
+    else
+        g_hash_table_remove(api->listeners, session);
 }
 
 /* --- answers --- */

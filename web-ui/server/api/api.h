@@ -28,6 +28,12 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Api, api_free)
 HostLink *api_get_link(Api *api);
 TlsIdentity *api_get_identity(Api *api);
 
+/* The most streams of events that a session may have: a browser's tabs. */
+#define API_LISTENERS_MAX 32
+/* Counts one more; false: that would be too many. */
+bool api_add_listener(Api *api, const char *session);
+void api_remove_listener(Api *api, const char *session);
+
 /* When a request's head is there. What is refused here has its status. */
 void api_see_head(Api *api, SoupServerMessage *message, const char *path);
 /* When its body is, unless it has a status. */

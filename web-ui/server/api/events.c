@@ -31,6 +31,7 @@ listener_free(Listener *listener)
     g_clear_handle_id(&listener->alive, g_source_remove);
     if (!listener->ended)
         host_link_forget(api_get_link(listener->call->api), listener->subscription);
+    api_remove_listener(listener->call->api, listener->call->session);
     api_call_free(listener->call);
     g_free(listener);
 }
@@ -120,6 +121,15 @@ on_gone(SoupServerMessage *message, Listener *listener)
 }
 
 static void
+refuse_another(ApiCall *call, Listener *listener)
+{
+    host_link_listen(api_get_link(call->api), listener->subscription, on_event, listener);
+    host_link_forget(api_get_link(call->api), listener->subscription);
+    g_free(listener);
+    api_refuse(call, 429, "busy", NULL, "there are too many tabs that listen");
+}
+
+static void
 on_subscribed(ApiCall *call, GVariant *reply, GUnixFDList *fds)
 {
     SoupServerMessage *message = call->message;
@@ -129,6 +139,10 @@ on_subscribed(ApiCall *call, GVariant *reply, GUnixFDList *fds)
 
     *listener = (Listener){.call = call};
     g_variant_get(reply, "(u)", &listener->subscription);
+    if (!api_add_listener(call->api, call->session)) {
+        refuse_another(call, listener);
+        return;
+    }
     host_link_listen(api_get_link(call->api), listener->subscription, on_event, listener);
     if (!visitor) {
         soup_server_message_unpause(message);
