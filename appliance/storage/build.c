@@ -135,6 +135,19 @@ storage_give_name(Storage *storage, const char *name, GError **error)
     return false;
 }
 
+/* In one step where that is as safe: LVM's are slow. */
+bool
+storage_make(Storage *storage, const VolumesView *view, const char *from, const char *name, uint64_t size, Work *work,
+             GError **error)
+{
+    const Volume *source = from ? volumes_find(view, from) : NULL;
+    Volumes *volumes = storage->volumes;
+
+    if (source && volumes->clones_whole && size <= source->size)
+        return work_goes_on(work, error) && volumes->class->clone(volumes, from, name, work, error);
+    return storage_build(storage, view, from, name, size, work, error) && storage_give_name(storage, name, error);
+}
+
 static bool
 give_names(Storage *storage, const char *const *names, GError **error)
 {

@@ -52,8 +52,7 @@ make_disk(Job *job, GError **error)
     g_autofree char *from = job->image ? name_of_image(job->image) : NULL;
 
     return view && may_make(job, view, name, from, error) &&
-           storage_build(storage, view, from, name, job->size, &job->work, error) &&
-           storage_give_name(storage, name, error);
+           storage_make(storage, view, from, name, job->size, &job->work, error);
 }
 
 void

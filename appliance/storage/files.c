@@ -280,7 +280,7 @@ files_new(const char *folder, bool reserve_blocks, GError **error)
     if (fd < 0)
         return NULL;
     Files *files = g_new0(Files, 1);
-    files->base = (Volumes){&files_class, copy_can_share(fd), SECTOR};
+    files->base = (Volumes){&files_class, copy_can_share(fd), .grain = SECTOR};
     files->folder = fd;
     files->reserve_blocks = reserve_blocks;
     return &files->base;

@@ -54,8 +54,7 @@ make_image(Job *job, GError **error)
         return storage_fail(error, STORAGE_ERROR_NOT_FOUND, "there is no %s", disk);
     const StorageThing thing = {.name = disk, .size = source->size};
     if (!may_make(job, view, name, &thing, error) ||
-        !storage_build(storage, view, disk, name, source->size, &job->work, error) ||
-        !storage_give_name(storage, name, error))
+        !storage_make(storage, view, disk, name, source->size, &job->work, error))
         return false;
     StorageImage *image = g_new0(StorageImage, 1);
     *image = (StorageImage){.size = source->size, .format = g_strdup("raw")};

@@ -43,6 +43,9 @@ bool storage_build(Storage *storage, const VolumesView *view, const char *from, 
                    Work *work, GError **error);
 /* Gives what was built for a name that nothing has its name. On failure there is neither. */
 bool storage_give_name(Storage *storage, const char *name, GError **error);
+/* Both, of a name that nothing has. */
+bool storage_make(Storage *storage, const VolumesView *view, const char *from, const char *name, uint64_t size,
+                  Work *work, GError **error);
 /*
  * Gives volumes that were built for these names (NULL-terminated) their names, all or none of them, also when a crash comes
  * between; what had the names before is gone then.

@@ -267,7 +267,7 @@ lvm_new(const StorageConfig *config, int lock, GError **error)
     }
     Lvm *lvm = g_new0(Lvm, 1);
     volumes = &lvm->base;
-    lvm->base = (Volumes){&lvm_class, true, 1};
+    lvm->base = (Volumes){&lvm_class, .shares_blocks = true, .clones_whole = true, .grain = 1};
     lvm->group = g_strdup(config->volume_group);
     lvm->pool = g_strdup(config->thin_pool);
     lvm->config = g_strdup_printf("report{time_format=\"%%s\"} %s %s", lvm_without_udev(),

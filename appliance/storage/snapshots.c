@@ -41,8 +41,7 @@ keep_one(Job *job, const VolumesView *view, const StorageThing *disk, GError **e
 {
     g_autofree char *name = name_of_kept(job->desktop, disk->place, job->snapshot->id);
 
-    return storage_build(job->storage, view, disk->name, name, disk->size, &job->work, error) &&
-           storage_give_name(job->storage, name, error);
+    return storage_make(job->storage, view, disk->name, name, disk->size, &job->work, error);
 }
 
 static bool

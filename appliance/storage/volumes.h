@@ -61,6 +61,7 @@ typedef struct {
 struct Volumes {
     const VolumesClass *class;
     bool shares_blocks; /* clones take no room and no time, and may be made of what is written to */
+    bool clones_whole;  /* a clone is there whole and for good, or not at all, also after a crash */
     uint64_t grain;     /* bytes: sizes are multiples of it */
 };
 
