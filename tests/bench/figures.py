@@ -18,6 +18,7 @@ import in_host
 import measure
 import office
 import peer
+import port
 import spice
 import uefi
 import vmm
@@ -395,6 +396,10 @@ def at_most(limit):
     return lambda carrel, _qemu: carrel <= limit
 
 
+def at_least(limit):
+    return lambda carrel, _qemu: carrel >= limit
+
+
 OF_A_HOST = [
     (office.many, 3, [
         Figure("office_start_20", "s", "≤ 10 s", at_most(10), alone=True),
@@ -404,5 +409,18 @@ OF_A_HOST = [
     (office.reads, 1, [
         Figure("office_page", "ms", "≤ 20 ms (p99)", at_most(20), p99, alone=True),
         Figure("office_thing", "ms", "≤ 20 ms (p99)", at_most(20), p99, alone=True),
+    ]),
+    (port.throughput, 1, [
+        Figure("tunnel_down", "GB/CPU-s", "≥ 1", at_least(1), alone=True),
+        Figure("tunnel_up", "GB/CPU-s", "≥ 1", at_least(1), alone=True),
+        Figure("tunnel_websocket", "GB/CPU-s", "≥ 1", at_least(1), alone=True),
+        Figure("cipher", "GB/s"),
+    ]),
+    (port.latency, 3, [Figure("tunnel_latency", "ms", "≤ 0.2 ms", at_most(0.2), alone=True)]),
+    (port.memory, 1, [Figure("web_memory", "MiB", "≤ 30 MiB", at_most(30), alone=True)]),
+    (port.page, 1, [Figure("page_size", "kB", "≤ 200 kB", at_most(200), alone=True)]),
+    (port.reads, 1, [
+        Figure("api_page", "ms", "≤ 20 ms (p99)", at_most(20), p99, alone=True),
+        Figure("api_thing", "ms", "≤ 20 ms (p99)", at_most(20), p99, alone=True),
     ]),
 ]

@@ -101,7 +101,7 @@ def main():
             continue
         began = time.monotonic()
         try:
-            if measurement.__module__ == "office":
+            if measurement.__module__ in ("office", "port"):
                 samples = measure_host(measurement, options.runs or runs, its_figures)
             else:
                 samples = measure(measurement, options.runs or runs, its_figures, adapters)
