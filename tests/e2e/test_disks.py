@@ -18,7 +18,7 @@ PROGRAMS = {"storage": "tests/unit/appliance_storage_test_storage", "upload": "t
 PATIENCE = 600  # seconds, in an emulated host
 
 # Those that show what is LVM's own; all of them, where commands take seconds each, would be half an hour.
-CASES = {"storage": ["from-image", "snapshot", "snapshot-while-open", "half-named"], "upload": ["raw", "whose-it-is"]}
+CASES = {"storage": ["from-image", "snapshot-while-open"], "upload": ["raw", "whose-it-is"]}
 
 
 @pytest.fixture(scope="module")
