@@ -267,16 +267,6 @@ plug_cards(BringUp *bring_up)
 /* ---- TPM ---- */
 
 static void
-on_tpm(void *user, const GError *error)
-{
-    BringUp *bring_up = user;
-
-    if (!error)
-        tpm_process(bring_up->tpm, &bring_up->record->tpm_pid, &bring_up->record->tpm_began);
-    go_on(bring_up, error);
-}
-
-static void
 start_tpm(BringUp *bring_up)
 {
     Desktop *desktop = bring_up->desktop;
@@ -284,13 +274,14 @@ start_tpm(BringUp *bring_up)
                             .run = desktop->run,
                             .keep = desktop->keep,
                             .uid = bring_up->record->uid};
-
     g_autoptr(GError) error = NULL;
 
     if (bring_up->spec->tpm)
-        bring_up->tpm = tpm_start(&where, on_tpm, bring_up, &error);
-    if (!bring_up->tpm)
-        go_on(bring_up, error);
+        bring_up->tpm = tpm_start(&where, &error);
+    if (bring_up->tpm)
+        tpm_process(bring_up->tpm, &bring_up->record->tpm_pid, &bring_up->record->tpm_began);
+    g_prefix_error(&error, "the desktop's TPM: ");
+    go_on(bring_up, error);
 }
 
 /* ---- the process ---- */

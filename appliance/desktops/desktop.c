@@ -109,7 +109,7 @@ is_saved(const Desktop *desktop)
 void
 desktop_clear_run(Desktop *desktop)
 {
-    static const char *const names[] = {"record", "control", "spice", "tpm"};
+    static const char *const names[] = {"record", "control", "spice"};
 
     for (unsigned i = 0; i < G_N_ELEMENTS(names); i++) {
         g_autofree char *path = g_build_filename(desktop->run, names[i], NULL);
@@ -313,6 +313,8 @@ on_ended(void *user, int status)
     g_cancellable_cancel(desktop->cancellable);
     g_clear_object(&desktop->cancellable);
     g_clear_pointer(&desktop->vmm, vmm_free);
+    if (desktop->record->tpm_pid)
+        spawn_end(desktop->record->tpm_pid, desktop->record->tpm_began); /* it may not have heard */
     g_clear_pointer(&desktop->record, record_free);
     g_clear_pointer(&desktop->figures, figures_free);
     picture_keep(desktop);

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <gio/gio.h>
 #include <glib/gstdio.h>
 #include <signal.h>
@@ -98,6 +99,12 @@ be_ordinary(void)
     }
 }
 
+static bool
+change_user(uid_t uid)
+{
+    return !uid || (setgroups(0, NULL) == 0 && setresgid(uid, uid, uid) == 0 && setresuid(uid, uid, uid) == 0);
+}
+
 static _Noreturn void
 become(const SpawnPlan *plan, const Child *child)
 {
@@ -121,6 +128,8 @@ become(const SpawnPlan *plan, const Child *child)
         _exit(127);
     if (child->pid_digits)
         write_pid(child->pid_digits);
+    if (!change_user(plan->uid))
+        give_up(gate, errno);
     execve(plan->arguments[0], (char *const *)plan->arguments, child->environment);
     give_up(gate, errno);
 }

@@ -22,6 +22,7 @@ typedef struct {
 typedef struct {
     const char *const *arguments; /* NULL-terminated; the first is the program's path */
     const char *log;              /* a file that standard error goes to: emptied, or made; NULL: nowhere */
+    uid_t uid;                    /* whom it becomes, group too; 0: nobody else */
     SpawnFd fds[SPAWN_FDS_MAX];
     unsigned n_fds;
 } SpawnPlan;

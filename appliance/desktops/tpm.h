@@ -10,22 +10,21 @@
 #include <sys/types.h>
 
 typedef struct Tpm Tpm;
-typedef void (*TpmDone)(void *user, const GError *error);
 
 typedef struct {
     const char *swtpm; /* the program */
-    const char *run;   /* where its socket and log go */
+    const char *run;   /* where its log goes */
     const char *keep;  /* where its state is, in a folder "tpm" */
-    uid_t uid;         /* whom it becomes; 0: nobody else */
+    uid_t uid;         /* whom it runs as; 0: nobody else */
 } TpmPlace;
 
-/* NULL with an error, or @done once, later, when its socket is connected or is not to be had; not after tpm_free(). */
-Tpm *tpm_start(const TpmPlace *place, TpmDone done, void *user, GError **error);
+/* NULL with an error. */
+Tpm *tpm_start(const TpmPlace *place, GError **error);
 /* Ends it, unless it was released. NULL is fine. */
 void tpm_free(Tpm *tpm);
-/* It is the VMM's now, and ends with it. NULL is fine. */
+/* It is the VMM's now. NULL is fine. */
 void tpm_release(Tpm *tpm);
 
-/* Borrowed. */
+/* The VMM's end of its control channel. Borrowed. */
 int tpm_socket(const Tpm *tpm);
 void tpm_process(const Tpm *tpm, pid_t *pid, uint64_t *began);

@@ -51,6 +51,27 @@ def test_starts_and_stops(rooms):
     rooms.wait_state(desk, "running")
 
 
+@pytest.mark.skipif(not os.path.exists("/usr/bin/swtpm"), reason="no swtpm")
+def test_uefi_and_tpm(rooms):
+    """What they remember is the desktop's own, and is there at its next start."""
+    desk = rooms.desktop(firmware="uefi", tpm=True, guest_os="windows", monitors=2)
+    rooms.wait_state(desk, "running")
+    tpm = int(rooms.record(desk)["tpm-pid"])
+    assert "swtpm" in command_line(tpm)
+    keep = rooms.folder / "desktops" / desk
+    assert (keep / "variables").stat().st_size > 0
+    rooms.control(desk, "stop")
+    rooms.wait_state(desk, "stopped")
+    wait_until_gone(tpm)
+    rooms.control(desk, "start")
+    rooms.wait_state(desk, "running")
+    rooms.control(desk, "suspend")
+    rooms.wait_state(desk, "suspended")
+    rooms.control(desk, "start")
+    rooms.wait_state(desk, "running")
+    assert list((keep / "tpm").iterdir())
+
+
 def test_many_at_once(rooms):
     desks = [rooms.desktop() for _ in range(8)]
     for desk in desks:
