@@ -91,9 +91,10 @@ def bar(picture):
     return int(rows[0]) if len(rows) else 0
 
 
-def test_installer(start):
+@pytest.mark.parametrize("firmware", ["bios", "uefi"])
+def test_installer(start, firmware):
     """Debian's installer asks for a language; the arrows move the selection up, and back."""
-    screen = start(installer(), "bios")
+    screen = start(installer(), firmware)
     screen.wait_for("installer")
     first = screen.wait(bar, "a selected line")
     screen.disc.press("up")
