@@ -54,6 +54,8 @@ serial={HOST_STICK}
 id=0525:a4a5
 [usb-host speaker]
 id=46f4:0002
+[usb-host microphone]
+id=1209:0005
 """
 
 PANEL_COLOUR = (0x0D, 0x26, 0x2C)

@@ -1,24 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
 """
 What is plugged into the host is in the desktop, and Debian's drivers use it: a stick, pulled out in the middle of it all; the
-kernel's own software stick; a loudspeaker.
+kernel's own software stick; a loudspeaker and a microphone.
 """
 
 import re
+import socket
+import sys
 
 import pytest
-from conftest import usb_drive, without_drive
+from conftest import HERE, usb_drive, without_drive
+
+sys.path += [str(HERE.parent / "usb-peer")]
+
+from peer import Peer  # noqa: E402
 
 # A copy that goes on until it fails.
 COPY = "(while dd if=%s of=/dev/null bs=64k iflag=direct; do :; done; echo over) >/tmp/copy 2>&1 & sleep 1; ! grep over /tmp/copy"
 COPIED = "until grep -qx over /tmp/copy; do sleep 0.2; done; cat /tmp/copy"
 
-# Frames of sound, 16 bits left and 16 bits right, that are numbered from 1 on.
+# Frames of sound, 16 bits left and 16 bits right, that are numbered from 1 on; and how many came in a row at most.
 RATE = 48000
 FRAMES = f"perl -e 'print pack \"V*\", 1..{2 * RATE}'"
+IN_A_ROW = ("perl -e 'local $/; @frames = unpack \"V*\", <STDIN>; for (1..$#frames) "
+            "{ $run = $frames[$_] == $frames[$_ - 1] + 1 ? $run + 1 : 0; $best = $run if $run > $best } print $best'")
 # The guest's image leaves out the drivers of media, of which the kernel's drivers of sound want one; the host's kernel is the same.
 MEDIA = "/lib/modules/$(uname -r)/kernel/drivers/media/mc/mc.ko.xz"
-CARD = "CARD=$(aplay -l 2>/dev/null | sed -n 's/^card \\([0-9]*\\):.*USB Audio.*/\\1/p' | head -n 1)"
+CARD = "CARD=$(%s -l 2>/dev/null | sed -n 's/^card \\([0-9]*\\):.*USB Audio.*/\\1/p' | head -n 1)"
 
 
 @pytest.fixture(autouse=True)
@@ -104,7 +112,8 @@ def test_loudspeaker(room, desktop, watch, sound):
     wav = room.host.machine.plug_speaker("speaker")
     try:
         watch.wait("usb attached speaker")
-        desktop.run(f"until {CARD}; [ -n \"$CARD\" ]; do sleep 0.2; done; amixer -q -c $CARD sset 'Audio Output Volume Control' 100% unmute;"
+        card = CARD % "aplay"
+        desktop.run(f"until {card}; [ -n \"$CARD\" ]; do sleep 0.2; done; amixer -q -c $CARD sset 'Audio Output Volume Control' 100% unmute;"
                     f"{FRAMES} | aplay -q -t raw -D hw:$CARD -f S16_LE -c 2 -r {RATE}", "root", timeout=120)
     finally:
         room.host.machine.unplug("speaker")
@@ -115,3 +124,25 @@ def test_loudspeaker(room, desktop, watch, sound):
         run = run + 1 if after == before + 1 else 0
         best = max(best, run)
     assert best > RATE // 50, "frames that came as they were sent, in a row"
+
+
+def test_microphone(room, desktop, watch, sound):
+    """What the microphone hears is what the guest records: an isochronous stream the other way."""
+    machine = room.host.machine
+    path = machine.plug_remote("microphone")
+    with socket.socket(socket.AF_UNIX) as link:
+        link.connect(str(path))
+        peer = Peer(room.build, link, "microphone", link="bytes")
+    try:
+        watch.wait("usb attached microphone")
+        card = CARD % "arecord"
+        # The kernel gives a reader up who has waited for as long as the buffer is: in an emulated host a stream begins slowly.
+        best = desktop.run(f"until {card}; [ -n \"$CARD\" ]; do sleep 0.2; done; for try in 1 2 3; do "
+                           f"arecord -q -t raw -D hw:$CARD -f S16_LE -c 2 -r {RATE} -d 2 --buffer-time=4000000 --period-time=500000 >/tmp/heard 2>/tmp/said && break; done; "
+                           f"{IN_A_ROW} </tmp/heard", "root", timeout=120)
+        story = desktop.run("ls -l /tmp/heard; cat /tmp/said; dmesg | tail -20", "root")
+    finally:
+        machine.unplug("microphone")
+        peer.vanish()
+    watch.wait("usb detached microphone")
+    assert best and int(best) > RATE // 50, f"frames that were recorded as they were sent, in a row; the guest says:\n{story}"

@@ -155,6 +155,15 @@ class Machine:
         self.monitor.execute("device_add", driver="usb-audio", id=name, bus="usb.0", audiodev="speaker")
         return self._played
 
+    def plug_remote(self, name):
+        """A USB device that is a program of ours: returns the path of the Unix socket at which it is to say what it is
+        (usbredir). The socket goes with the device."""
+        path = self.folder / name
+        self.monitor.execute("chardev-add", id=name, backend={"type": "socket", "data": {
+            "addr": {"type": "unix", "data": {"path": str(path)}}, "server": True, "wait": False}})
+        self.monitor.execute("device_add", driver="usb-redir", id=name, bus="usb.0", chardev=name)
+        return path
+
     def unplug(self, name):
         """Takes it out, as one does: without a word before."""
         self.monitor.execute("device_del", id=name)

@@ -29,7 +29,7 @@ typedef struct {
     void (*report)(void);
 } PeerKind;
 
-extern const PeerKind peer_disk, peer_camera, peer_headset;
+extern const PeerKind peer_disk, peer_camera, peer_headset, peer_microphone;
 
 /* The value of "KEY=VALUE" among @arguments, or @fallback. */
 const char *peer_argument(char **arguments, const char *key, const char *fallback);

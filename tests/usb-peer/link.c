@@ -14,6 +14,7 @@
 
 struct Link {
     int fd;
+    bool messages;
     bool closed;
     unsigned window, unacknowledged; /* messages */
     size_t payload;                  /* bytes of the present message that are still to come */
@@ -24,11 +25,12 @@ struct Link {
 };
 
 Link *
-link_new(int fd)
+link_new(int fd, bool messages)
 {
     Link *link = g_new0(Link, 1);
 
     link->fd = fd;
+    link->messages = messages;
     return link;
 }
 
@@ -62,11 +64,20 @@ send_message(Link *link, uint16_t type, const void *body, size_t len)
     send_all(link, parts, len ? 2 : 1);
 }
 
+static void
+send_payload(Link *link, const void *from, size_t len)
+{
+    if (link->messages)
+        send_message(link, SPICE_MSGC_SPICEVMC_DATA, from, len);
+    else
+        send_all(link, &(struct iovec){(void *)from, len}, 1);
+}
+
 bool
 link_flush(Link *link)
 {
     if (link->gathered)
-        send_message(link, SPICE_MSGC_SPICEVMC_DATA, link->out, link->gathered);
+        send_payload(link, link->out, link->gathered);
     link->gathered = 0;
     return !link->closed;
 }
@@ -77,7 +88,7 @@ link_write(Link *link, const void *from, size_t len)
     if (link->gathered + len > GATHERED)
         link_flush(link);
     if (len > GATHERED) {
-        send_message(link, SPICE_MSGC_SPICEVMC_DATA, from, len);
+        send_payload(link, from, len);
         return;
     }
     memcpy(link->out + link->gathered, from, len);
@@ -157,8 +168,10 @@ next_message(Link *link)
 size_t
 link_read(Link *link, void *to, size_t len)
 {
+    if (!link->messages)
+        link->payload = link->end - link->at;
     while (!link->payload)
-        if (!next_message(link))
+        if (!link->messages || !next_message(link))
             return 0;
     size_t n = MIN(MIN(len, link->payload), link->end - link->at);
     memcpy(to, link->in + link->at, n);

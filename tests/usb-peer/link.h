@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Bytes to and from a server: the payload of a SPICE channel that carries bytes (spice-protocol, SpiceVMC), which somebody
- * else has opened and signed in to. Flow control is answered here.
+ * else has opened and signed in to, flow control being answered here; or a socket's own.
  */
 #pragma once
 
@@ -10,8 +10,8 @@
 
 typedef struct Link Link;
 
-/* @fd: connected, with short message headers from here on. Lives as long as the process. */
-Link *link_new(int fd);
+/* @fd: connected; @messages: a SPICE channel, with short message headers from here on. Lives as long as the process. */
+Link *link_new(int fd, bool messages);
 /* There is something to read: takes as much as fits. false: the server is gone. */
 bool link_fill(Link *link);
 /* Payload that has come: returns how much, 0 for none. */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Devices that stream: a camera (high speed, 24 Mbit/s in packets of 125 µs) and a headset (full speed, 48 kHz of two
- * channels in and out, in packets of a millisecond). Each packet begins with its number, so that whoever receives it sees
- * what was lost. Packets leave by the clock, so many at a time as the other end asked for, as a host's controller delivers
- * them; with "jitter=MS" each of these bundles is up to so late, as a network delivers them.
+ * Devices that stream: a camera (high speed, 24 Mbit/s in packets of 125 µs), a headset (full speed, 48 kHz of two
+ * channels in and out, in packets of a millisecond), and a microphone, which is of USB Audio 1.0, so that operating systems have
+ * a driver for it. Each packet begins with its number, so that whoever receives it sees what was lost; of the microphone's each
+ * frame, 16 bits left and 16 bits right, is one. Packets leave by the clock, so many at a time as the other end asked for, as a
+ * host's controller delivers them; with "jitter=MS" each of these bundles is up to so late, as a network delivers them.
  */
 #include "device.h"
 
@@ -22,6 +23,7 @@ static struct {
     uint16_t bytes;   /* a packet */
     int64_t jitter;   /* ns */
     GRand *random;
+    bool frames;             /* are numbered, not packets */
     bool in;                 /* streams */
     unsigned bundle;         /* packets that leave together */
     int64_t due, leaves;     /* of the next bundle */
@@ -80,6 +82,23 @@ static const uint8_t headset_configuration[] = {
     1,
 };
 
+static const uint8_t microphone_device[] = {18, 1, 0x10, 0x01, 0, 0, 0, 64, 0x09, 0x12, 0x05, 0x00, 0, 1, 0, 1, 0, 1};
+/* clang-format off */
+static const uint8_t microphone_configuration[] = {
+    9, 2, 100, 0, 2, 1, 0, 0x80, 50,                /* two interfaces (USB Audio 1.0, 3.2) */
+    9, 4, 0, 0, 0, 1, 1, 0, 0,                      /* control … */
+    9, 0x24, 1, 0, 1, 30, 0, 1, 1,                  /* … of the one stream */
+    12, 0x24, 2, 1, 1, 2, 0, 2, 3, 0, 0, 0,         /* terminal 1: a microphone, left and right */
+    9, 0x24, 3, 2, 1, 1, 0, 1, 0,                   /* terminal 2: from 1 to the host */
+    9, 4, 1, 0, 0, 1, 2, 0, 0,                      /* silent */
+    9, 4, 1, 1, 1, 1, 2, 0, 0,                      /* streaming … */
+    7, 0x24, 1, 2, 1, 1, 0,                         /* … from terminal 2, PCM … */
+    11, 0x24, 2, 1, 2, 2, 16, 1, 0x80, 0xbb, 0,     /* … two channels of 16 bits, 48 kHz … */
+    9, 5, IN, 5, HEADSET_BYTES, 0, 1, 0, 0,         /* … every millisecond, by its own clock */
+    7, 0x25, 1, 0, 0, 0, 0,
+};
+/* clang-format on */
+
 static void
 start_with(struct usbredirparser *parser, char **arguments, int64_t interval, uint16_t bytes)
 {
@@ -100,6 +119,13 @@ static void
 start_headset(struct usbredirparser *parser, char **arguments)
 {
     start_with(parser, arguments, 1000000, HEADSET_BYTES);
+}
+
+static void
+start_microphone(struct usbredirparser *parser, char **arguments)
+{
+    start_headset(parser, arguments);
+    app.frames = true;
 }
 
 /* A bundle is whole when its last packet is; it leaves later still, but none before the one ahead of it. */
@@ -134,13 +160,31 @@ end_stream(uint8_t endpoint)
 }
 
 static void
+fill_packet(uint8_t *data)
+{
+    memcpy(data, &app.sent, sizeof app.sent);
+    memset(data + sizeof app.sent, (int)(app.sent & 0xff), app.bytes - sizeof app.sent);
+}
+
+static void
+fill_frames(uint8_t *data)
+{
+    uint32_t n = app.bytes / sizeof n, number = app.sent * n;
+
+    for (uint32_t i = 0; i < n; i++, number++)
+        memcpy(data + i * sizeof number, &number, sizeof number);
+}
+
+static void
 send_packet(void)
 {
     struct usb_redir_iso_packet_header header = {.endpoint = IN, .length = app.bytes};
-    uint8_t data[CAMERA_BYTES] = {0};
+    uint8_t data[CAMERA_BYTES];
 
-    memcpy(data, &app.sent, sizeof app.sent);
-    memset(data + 4, (int)(app.sent & 0xff), app.bytes - 4u);
+    if (app.frames)
+        fill_frames(data);
+    else
+        fill_packet(data);
     usbredirparser_send_iso_packet(app.parser, 0, &header, data, app.bytes);
     app.sent++;
 }
@@ -195,6 +239,17 @@ const PeerKind peer_headset = {
     .stream = stream,
     .end_stream = end_stream,
     .iso = iso,
+    .work = work,
+    .report = report,
+};
+
+const PeerKind peer_microphone = {
+    .speed = usb_redir_speed_full,
+    .device = microphone_device,
+    .configuration = microphone_configuration,
+    .start = start_microphone,
+    .stream = stream,
+    .end_stream = end_stream,
     .work = work,
     .report = report,
 };

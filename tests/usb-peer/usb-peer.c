@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A redirecting client of the smallest kind, with a device made of software: "usb-peer FD KIND [KEY=VALUE...]". FD is a
- * SPICE channel of the kind "usbredir" that somebody has opened; KIND is disk, camera or headset.
+ * SPICE channel of the kind "usbredir" that somebody has opened, or with "link=bytes" a socket that carries usbredir alone; KIND
+ * is disk, camera, headset or microphone.
  *
  * Its device is plugged in from the start; on standard input, "unplug" takes it back, "plug" gives it again, and the end of
  * input ends it. On standard output it says what it does: "refused" when the desktop will not have the device, "ended" when the
@@ -48,17 +49,20 @@ static void
 describe(void)
 {
     const uint8_t *at = app.kind->configuration, *end = at + (at[2] | at[3] << 8);
-    struct usb_redir_interface_info_header interfaces = {.interface_count = 1};
+    struct usb_redir_interface_info_header interfaces = {.interface_count = at[4]};
     struct usb_redir_ep_info_header endpoints = {.type = {0}};
+    unsigned interface = 0;
 
     memset(endpoints.type, usb_redir_type_invalid, sizeof endpoints.type);
     endpoints.type[0] = endpoints.type[16] = usb_redir_type_control;
     for (; at < end; at += at[0])
         if (at[1] == USB_DT_INTERFACE) {
-            interfaces.interface_class[0] = at[5];
-            interfaces.interface_subclass[0] = at[6];
-            interfaces.interface_protocol[0] = at[7];
+            interface = interfaces.interface[at[2]] = at[2];
+            interfaces.interface_class[interface] = at[5];
+            interfaces.interface_subclass[interface] = at[6];
+            interfaces.interface_protocol[interface] = at[7];
         } else if (at[1] == USB_DT_ENDPOINT) {
+            endpoints.interface[place(at[2])] = (uint8_t)interface;
             endpoints.type[place(at[2])] = at[3] & 3;
             endpoints.interval[place(at[2])] = at[6];
             endpoints.max_packet_size[place(at[2])] = (uint16_t)(at[4] | at[5] << 8);
@@ -368,17 +372,18 @@ main(int argc, char **argv)
     static const struct {
         const char *name;
         const PeerKind *kind;
-    } kinds[] = {{"disk", &peer_disk}, {"camera", &peer_camera}, {"headset", &peer_headset}};
+    } kinds[] = {
+        {"disk", &peer_disk}, {"camera", &peer_camera}, {"headset", &peer_headset}, {"microphone", &peer_microphone}};
 
     for (size_t i = 0; argc > 2 && i < G_N_ELEMENTS(kinds); i++)
         if (!strcmp(argv[2], kinds[i].name))
             app.kind = kinds[i].kind;
     if (!app.kind) {
-        fprintf(stderr, "usage: usb-peer FD disk|camera|headset [KEY=VALUE...]\n");
+        fprintf(stderr, "usage: usb-peer FD disk|camera|headset|microphone [KEY=VALUE...]\n");
         return 2;
     }
     int fd = atoi(argv[1]);
-    app.link = link_new(fd);
+    app.link = link_new(fd, strcmp(peer_argument(argv + 3, "link", "messages"), "bytes"));
     app.parser = make_parser();
     app.kind->start(app.parser, argv + 3);
     run(fd);
