@@ -112,10 +112,51 @@ may_change(StoreApply *apply, GError **error)
     return store_machine_may_be(apply, error) && addresses_are_free(apply, error);
 }
 
+/*
+ * A disk's bytes lie on the host under its place in the list. So a disk that there is stays where it is, as what it is: it
+ * grows, and others follow it. Drives come and go behind the last disk; what is in them changes anywhere.
+ */
+static bool
+disks_stay(StoreApply *apply, GError **error)
+{
+    g_autoptr(GVariant) disks = g_variant_lookup_value(apply->command->fields, "disks", G_VARIANT_TYPE("aa{sv}"));
+    gsize n = disks ? g_variant_n_children(disks) : 0;
+    int64_t lost = 0;
+
+    if (disks && !store_database_number(
+                     apply->database, &lost, 0, error,
+                     "SELECT count(*) FROM desktop_disks WHERE desktop = ?1 AND type = 'disk' AND place >= ?2", "si",
+                     apply->thing, (int64_t)n))
+        return false;
+    for (gsize i = 0; !lost && i < n; i++) {
+        g_autoptr(GVariant) disk = g_variant_get_child_value(disks, i);
+        const char *type = "", *image = "";
+        int64_t size = 0;
+        g_variant_lookup(disk, "type", "&s", &type);
+        g_variant_lookup(disk, "image", "&s", &image);
+        g_variant_lookup(disk, "size", "x", &size);
+        if (!store_database_number(
+                apply->database, &lost, 0, error,
+                "SELECT count(*) FROM desktop_disks WHERE desktop = ?1 AND place = ?2 AND "
+                "type = 'disk' AND (?3 <> 'disk' OR ifnull(image, '') <> ?4 OR ifnull(size, 0) > ?5)",
+                "sissi", apply->thing, (int64_t)i, type, image, size))
+            return false;
+    }
+    return !lost ||
+           store_refuse(error, STORE_ERROR_RULE,
+                        "disks: a disk stays at its place, as large as it is or larger, with what it began as");
+}
+
 static bool
 may_create(StoreApply *apply, GError **error)
 {
     return pool_has_room(apply, error) && may_change(apply, error);
+}
+
+static bool
+may_change_disks(StoreApply *apply, GError **error)
+{
+    return may_change(apply, error) && disks_stay(apply, error);
 }
 
 static bool
@@ -132,7 +173,7 @@ const StoreCommandKind store_desktop_commands[] = {
      .fields = create_fields, .check = may_create, .apply = store_machine_fits},
     {"desktop.change", "what a desktop is made of, from its next start on",
      &store_kind_desktop, STORE_CHANGES, STORE_ROLE_OPERATOR,
-     .fields = change_fields, .check = may_change, .apply = store_machine_fits},
+     .fields = change_fields, .check = may_change_disks, .apply = store_machine_fits},
     {"desktop.want", "has a desktop started, stopped or suspended",
      &store_kind_desktop, STORE_CHANGES, STORE_ROLE_OPERATOR, STORE_OWN_DESKTOP, want_fields, .aside = true},
     {"desktop.place", "says on which host a desktop is",

@@ -43,6 +43,32 @@ test_change(void)
                  "{'desktop': <'$desktop'>, 'vcpus': <'4'>}");
 }
 
+/* Its bytes are kept under its place. */
+static void
+test_disk_stays_at_its_place(void)
+{
+    static const char says[] = "disks: a disk stays at its place, as large as it is or larger, with what it began as";
+    g_autoptr(House) house = house_new_furnished();
+    house_do(house, "desktop.create",
+             "{'desktop': <'$x'>, 'name': <'X'>, 'memory': <int64 1024>, 'vcpus': <int64 1>, 'disks': "
+             "<[{'type': <'cdrom'>}, {'type': <'disk'>, 'size': <int64 10485760>}]>}");
+
+    static const char *const refused[] = {
+        "{'desktop': <'$x'>, 'disks': <@aa{sv} []>}",
+        "{'desktop': <'$x'>, 'disks': <[{'type': <'disk'>, 'size': <int64 10485760>}]>}",
+        "{'desktop': <'$x'>, 'disks': <[{'type': <'disk'>, 'size': <int64 10485760>}, {'type': <'cdrom'>}]>}",
+        "{'desktop': <'$x'>, 'disks': <[{'type': <'cdrom'>}, {'type': <'disk'>, 'size': <int64 5242880>}]>}",
+    };
+    for (unsigned i = 0; i < G_N_ELEMENTS(refused); i++)
+        house_refuse(house, STORE_ERROR_RULE, says, "desktop.change", refused[i]);
+
+    house_do(house, "desktop.change",
+             "{'desktop': <'$x'>, 'disks': <[{'type': <'cdrom'>}, {'type': <'disk'>, 'size': <int64 20971520>}, "
+             "{'type': <'cdrom'>}]>}");
+    house_do(house, "desktop.change",
+             "{'desktop': <'$x'>, 'disks': <[{'type': <'cdrom'>}, {'type': <'disk'>, 'size': <int64 20971520>}]>}");
+}
+
 static void
 test_want(void)
 {
@@ -169,6 +195,7 @@ main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/store/desktops/create", test_create);
     g_test_add_func("/store/desktops/change", test_change);
+    g_test_add_func("/store/desktops/disk-stays", test_disk_stays_at_its_place);
     g_test_add_func("/store/desktops/want", test_want);
     g_test_add_func("/store/desktops/want-taken", test_want_taken);
     g_test_add_func("/store/desktops/place", test_place);
