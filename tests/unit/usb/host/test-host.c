@@ -684,7 +684,7 @@ test_ahead_buffers(Fixture *fixture, gconstpointer data)
 
     attach_well(fixture);
     for (unsigned i = 0; i < 3; i++) {
-        command(fixture, i == 1 ? HOST_SHARED_BYTES + 1 : 8);
+        Sent *sent = command(fixture, i == 1 ? HOST_SHARED_BYTES + 1 : 8);
         struct libusb_transfer *out = fake_transfer(0), *in = fake_transfer(1), *status = fake_transfer(2);
         if (i == 0)
             shared = in->buffer;
@@ -694,16 +694,19 @@ test_ahead_buffers(Fixture *fixture, gconstpointer data)
         fake_complete(in, LIBUSB_TRANSFER_COMPLETED, 0);
         fake_complete(status, LIBUSB_TRANSFER_COMPLETED, 13);
         UNTIL(fake_n_transfers() == 0);
+        assert_back(sent, USB_OK, 31);
         assert_back(submit(sent_new(fixture, USB_BULK, 0x81, 8, 0)), USB_OK, 0);
         assert_back(submit(sent_new(fixture, USB_BULK, 0x81, 13, 0)), USB_OK, 13);
     }
     fake_set_obedient(false);
-    command(fixture, 8);
-    command(fixture, 8); /* the first is given up, and is not back */
+    Sent *first = command(fixture, 8);
+    Sent *second = command(fixture, 8); /* the first is given up, and is not back */
     g_assert_cmpuint(fake_n_transfers(), ==, 6);
     g_assert_true(fake_transfer(1)->buffer == shared && fake_transfer(4)->buffer != shared);
     while (fake_n_transfers())
         fake_complete(fake_transfer(0), LIBUSB_TRANSFER_CANCELLED, 0);
+    assert_back(first, USB_CANCELLED, 0);
+    assert_back(second, USB_CANCELLED, 0);
     fake_set_obedient(true);
 }
 
