@@ -33,6 +33,7 @@ def arguments():
     )
     parser.add_argument("part", nargs="?", choices=PARTS, help="run this part alone")
     parser.add_argument("--only", metavar="NAME", help="within the part, only what matches NAME")
+    parser.add_argument("--failed", action="store_true", help="only what failed in the part's last run (those run by pytest)")
     parser.add_argument("--out", metavar="DIR", help="where bench.json and pictures go (default tests/out)")
     parser.add_argument("--seconds", type=int, default=30, help="fresh fuzzing a target (default 30)")
     options = parser.parse_args()

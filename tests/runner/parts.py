@@ -5,6 +5,7 @@ import glob
 import os
 import subprocess
 import sys
+import xml.etree.ElementTree as xml
 
 SOURCES = ["vmm", "display", "usb", "ha", "appliance", "web-ui", "tests"]
 
@@ -44,9 +45,18 @@ def build(report, folder, *targets):
     return tool(report, f"build {folder}", "meson", "compile", "-C", folder, *targets)
 
 
+def failed_before(results):
+    """The tests that failed in the run whose results these are, as pytest wants to hear of them."""
+    cases = xml.parse(results).getroot().iter("testcase")
+    return [f"{case.get('classname').replace('.', '/')}.py::{case.get('name')}" for case in cases
+            if case.find("failure") is not None or case.find("error") is not None]
+
+
 def pytest(options, report, part, folder, *more):
     results = os.path.join(options.out, f"{part}.xml")
     only = ["-k", options.only] if options.only else []
+    if options.failed and os.path.exists(results):
+        folder, *only = failed_before(results) or [folder]
     status = run(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={results}",
                  *only, *more, folder, env={**os.environ, "CARREL_BUILD": os.path.abspath("build"),
                                             "CARREL_OUT": options.out,
