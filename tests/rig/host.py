@@ -16,7 +16,7 @@ import tempfile
 import time
 
 from . import process
-from .machine import Machine, free_port
+from .machine import Machine, free_port, is_free
 
 CACHE = pathlib.Path(os.environ.get("CARREL_CACHE", "/var/cache/carrel")) / "rig"
 SSH = 22
@@ -146,9 +146,9 @@ class Host:
             raise Failed(done.stderr.decode(errors="replace"))
         return done.stdout
 
-    def forward(self, port):
-        """Opens a loopback port of ours onto a TCP port of the host; returns ours."""
-        mine = free_port()
+    def forward(self, port, mine=None):
+        """Opens a loopback port of ours onto a TCP port of the host; returns ours. mine: which, if it is free."""
+        mine = mine if mine and is_free(mine) else free_port()
         said = self.machine.monitor.execute(
             "human-monitor-command", **{"command-line": f"hostfwd_add net tcp:127.0.0.1:{mine}-10.0.2.15:{port}"})
         if said:

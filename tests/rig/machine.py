@@ -46,6 +46,12 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def is_free(port):
+    """Whether nobody listens on a loopback port now."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
+
+
 def overlay(path, backing, backing_format):
     subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", backing_format, "-b", backing, path], check=True)
 

@@ -56,13 +56,13 @@ def images():
     return image.find("host"), image.find("guest")
 
 
-def shape():
+def shape(more_disks=()):
     host_image, guest_image = images()
     chosen = chosen_accelerator()
     cmdline = host_image.cmdline
     if chosen.emulated:
         cmdline += " mitigations=off tsc=reliable"  # no neighbour to be protected from, and every trap costs
-    return Shape(chosen, host_image.kernel, host_image.initrd, cmdline, (host_image.disk, guest_image.disk))
+    return Shape(chosen, host_image.kernel, host_image.initrd, cmdline, (host_image.disk, guest_image.disk, *more_disks))
 
 
 def state_key(wanted, *more):
@@ -91,9 +91,9 @@ def boot(wanted, outside=False):
     return host
 
 
-def restore(state, outside=False):
+def restore(state, outside=False, wanted=None):
     os.utime(state)
-    return Host(shape(), images()[0].folder, state, outside, say)
+    return Host(wanted or shape(), images()[0].folder, state, outside, say)
 
 
 def remove_unused():
@@ -116,14 +116,14 @@ def host(outside=False):
     return restore(state, outside)
 
 
-def kept(name, *inputs):
-    """The folder in which a host with running desktops is kept, named by its inputs; it may not be there yet."""
-    return CACHE / f"kept-{name}-{state_key(shape(), *inputs)}"
+def kept(name, *inputs, wanted=None):
+    """The folder in which a host is kept with what was made in it, named by its inputs; it may not be there yet."""
+    return CACHE / f"kept-{name}-{state_key(wanted or shape(), *inputs)}"
 
 
-def keep(state, running):
-    """Saves a host with its running desktops as `state`, in place of older ones, and returns it restored."""
+def keep(state, running, outside=False, wanted=None):
+    """Saves a host with what runs in it as `state`, in place of older ones, and returns it restored."""
     for old in CACHE.glob(state.name.rsplit("-", 1)[0] + "-*"):
         shutil.rmtree(old, ignore_errors=True)
     running.save(state)
-    return restore(state)
+    return restore(state, outside, wanted)
