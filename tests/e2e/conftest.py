@@ -174,7 +174,12 @@ def room(request, out):
 def desktop(room, request):
     """A running, usable desktop, with nothing of an earlier test on its screen."""
     desktop = room.running_desktop(monitors_of(request.node))
-    desktop.run("pkill desk-screen; pkill lxterminal; pkill xterm; true")
+    try:
+        desktop.run("pkill desk-screen; pkill lxterminal; pkill xterm; true")
+    except RuntimeError as error:  # one test fails of it, and the next gets another desktop
+        said = desktop.console()[-2000:]
+        desktop.end()
+        raise RuntimeError(f"the desktop does not answer any more: {error}\nits console ends:\n{said}") from None
     return desktop
 
 
