@@ -35,7 +35,7 @@ struct BringUp {
     NetworkPlug plugs[CARDS_MAX];
     bool plugged;
     Tpm *tpm;
-    int control, spice, saved;
+    int control, spice, end, saved;
     Record *record;
     Spawned process; /* pid 0: none */
 };
@@ -51,6 +51,7 @@ bring_up_free(BringUp *bring_up)
         network_plug_clear(&bring_up->plugs[i]);
     g_clear_fd(&bring_up->control, NULL);
     g_clear_fd(&bring_up->spice, NULL);
+    g_clear_fd(&bring_up->end, NULL);
     g_clear_fd(&bring_up->saved, NULL);
     if (bring_up->process.pid)
         spawn_drop(&bring_up->process);
@@ -317,6 +318,20 @@ listen_for_it(BringUp *bring_up, GError **error)
     return bring_up->spice >= 0;
 }
 
+/* Where it writes why it ended; what the run before wrote goes. */
+static bool
+make_end(BringUp *bring_up, GError **error)
+{
+    g_autofree char *path = desktop_end_path(bring_up->desktop);
+
+    bring_up->end = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (bring_up->end >= 0)
+        return true;
+    int code = errno;
+    g_set_error(error, G_IO_ERROR, g_io_error_from_errno(code), "%s: %s", path, g_strerror(code));
+    return false;
+}
+
 static void
 give(SpawnPlan *plan, GPtrArray *names, int fd, const char *name)
 {
@@ -331,6 +346,7 @@ give_all(BringUp *bring_up, SpawnPlan *plan, GPtrArray *names)
 {
     give(plan, names, bring_up->control, CONF_CONTROL_FD);
     give(plan, names, bring_up->spice, CONF_SPICE_FD);
+    give(plan, names, bring_up->end, CONF_END_FD);
     if (bring_up->tpm)
         give(plan, names, tpm_socket(bring_up->tpm), CONF_TPM_FD);
     if (bring_up->saved >= 0)
@@ -374,7 +390,8 @@ start_process(BringUp *bring_up)
 {
     g_autoptr(GError) error = NULL;
 
-    if (!write_conf(bring_up, &error) || !listen_for_it(bring_up, &error) || !hold_process(bring_up, &error)) {
+    if (!write_conf(bring_up, &error) || !listen_for_it(bring_up, &error) || !make_end(bring_up, &error) ||
+        !hold_process(bring_up, &error)) {
         finish(bring_up, error);
         return;
     }
@@ -464,7 +481,7 @@ bring_up_begin(Desktop *desktop)
     bring_up->cancellable = g_cancellable_new();
     bring_up->spec = desktop_read_spec(desktop);
     bring_up->record = record_new();
-    bring_up->control = bring_up->spice = -1;
+    bring_up->control = bring_up->spice = bring_up->end = -1;
     for (unsigned i = 0; i < DISKS_MAX; i++)
         bring_up->disks[i] = -1;
     bring_up->saved = open(saved, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);

@@ -129,6 +129,7 @@ conf_text(const ConfRun *run)
     if (run->tpm)
         g_key_file_set_string(file, "tpm", "fd", CONF_TPM_FD);
     g_key_file_set_string(file, "control", "fd", CONF_CONTROL_FD);
+    g_key_file_set_string(file, "control", "end", CONF_END_FD);
     if (run->uid)
         g_key_file_set_uint64(file, "sandbox", "uid", run->uid);
     return g_key_file_to_data(file, NULL, NULL);

@@ -28,6 +28,7 @@ typedef struct {
 
 /* The names of descriptors. */
 #define CONF_CONTROL_FD "control"
+#define CONF_END_FD "end"
 #define CONF_SPICE_FD "spice"
 #define CONF_TPM_FD "tpm"
 char *conf_disk_fd(unsigned place); /* "disk0": of disks and of discs in drives */

@@ -24,6 +24,8 @@
 /* A run this long was no failure to start. */
 #define GOOD_RUN_US (60 * G_USEC_PER_SEC)
 #define PROGRESS_STEP 0.01
+/* What carrel-vmm says then (machine.h). */
+#define POWERED_OFF "the guest powered off"
 
 /* ---- what others see ---- */
 
@@ -98,6 +100,12 @@ desktop_picture_path(const Desktop *desktop)
     return g_build_filename(desktop->keep, "picture.png", NULL);
 }
 
+char *
+desktop_end_path(const Desktop *desktop)
+{
+    return g_build_filename(desktop->run, "end", NULL);
+}
+
 static bool
 is_saved(const Desktop *desktop)
 {
@@ -109,7 +117,7 @@ is_saved(const Desktop *desktop)
 void
 desktop_clear_run(Desktop *desktop)
 {
-    static const char *const names[] = {"record", "control", "spice"};
+    static const char *const names[] = {"record", "control", "spice", "end"};
 
     for (unsigned i = 0; i < G_N_ELEMENTS(names); i++) {
         g_autofree char *path = g_build_filename(desktop->run, names[i], NULL);
@@ -195,8 +203,6 @@ on_state(void *user, VmmState state, const char *detail)
 {
     Desktop *desktop = user;
 
-    g_free(desktop->last_detail);
-    desktop->last_detail = g_strdup(detail);
     if (state != VMM_RUNNING && state != VMM_PAUSED)
         return;
     if (desktop->restoring)
@@ -254,14 +260,33 @@ why_it_ended(const Desktop *desktop, int status)
     return g_strdup("the virtual PC ended without a word");
 }
 
+/* The sentence that it left when it ended in order; NULL: it had no time for one. */
+static char *
+what_it_left(const Desktop *desktop)
+{
+    g_autofree char *path = desktop_end_path(desktop);
+
+    return vmm_last_words(path);
+}
+
+typedef struct {
+    Desktops *desktops;
+    char *id;
+    bool clear; /* what is left of the run goes when the store knows */
+} Wanting;
+
 static void
 on_wanted(void *data, const GError *error)
 {
-    Desktops *desktops = data;
+    g_autofree Wanting *wanting = data;
+    g_autofree char *id = wanting->id;
+    Desktop *desktop = desktops_find(wanting->desktops, id);
 
-    desktops->calls--;
+    wanting->desktops->calls--;
     if (error)
         g_message("a desktop went another way than it was wanted to, which cannot be written down: %s", error->message);
+    else if (wanting->clear && desktop && !desktop->vmm && !desktop->bring_up)
+        desktop_clear_run(desktop);
 }
 
 GVariant *
@@ -277,17 +302,37 @@ desktop_want_fields(const char *id, Wanted wanted)
     return g_variant_dict_end(&fields);
 }
 
-void
-desktop_want(Desktop *desktop, Wanted wanted)
+static void
+submit_want(Desktop *desktop, Wanted wanted, bool clear)
 {
     Desktops *desktops = desktop->desktops;
+    Wanting *wanting = g_new(Wanting, 1);
 
-    if (!desktop->spec || desktop->spec->wanted == wanted)
-        return;
+    *wanting = (Wanting){desktops, g_strdup(desktop->id), clear};
     desktop->spec->wanted = wanted; /* until the store says so */
     desktops->calls++;
     desktops->ops.submit(desktops->owner, NULL, "desktop.want", desktop_want_fields(desktop->id, wanted), on_wanted,
-                         desktops);
+                         wanting);
+}
+
+void
+desktop_want(Desktop *desktop, Wanted wanted)
+{
+    if (desktop->spec && desktop->spec->wanted != wanted)
+        submit_want(desktop, wanted, false);
+}
+
+/*
+ * What its guest did is what its user wanted. Until the store knows that, what is left of the run stays: a daemon that came after
+ * us would else take it for a desktop that is to run and does not.
+ */
+static void
+note_power_off(Desktop *desktop)
+{
+    if (desktop->spec && desktop->spec->wanted == WANTED_RUNNING)
+        submit_want(desktop, WANTED_STOPPED, true);
+    else
+        desktop_clear_run(desktop);
 }
 
 static bool
@@ -300,8 +345,9 @@ static void
 on_ended(void *user, int status)
 {
     Desktop *desktop = user;
-    bool in_order = status == 0;
-    bool by_guest = in_order && !g_strcmp0(desktop->last_detail, "the guest powered off");
+    g_autofree char *left = what_it_left(desktop);
+    bool in_order = status == 0 || left; /* the status of a process that an earlier daemon started is not to be had */
+    bool by_guest = !g_strcmp0(left, POWERED_OFF);
     bool asked = desktop->end_asked && !desktop->fault;
     g_autofree char *why = why_it_ended(desktop, status), *fault = g_steal_pointer(&desktop->fault);
 
@@ -319,13 +365,13 @@ on_ended(void *user, int status)
     g_clear_pointer(&desktop->figures, figures_free);
     picture_keep(desktop);
     tunnels_end(desktop->desktops->tunnels, desktop);
-    g_clear_pointer(&desktop->last_detail, g_free);
     stop_source(&desktop->patience_source);
-    desktop_clear_run(desktop);
     desktop->clients = 0;
     desktop->end_asked = desktop->stop_asked = false;
-    if (by_guest && desktop->spec && desktop->spec->wanted == WANTED_RUNNING)
-        desktop_want(desktop, WANTED_STOPPED); /* what its guest did is what its user wanted */
+    if (by_guest)
+        note_power_off(desktop);
+    else
+        desktop_clear_run(desktop);
     if (asked || by_guest)
         rest(desktop, NULL);
     else
@@ -350,10 +396,13 @@ void
 desktop_left_behind(Desktop *desktop, const Record *record)
 {
     g_autofree char *log = g_build_filename(desktop->run, "log", NULL);
-    g_autofree char *words = vmm_last_words(log);
+    g_autofree char *words = vmm_last_words(log), *left = what_it_left(desktop);
 
     if (record && record->tpm_pid)
         spawn_end(record->tpm_pid, record->tpm_began);
+    desktop->powered_off = record && !g_strcmp0(left, POWERED_OFF);
+    if (desktop->powered_off)
+        return;
     desktop_clear_run(desktop);
     if (!record)
         return;
@@ -571,6 +620,10 @@ desktop_look(Desktop *desktop)
     /* Who asks anew need not wait. */
     if (desktop->spec && desktop->spec->wanted != before)
         desktop->retry = true;
+    if (desktop->powered_off) {
+        desktop->powered_off = false;
+        note_power_off(desktop);
+    }
     desktop_turn(desktop);
 }
 
@@ -609,7 +662,6 @@ desktop_free(Desktop *desktop)
     picture_free(desktop->picture);
     g_free(desktop->password);
     spec_free(desktop->spec);
-    g_free(desktop->last_detail);
     g_free(desktop->fault);
     g_free(desktop->detail);
     g_free(desktop->run);

@@ -40,7 +40,7 @@ struct Desktop {
     bool restoring;            /* it comes from a file, and has not run yet */
     bool end_asked;            /* its end is what we want: a guest that shuts down, or .stop_asked, or a save */
     bool stop_asked;           /* it is to end at once */
-    char *last_detail;         /* what it said last of its state */
+    bool powered_off;          /* by its guest, while no daemon was there; the store has not been told yet */
     char *fault;               /* why it was ended, where it does not answer */
     unsigned clients;
     int64_t unused_since; /* monotonic µs: nobody is connected, or may connect by a ticket; 0: not known yet */
@@ -96,6 +96,7 @@ void desktop_left_behind(Desktop *desktop, const Record *record);
 void desktop_clear_run(Desktop *desktop);
 
 /* In the folder that lasts: where it lies suspended, and while it is being brought back. Free it. */
+char *desktop_end_path(const Desktop *desktop); /* where its VMM writes why it ended */
 char *desktop_saved_path(const Desktop *desktop);
 char *desktop_restoring_path(const Desktop *desktop);
 char *desktop_picture_path(const Desktop *desktop);

@@ -8,7 +8,7 @@ import pytest
 
 from rooms import Failure, Rooms
 from sit import Seat
-from test_desktops import end_all
+from test_desktops import end_all, wait_until_gone
 
 pytestmark = pytest.mark.skipif(not os.path.exists("/dev/kvm"), reason="no /dev/kvm")
 
@@ -39,6 +39,37 @@ def test_sits_down_types_and_switches_off(rooms):
     assert rooms.rows["desktop", desk]["wanted"] == "stopped"
     rooms.wait_state(desk, "stopped")
     seat.until(lambda: len(seat.main_events) > 1, "the end of the main channel")
+
+
+def test_what_is_switched_off_while_nobody_looks_stays_off(rooms):
+    desk = rooms.desktop()
+    seat = seat_at(rooms, desk)
+    seat.sit_down()
+    pid = rooms.pid(desk)
+    rooms.kill()
+    seat.press("escape")
+    wait_until_gone(pid)
+    rooms.start()
+    rooms.wait("submit desktop.want")
+    assert rooms.rows["desktop", desk]["wanted"] == "stopped"
+    assert "'stopped'" in rooms.live(desk)
+    assert not (rooms.folder / "run" / desk / "record").exists()
+    rooms.control(desk, "start")
+    rooms.wait_state(desk, "running")
+
+
+def test_what_is_switched_off_under_a_later_owner_stays_off(rooms):
+    """Who is not the VMM's parent is told no exit status."""
+    desk = rooms.desktop()
+    seat = seat_at(rooms, desk)
+    seat.sit_down()
+    rooms.kill()
+    rooms.start()
+    rooms.wait_state(desk, "running")
+    seat.press("escape")
+    rooms.wait("submit desktop.want")
+    assert rooms.rows["desktop", desk]["wanted"] == "stopped"
+    rooms.wait_state(desk, "stopped")
 
 
 def test_what_was_saved_is_there_after_a_stop_and_after_suspending(rooms):

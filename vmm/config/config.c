@@ -130,6 +130,7 @@ config_free(DesktopConfig *config)
     g_free(config->tpm_fd_name);
     g_free(config->control_socket);
     g_free(config->control_fd_name);
+    g_free(config->control_end_fd_name);
     g_ptr_array_unref(config->disks);
     g_ptr_array_unref(config->cdroms);
     g_ptr_array_unref(config->hubs);

@@ -173,6 +173,7 @@ typedef struct {
 
     char *control_socket;
     char *control_fd_name;
+    char *control_end_fd_name;
 
     uint64_t sandbox_uid; /* what it becomes when started as root */
 

@@ -118,6 +118,7 @@ static const Key tpm_keys[] = {
 static const Key control_keys[] = {
     {"socket", KEY_PATH, D(control_socket)},
     {"fd",     KEY_TEXT, D(control_fd_name)},
+    {"end",    KEY_TEXT, D(control_end_fd_name)},
     {NULL},
 };
 static const Key sandbox_keys[] = {

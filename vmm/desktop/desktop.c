@@ -6,7 +6,9 @@
 #include "vmm/desktop/socket_port.h"
 #include "vmm/sandbox/sandbox.h"
 
+#include <errno.h>
 #include <glib-unix.h>
+#include <glib/gstdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -27,6 +29,14 @@ static const struct {
     {MACHINE_PAUSE_ERROR, "error"},
 };
 
+/* For whoever is to know and was not there to hear it. */
+static void
+write_down_end(const Desktop *desktop, const char *why)
+{
+    if (desktop->end >= 0 && why && write(desktop->end, why, strlen(why)) < 0)
+        g_message("why the desktop ended cannot be written down: %s", g_strerror(errno));
+}
+
 static void
 on_state(void *user, MachineState state, unsigned reasons, const char *detail)
 {
@@ -43,8 +53,10 @@ on_state(void *user, MachineState state, unsigned reasons, const char *detail)
         control_server_set_state(desktop->control, state_names[state], names, detail);
     if (desktop->spice)
         spice_display_set_running(desktop->spice, state == MACHINE_RUNNING);
-    if (state == MACHINE_STOPPED)
+    if (state == MACHINE_STOPPED) {
+        write_down_end(desktop, detail);
         g_main_loop_quit(desktop->loop);
+    }
 }
 
 static void
@@ -117,6 +129,7 @@ desktop_new(const DesktopConfig *config, Resources *resources, const SavedFile *
 
     desktop->config = config;
     desktop->start_paused = config->paused;
+    desktop->end = g_steal_fd(&resources->end);
     desktop->loop = g_main_loop_new(NULL, FALSE);
     desktop->disks = g_ptr_array_new();
     desktop->nets = g_ptr_array_new();
@@ -186,6 +199,7 @@ desktop_free(Desktop *desktop)
     guest_memory_free(desktop->memory);
     g_ptr_array_unref(desktop->disks);
     g_ptr_array_unref(desktop->nets);
+    g_clear_fd(&desktop->end, NULL);
     g_main_loop_unref(desktop->loop);
     g_free(desktop);
 }

@@ -30,6 +30,7 @@ typedef struct SaveJob SaveJob;
 struct Desktop {
     const DesktopConfig *config;
     GMainLoop *loop;
+    int end; /* a file for why it ended; -1: nobody wants to know */
 
     /* The board, in the order it is made. */
     GuestMemory *memory;

@@ -107,6 +107,15 @@ open_control(Resources *resources, const DesktopConfig *config, InheritedFds *fd
 }
 
 static bool
+take_end(Resources *resources, const DesktopConfig *config, InheritedFds *fds, GError **error)
+{
+    if (!config->control_end_fd_name)
+        return true;
+    resources->end = inherited_fds_require(fds, config->control_end_fd_name, error);
+    return resources->end >= 0 || blame(error, config, "control", "end");
+}
+
+static bool
 make_port_sockets(Resources *resources, const DesktopConfig *config, GError **error)
 {
     resources->ports = new_fds(config->ports->len);
@@ -126,11 +135,11 @@ resources_new(const DesktopConfig *config, InheritedFds *fds, GError **error)
 
     resources->foreground = stream_in_foreground();
     resources->socket_paths = g_ptr_array_new_null_terminated(8, g_free, TRUE);
-    resources->control = resources->spice = resources->serial = -1;
+    resources->control = resources->end = resources->spice = resources->serial = -1;
     resources->kvm = resources->kernel = resources->initrd = resources->saved = resources->tpm = -1;
     resources->firmware = resources->variables = resources->vga_rom = resources->usb_watcher = -1;
-    bool made = open_control(resources, config, fds, error) && open_spice(resources, config, fds, error) &&
-                make_port_sockets(resources, config, error);
+    bool made = open_control(resources, config, fds, error) && take_end(resources, config, fds, error) &&
+                open_spice(resources, config, fds, error) && make_port_sockets(resources, config, error);
     if (made && g_str_has_prefix(config->serial, "socket:"))
         made = make_socket(resources, config, "serial", "output", config->serial + strlen("socket:"),
                            &resources->serial, error);
@@ -360,9 +369,10 @@ resources_free(Resources *resources)
 {
     if (!resources)
         return;
-    const int single[] = {resources->control,  resources->spice,     resources->serial,  resources->kvm,
-                          resources->kernel,   resources->initrd,    resources->tpm,     resources->saved,
-                          resources->firmware, resources->variables, resources->vga_rom, resources->usb_watcher};
+    const int single[] = {resources->control,    resources->end,      resources->spice,     resources->serial,
+                          resources->kvm,        resources->kernel,   resources->initrd,    resources->tpm,
+                          resources->saved,      resources->firmware, resources->variables, resources->vga_rom,
+                          resources->usb_watcher};
     for (size_t i = 0; i < G_N_ELEMENTS(single); i++)
         if (single[i] >= 0)
             close(single[i]);

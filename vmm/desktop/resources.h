@@ -15,6 +15,7 @@
 typedef struct {
     GPtrArray *socket_paths; /* char *, made by us, NULL-terminated */
     int control;             /* -1: none */
+    int end;                 /* a file for why it ended; -1: none */
     int spice;
     int serial;      /* a listening socket where the serial port goes to one */
     bool foreground; /* the terminal's keys are for us */

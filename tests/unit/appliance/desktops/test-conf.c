@@ -42,7 +42,7 @@ test_whole(void)
                     "[display]\nscanouts=2\n\n"
                     "[spice]\nfd=spice\nseveral-clients=true\nclipboard=to-desktop\nfile-transfer=true\n\n"
                     "[tpm]\nfd=tpm\n\n"
-                    "[control]\nfd=control\n\n"
+                    "[control]\nfd=control\nend=end\n\n"
                     "[sandbox]\nuid=70001\n");
 }
 
