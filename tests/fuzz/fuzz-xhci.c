@@ -118,11 +118,11 @@ static const UsbDeviceOps keeper_ops = {
 #define N_DEVICES 5
 
 static UsbDevice *
-make_device(unsigned which)
+make_device(unsigned which, Clock *clock)
 {
     switch (which) {
     case 0:
-        return usb_keyboard_new("keyboard");
+        return usb_keyboard_new("keyboard", clock);
     case HUB:
         return usb_hub_new("hub", 4);
     case 2:
@@ -164,7 +164,7 @@ plug(Machine *machine, unsigned which)
         machine->devices[which] = NULL;
         return;
     }
-    machine->devices[which] = make_device(which);
+    machine->devices[which] = make_device(which, machine->clock);
     if (which == 0)
         machine->keys = usb_hid_sink(machine->devices[0], machine->bus);
     g_assert(usb_bus_attach(machine->bus, machine->devices[which], hub, hub ? 2 : which + 1, NULL, NULL));

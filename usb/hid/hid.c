@@ -22,8 +22,8 @@ hid_of(UsbEmulated *emulated)
 
 /* --- reports ----------------------------------------------------------------------------------------------------- */
 
-static void
-answer(UsbHid *hid)
+void
+usb_hid_answer(UsbHid *hid)
 {
     uint8_t report[HID_REPORT_MAX];
 
@@ -45,7 +45,7 @@ usb_hid_data(UsbEmulated *emulated, UsbTransfer *transfer)
         return;
     }
     hid->waiting = transfer;
-    answer(hid);
+    usb_hid_answer(hid);
 }
 
 void
@@ -187,7 +187,7 @@ take_events(void *data)
     hid->ops->take(hid, events->events, events->n);
     if (!hid->waiting && hid->emulated.wakeup)
         usb_device_wake(&hid->emulated.device);
-    answer(hid);
+    usb_hid_answer(hid);
 }
 
 static bool

@@ -9,7 +9,6 @@
 #include "usb/hid/hid.h"
 
 #define HID_REPORT_MAX 8
-#define HID_WAITING_MAX 256 /* events that a busy guest has not yet taken */
 
 typedef struct UsbHid UsbHid;
 
@@ -21,7 +20,7 @@ typedef struct {
     size_t hid_at; /* where the HID descriptor is in the configuration's */
     /* Takes events over into what is to be reported; on the USB thread. */
     void (*take)(UsbHid *hid, const InputEvent *events, size_t n);
-    /* The next report, taken: false: nothing changed since the last. */
+    /* The next report, taken. false: nothing changed since the last, or it is too early for it: usb_hid_answer() then. */
     bool (*next)(UsbHid *hid, uint8_t report[HID_REPORT_MAX]);
     /* As it is now, for GET_REPORT. */
     void (*current)(UsbHid *hid, uint8_t report[HID_REPORT_MAX]);
@@ -43,6 +42,8 @@ struct UsbHid {
     void *user;
 };
 
+/* There may be something to say. */
+void usb_hid_answer(UsbHid *hid);
 void usb_hid_init(UsbHid *hid, const UsbDeviceOps *device_ops, const UsbHidOps *ops, const char *id);
 /* For UsbEmulatedOps. */
 bool usb_hid_control(UsbEmulated *emulated, UsbTransfer *transfer);

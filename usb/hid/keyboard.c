@@ -2,11 +2,12 @@
 /*
  * A boot keyboard (HID 1.11, Appendix B.1): a byte of modifiers, one unused, six keys.
  *
- * Each key going down or up is a report of its own, in order, so that a guest that is slow for a moment loses none. More than
- * six keys at a time is "roll over" (HID 1.11, Appendix C), until one is let go.
+ * Each key going down or up is a report of its own, in order and at a keyboard's pace (type_ahead.h), so that a guest that is
+ * slow for a moment loses none. More than six keys at a time is "roll over" (HID 1.11, Appendix C), until one is let go.
  */
 #include "usb/hid/hid_private.h"
 #include "usb/hid/keymap.h"
+#include "vmm/board/type_ahead.h"
 
 #include <linux/input-event-codes.h>
 #include <string.h>
@@ -21,9 +22,9 @@ typedef struct {
     uint8_t modifiers;
     uint8_t keys[KEYS_DOWN_MAX]; /* usages, as the guest knows them, in the order they went down */
     uint8_t n_keys;
-    /* usages that change, bit 8: down; in order */
-    uint16_t waiting[HID_WAITING_MAX];
-    uint16_t n_waiting;
+    TypeAhead ahead; /* of usages */
+    Clock *clock;
+    ClockTimer *timer; /* for what waits; NULL: nothing has yet */
 } Keyboard;
 
 static const uint8_t device_descriptor[] = {
@@ -105,10 +106,8 @@ take(UsbHid *hid, const InputEvent *events, size_t n)
 
     for (size_t i = 0; i < n; i++) {
         uint8_t usage = events[i].type == EV_KEY ? hid_usage_of(events[i].code) : 0;
-        /* of what does not fit the last places are for keys going up: none sticks */
-        unsigned room = events[i].value ? HID_WAITING_MAX - KEYS_DOWN_MAX : HID_WAITING_MAX;
-        if (usage && events[i].value <= 1 && keyboard->n_waiting < room)
-            keyboard->waiting[keyboard->n_waiting++] = usage | (events[i].value ? 0x100 : 0);
+        if (usage)
+            type_ahead_add(&keyboard->ahead, (TypeAheadKey){usage, events[i].value});
     }
 }
 
@@ -155,19 +154,36 @@ current(UsbHid *hid, uint8_t report[HID_REPORT_MAX])
         memcpy(report + 2, keyboard->keys, keyboard->n_keys);
 }
 
+static void
+on_timer(void *user)
+{
+    usb_hid_answer(user);
+}
+
+static void
+wake_at(Keyboard *keyboard, int64_t when)
+{
+    if (!keyboard->timer)
+        keyboard->timer = clock_timer_new(keyboard->clock, on_timer, keyboard);
+    clock_timer_set(keyboard->timer, when);
+}
+
 static bool
 next(UsbHid *hid, uint8_t report[HID_REPORT_MAX])
 {
     Keyboard *keyboard = (Keyboard *)hid;
+    int64_t now = clock_now(keyboard->clock);
+    TypeAheadKey key;
     bool changed = false;
-    unsigned taken = 0;
 
-    while (!changed && taken < keyboard->n_waiting) {
-        uint16_t what = keyboard->waiting[taken++];
-        changed = apply(keyboard, what & 0xff, what >> 8);
+    while (!changed && type_ahead_first(&keyboard->ahead, &key)) {
+        if (type_ahead_due(&keyboard->ahead) > now) {
+            wake_at(keyboard, type_ahead_due(&keyboard->ahead));
+            return false;
+        }
+        changed = apply(keyboard, key.key, key.down);
+        type_ahead_take(&keyboard->ahead, now);
     }
-    keyboard->n_waiting -= taken;
-    memmove(keyboard->waiting, keyboard->waiting + taken, keyboard->n_waiting * sizeof(keyboard->waiting[0]));
     current(hid, report);
     return changed;
 }
@@ -177,7 +193,7 @@ clear(UsbHid *hid)
 {
     Keyboard *keyboard = (Keyboard *)hid;
     keyboard->modifiers = keyboard->n_keys = 0;
-    keyboard->n_waiting = 0;
+    type_ahead_clear(&keyboard->ahead);
 }
 
 static const UsbHidOps hid_ops = {
@@ -201,7 +217,7 @@ after_load(void *object, GError **error)
 {
     const Keyboard *keyboard = object;
 
-    if (keyboard->n_keys <= KEYS_DOWN_MAX && keyboard->n_waiting <= HID_WAITING_MAX)
+    if (keyboard->n_keys <= KEYS_DOWN_MAX)
         return true;
     g_set_error(error, STATE_ERROR, STATE_ERROR_MALFORMED, "a keyboard with more keys down than there are");
     return false;
@@ -212,12 +228,18 @@ static const StateField fields[] = {
     STATE_UINT(Keyboard, modifiers, 1),
     STATE_BYTES(Keyboard, keys, 1),
     STATE_UINT(Keyboard, n_keys, 1),
-    STATE_BYTES(Keyboard, waiting, 1),
-    STATE_UINT(Keyboard, n_waiting, 1),
+    STATE_STRUCT(Keyboard, ahead, 2, &type_ahead_state),
     STATE_END,
 };
 static const StateTable state = {
-    .name = "usb-keyboard", .version = 1, .oldest = 1, .fields = fields, .after_load = after_load};
+    .name = "usb-keyboard", .version = 2, .oldest = 2, .fields = fields, .after_load = after_load};
+
+static void
+finish(UsbDevice *device)
+{
+    clock_timer_free(((Keyboard *)device)->timer);
+    usb_hid_finish(device);
+}
 
 static const UsbDeviceOps device_ops = {
     .kind = "keyboard",
@@ -225,13 +247,15 @@ static const UsbDeviceOps device_ops = {
     .cancel = usb_emulated_cancel,
     .reset = usb_emulated_reset,
     .state = &state,
-    .finish = usb_hid_finish,
+    .finish = finish,
 };
 
 UsbDevice *
-usb_keyboard_new(const char *id)
+usb_keyboard_new(const char *id, Clock *clock)
 {
     Keyboard *keyboard = g_new0(Keyboard, 1);
+
+    keyboard->clock = clock;
     usb_hid_init(&keyboard->hid, &device_ops, &hid_ops, id);
     return &keyboard->hid.emulated.device;
 }

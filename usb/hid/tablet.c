@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define REPORT_SIZE 6
+#define WAITING_MAX 256 /* clicks that a busy guest has not yet taken */
 
 typedef struct {
     uint8_t buttons;
@@ -19,9 +20,9 @@ typedef struct {
 } Place;
 
 typedef struct {
-    UsbHid hid;                     /* first */
-    Place told;                     /* what the guest knows */
-    Place waiting[HID_WAITING_MAX]; /* what it does not yet, in order */
+    UsbHid hid;                 /* first */
+    Place told;                 /* what the guest knows */
+    Place waiting[WAITING_MAX]; /* what it does not yet, in order */
     uint16_t n_waiting;
 } Tablet;
 
@@ -134,7 +135,7 @@ take(UsbHid *hid, const InputEvent *events, size_t n)
         apply(&now, &events[i]);
     if (last && now.buttons == last->buttons)
         *last = now; /* only motion: the last one counts */
-    else if (tablet->n_waiting < HID_WAITING_MAX) {
+    else if (tablet->n_waiting < WAITING_MAX) {
         if (last)
             now.wheel = CLAMP(now.wheel - before.wheel, -127, 127);
         tablet->waiting[tablet->n_waiting++] = now;
@@ -205,7 +206,7 @@ static const StateTable place_state = {.name = "tablet-place", .version = 1, .ol
 static bool
 after_load(void *object, GError **error)
 {
-    if (((Tablet *)object)->n_waiting <= HID_WAITING_MAX)
+    if (((Tablet *)object)->n_waiting <= WAITING_MAX)
         return true;
     g_set_error(error, STATE_ERROR, STATE_ERROR_MALFORMED, "a tablet with more to tell than there is room for");
     return false;

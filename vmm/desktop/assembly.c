@@ -299,7 +299,7 @@ static bool
 make_input(Desktop *desktop, bool wanted, VirtioInputKind kind, const char *id, VirtioDevice **place, GError **error)
 {
     if (wanted)
-        *place = plug_in(desktop, virtio_input_new(kind, id, desktop->memory), error);
+        *place = plug_in(desktop, virtio_input_new(kind, id, desktop->memory, desktop->clock), error);
     return !wanted || *place;
 }
 

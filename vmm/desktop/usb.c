@@ -62,12 +62,8 @@ plug_in(DesktopUsb *usb, UsbDevice *device, const ConfigUsbPort *port, GError **
 static const ConfigUsbPort any_port = {.number = USB_PORT_ANY};
 
 static bool
-plug_in_input(DesktopUsb *usb, bool wanted, UsbDevice *(*make)(const char *id), const char *id, InputSink *sink,
-              GError **error)
+plug_in_input(DesktopUsb *usb, UsbDevice *device, InputSink *sink, GError **error)
 {
-    if (!wanted)
-        return true;
-    UsbDevice *device = make(id);
     *sink = usb_hid_sink(device, usb->bus);
     return plug_in(usb, device, &any_port, error);
 }
@@ -164,8 +160,9 @@ plug_in_all(DesktopUsb *usb, const DesktopConfig *config, Resources *resources, 
 static bool
 plug_in_inputs(DesktopUsb *usb, const DesktopConfig *config, GError **error)
 {
-    if (plug_in_input(usb, config->usb_keyboard, usb_keyboard_new, "usb-keyboard", &usb->keyboard, error) &&
-        plug_in_input(usb, config->usb_tablet, usb_tablet_new, "usb-tablet", &usb->tablet, error))
+    if ((!config->usb_keyboard ||
+         plug_in_input(usb, usb_keyboard_new("usb-keyboard", usb->clock), &usb->keyboard, error)) &&
+        (!config->usb_tablet || plug_in_input(usb, usb_tablet_new("usb-tablet"), &usb->tablet, error)))
         return true;
     g_prefix_error(error, "%s: [usb]: ", config->path);
     return false;

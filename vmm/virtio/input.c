@@ -3,13 +3,13 @@
  * virtio-input: reports of events out, the guest's questions about the device and its LEDs in.
  *
  * One queue holds empty event buffers of the guest, one for each event; the other brings LED states. A report is sent only if
- * all of it fits. Where it does not, keys and buttons wait in a type-ahead buffer, since a guest that is busy for a moment
- * must not lose letters; motion is lost, as the next makes up for it. Beyond the buffer keys are lost too, except that one
- * going up is noted and sent as soon as there is room.
+ * all of it fits. Where it does not, buttons wait, and motion is lost, as the next makes up for it. A keyboard's keys all go
+ * through the type-ahead buffer, and at its pace.
  *
  * Owner: the main thread; the configuration and a reset come on vCPU threads, under the device's lock.
  */
 #include "vmm/virtio/input.h"
+#include "vmm/board/type_ahead.h"
 
 #include <linux/input.h>
 #include <linux/virtio_input.h>
@@ -19,10 +19,8 @@
 #define QUEUE_SIZE 64
 #define EVENT_QUEUE 0
 #define STATUS_QUEUE 1
-#define TYPE_AHEAD 256 /* keys down or up that wait for a busy guest */
-#define REPORT_MAX 32  /* events of one report, with the closing EV_SYN */
+#define REPORT_MAX 32 /* events of one report, with the closing EV_SYN */
 #define STATUSES_A_TURN QUEUE_SIZE
-#define KEY_BYTES (KEY_CNT / 8)
 #define EVENT_SIZE sizeof(struct virtio_input_event)
 
 G_STATIC_ASSERT(sizeof(struct virtio_input_event) == 8);
@@ -57,12 +55,11 @@ static const InputFace faces[] = {
 typedef struct {
     VirtioDevice device;
     const InputFace *face;
-    uint8_t select, subselect;            /* what the guest asks for */
-    uint8_t down[KEY_BYTES];              /* keys the guest was told are down … */
-    uint8_t rising[KEY_BYTES];            /* … of which these went up, but there was no room to say so */
-    uint8_t leds;                         /* bits 1 << LED_… */
-    VirtioInputEvent waiting[TYPE_AHEAD]; /* in order; keys and buttons only */
-    uint32_t n_waiting;
+    uint8_t select, subselect; /* what the guest asks for */
+    uint8_t leds;              /* bits 1 << LED_… */
+    TypeAhead ahead;           /* keys and buttons */
+    Clock *clock;
+    ClockTimer *timer; /* for keys that wait for their time; NULL: none */
     VirtChain chains[REPORT_MAX];
     VirtioInputLeds changed;
     void *user;
@@ -75,12 +72,6 @@ input_of(VirtioDevice *device)
 }
 
 /* --- what the device says of itself (virtio 1.2, 5.8.4) ----------------------------------------------------------- */
-
-static bool
-bit(const uint8_t *bits, unsigned n)
-{
-    return bits[n / 8] >> (n % 8) & 1;
-}
 
 static void
 set_bit(uint8_t *bits, unsigned n, bool on)
@@ -232,57 +223,64 @@ send_report(Input *input, const VirtioInputEvent *events, size_t n)
     return true;
 }
 
-/* Sends what waits, in order. false while there is no room for all of it. */
+/* Whether the first that waits may go. If not, the timer comes for it. */
+static bool
+is_time(Input *input, int64_t now)
+{
+    int64_t due = type_ahead_due(&input->ahead);
+
+    if (!input->timer || due <= now)
+        return true;
+    clock_timer_set(input->timer, due);
+    return false;
+}
+
+/* Sends what waits, in order. false while something has to wait on. */
 static bool
 send_waiting(Input *input)
 {
-    uint32_t sent = 0;
+    int64_t now = input->timer ? clock_now(input->clock) : 0;
+    TypeAheadKey key;
 
-    while (sent < input->n_waiting && send_report(input, &input->waiting[sent], 1))
-        sent++;
-    input->n_waiting -= sent;
-    memmove(input->waiting, input->waiting + sent, input->n_waiting * sizeof(input->waiting[0]));
-    return input->n_waiting == 0;
-}
-
-/* Sends what went up while not even the type-ahead buffer had room. false while there still is none. */
-static bool
-send_rising(Input *input)
-{
-    for (unsigned key = 0; key < KEY_CNT; key++) {
-        if (!bit(input->rising, key))
-            continue;
-        if (!send_report(input, &(VirtioInputEvent){EV_KEY, key, 0}, 1))
+    while (type_ahead_first(&input->ahead, &key)) {
+        if (!is_time(input, now) || !send_report(input, &(VirtioInputEvent){EV_KEY, key.key, key.down}, 1))
             return false;
-        set_bit(input->rising, key, false);
+        type_ahead_take(&input->ahead, now);
     }
     return true;
 }
 
-/* A key that the guest sees, or will: from here on it believes it to be down or up. */
-static void
-note_key(Input *input, const VirtioInputEvent *event)
-{
-    if (event->code < KEY_CNT)
-        set_bit(input->down, event->code, event->value);
-}
-
-/* Of what is lost only keys going up matter later, and only those the guest believes to be down. */
-static void
-note_rising(Input *input, const VirtioInputEvent *event)
-{
-    if (event->value || event->code >= KEY_CNT || !bit(input->down, event->code))
-        return;
-    set_bit(input->rising, event->code, true);
-    note_key(input, event);
-}
-
-/* While the guest is away (paused, or without a driver) nobody types ahead: it would come as a surprise later. */
+/*
+ * While the guest is away (paused, or without a driver) nobody types ahead: it would come as a surprise later. What goes up
+ * does so for the guest, too, once it is back.
+ */
 static bool
-may_wait(const Input *input)
+may_wait(const Input *input, const VirtioInputEvent *event)
 {
-    return virtqueue_ready(input->device.queues[EVENT_QUEUE]) && input->n_waiting < TYPE_AHEAD &&
-           !used_bytes(input->rising, sizeof(input->rising));
+    return !event->value || virtqueue_ready(input->device.queues[EVENT_QUEUE]);
+}
+
+static void
+report_keys(Input *input, const VirtioInputEvent *events, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (events[i].type == EV_KEY && may_wait(input, &events[i]))
+            type_ahead_add(&input->ahead, (TypeAheadKey){events[i].code, events[i].value});
+    send_waiting(input);
+}
+
+/* Buttons go with the motion that led to them. */
+static void
+report_pointer(Input *input, const VirtioInputEvent *events, size_t n)
+{
+    bool sent = n && send_waiting(input) && send_report(input, events, n);
+
+    for (size_t i = 0; i < n; i++) {
+        if (events[i].type != EV_KEY || (!sent && !may_wait(input, &events[i])))
+            continue;
+        if (type_ahead_add(&input->ahead, (TypeAheadKey){events[i].code, events[i].value}) && sent)
+            type_ahead_take(&input->ahead, 0);
+    }
 }
 
 void
@@ -292,18 +290,19 @@ virtio_input_report(VirtioDevice *device, const VirtioInputEvent *events, size_t
     g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&device->lock);
 
     g_assert(n < REPORT_MAX);
-    bool sent = n && send_waiting(input) && send_rising(input) && send_report(input, events, n);
-    for (size_t i = 0; i < n; i++) {
-        if (events[i].type != EV_KEY)
-            continue;
-        bool waits = !sent && may_wait(input);
-        if (waits)
-            input->waiting[input->n_waiting++] = events[i];
-        if (sent || waits)
-            note_key(input, &events[i]);
-        else
-            note_rising(input, &events[i]);
-    }
+    if (input->face->keyboard)
+        report_keys(input, events, n);
+    else
+        report_pointer(input, events, n);
+}
+
+static void
+on_timer(void *user)
+{
+    Input *input = user;
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&input->device.lock);
+
+    send_waiting(input);
 }
 
 /* --- LEDs from the guest ---------------------------------------------------------------------------------------- */
@@ -349,8 +348,8 @@ input_serve(VirtioDevice *device, VirtQueue *queue)
 
     if (virtqueue_index(queue) == STATUS_QUEUE)
         serve_status(input, queue);
-    else if (send_waiting(input))
-        send_rising(input);
+    else
+        send_waiting(input);
 }
 
 static void
@@ -360,43 +359,25 @@ input_reset(VirtioDevice *device)
 
     input->select = input->subselect = 0;
     input->leds = 0;
-    memset(input->down, 0, sizeof(input->down));
-    memset(input->rising, 0, sizeof(input->rising));
-    input->n_waiting = 0;
+    type_ahead_clear(&input->ahead);
 }
 
 static void
 input_finish(VirtioDevice *device)
 {
+    clock_timer_free(input_of(device)->timer);
     for (size_t i = 0; i < REPORT_MAX; i++)
         virt_chain_clear(&input_of(device)->chains[i]);
 }
 
-static const StateField event_fields[] = {
-    STATE_UINT(VirtioInputEvent, type, 1),
-    STATE_UINT(VirtioInputEvent, code, 1),
-    STATE_UINT(VirtioInputEvent, value, 1),
+static const StateField input_fields[] = {
+    STATE_UINT(Input, select, 1),
+    STATE_UINT(Input, subselect, 1),
+    STATE_UINT(Input, leds, 1),
+    STATE_STRUCT(Input, ahead, 2, &type_ahead_state),
     STATE_END,
 };
-static const StateTable event_state = {.name = "input-event", .version = 1, .oldest = 1, .fields = event_fields};
-
-static bool
-input_after_load(void *object, GError **error)
-{
-    if (((Input *)object)->n_waiting <= TYPE_AHEAD)
-        return true;
-    g_set_error(error, STATE_ERROR, STATE_ERROR_MALFORMED, "more keys wait than there is room for");
-    return false;
-}
-
-static const StateField input_fields[] = {
-    STATE_UINT(Input, select, 1),    STATE_UINT(Input, subselect, 1),
-    STATE_BYTES(Input, down, 1),     STATE_BYTES(Input, rising, 1),
-    STATE_UINT(Input, leds, 1),      STATE_ARRAY(Input, waiting, 1, &event_state),
-    STATE_UINT(Input, n_waiting, 1), STATE_END,
-};
-static const StateTable input_state = {
-    .name = "virtio-input", .version = 1, .oldest = 1, .fields = input_fields, .after_load = input_after_load};
+static const StateTable input_state = {.name = "virtio-input", .version = 2, .oldest = 2, .fields = input_fields};
 
 static const VirtioClass input_class = {
     .name = "virtio-input",
@@ -414,12 +395,15 @@ static const VirtioClass input_class = {
 };
 
 VirtioDevice *
-virtio_input_new(VirtioInputKind kind, const char *id, GuestMemory *memory)
+virtio_input_new(VirtioInputKind kind, const char *id, GuestMemory *memory, Clock *clock)
 {
     Input *input = g_new0(Input, 1);
 
     g_assert(kind < G_N_ELEMENTS(faces));
     input->face = &faces[kind];
+    input->clock = clock;
+    if (input->face->keyboard)
+        input->timer = clock_timer_new(clock, on_timer, input);
     virtio_device_init(&input->device, &input_class, id, memory, 0, 0, NULL);
     return &input->device;
 }

@@ -3,11 +3,12 @@
  * virtio-input (virtio 1.2, 5.8): a keyboard, an absolute tablet and a relative mouse.
  *
  * Events are Linux evdev codes, as the specification says. A front end (SPICE, a local seat) sends whole reports; of one that
- * does not fit the guest's queue the keys and buttons wait for room, some hundred of them, and motion is dropped. Keys and
- * buttons going up are never lost, so nothing sticks.
+ * does not fit the guest's queue the keys and buttons wait for room, and motion is dropped. Keys also wait where they come faster
+ * than a keyboard tells them; how many may wait, and that none sticks, is in vmm/board/type_ahead.h.
  */
 #pragma once
 
+#include "vmm/board/clock.h"
 #include "vmm/board/input.h"
 #include "vmm/virtio/device.h"
 
@@ -21,7 +22,8 @@ typedef enum {
 
 typedef InputEvent VirtioInputEvent;
 
-VirtioDevice *virtio_input_new(VirtioInputKind kind, const char *id, GuestMemory *memory);
+/* @clock, whose timers fire on the main thread, outlives the device; only a keyboard needs one. */
+VirtioDevice *virtio_input_new(VirtioInputKind kind, const char *id, GuestMemory *memory, Clock *clock);
 /* Sends @n events and a closing EV_SYN. Main thread. */
 void virtio_input_report(VirtioDevice *device, const VirtioInputEvent *events, size_t n);
 

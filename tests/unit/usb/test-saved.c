@@ -40,7 +40,7 @@ machine_init(Machine *machine, IoThread *thread)
     Medium *medium = medium_new(image, "image", false, false, thread, &error);
     g_assert_no_error(error);
     plug(machine, usb_storage_new("disk", false, medium, NULL), NULL);
-    plug(machine, usb_keyboard_new("keyboard"), NULL);
+    plug(machine, usb_keyboard_new("keyboard", machine->host.clock), NULL);
     plug(machine, usb_tablet_new("tablet"), NULL);
     plug(machine, hub, NULL);
     plug(machine, usb_tablet_new("tablet behind"), hub);

@@ -5,6 +5,7 @@
  */
 #include "host.h"
 #include "usb/hid/hid.h"
+#include "vmm/board/type_ahead.h"
 
 #include <linux/input-event-codes.h>
 #include <string.h>
@@ -18,15 +19,15 @@ typedef struct {
 } Guest;
 
 static void
-guest_init(Guest *guest, UsbDevice *device)
+guest_init(Guest *guest, bool keyboard)
 {
     Host *host = &guest->host;
 
     host_init(host, 4);
     host_start(host);
-    guest->device = device;
-    g_assert_true(usb_bus_attach(host->bus, device, NULL, USB_PORT_ANY, NULL, NULL));
-    guest->sink = usb_hid_sink(device, host->bus);
+    guest->device = keyboard ? usb_keyboard_new("keyboard", host->clock) : usb_tablet_new("tablet");
+    g_assert_true(usb_bus_attach(host->bus, guest->device, NULL, USB_PORT_ANY, NULL, NULL));
+    guest->sink = usb_hid_sink(guest->device, host->bus);
     host_pump(host);
     host_reset_port(host, 1);
     guest->slot = host_address(host, 1, 0);
@@ -126,10 +127,10 @@ test_descriptors(void)
 {
     Guest guest;
 
-    guest_init(&guest, usb_keyboard_new("keyboard"));
+    guest_init(&guest, true);
     walk_descriptors(&guest, 1);
     host_finish(&guest.host);
-    guest_init(&guest, usb_tablet_new("tablet"));
+    guest_init(&guest, false);
     walk_descriptors(&guest, 0);
     host_finish(&guest.host);
 }
@@ -140,7 +141,7 @@ test_keys(void)
     Guest guest;
     static const uint8_t none[8], shift[8] = {2}, shift_a[8] = {2, 0, 4}, a[8] = {0, 0, 4};
 
-    guest_init(&guest, usb_keyboard_new("keyboard"));
+    guest_init(&guest, true);
     g_assert_false(guest.sink.ops->ready(guest.sink.sink));
     report(&guest, EV_KEY, KEY_Z, 1); /* nobody hears it, now or later */
     configure(&guest);
@@ -164,42 +165,88 @@ test_keys(void)
     host_finish(&guest.host);
 }
 
+/* The guest asks; what comes of it by the keyboard's pace. */
+static const uint8_t *
+hear_in_time(Guest *guest)
+{
+    listen(guest);
+    clock_advance(guest->host.clock, TYPE_AHEAD_INTERVAL);
+    return hear(guest, 8);
+}
+
 static void
 test_roll_over(void)
 {
     Guest guest;
     const uint8_t *heard;
 
-    guest_init(&guest, usb_keyboard_new("keyboard"));
+    guest_init(&guest, true);
     configure(&guest);
     for (unsigned key = KEY_Q; key < KEY_Q + 7; key++)
         report(&guest, EV_KEY, key, 1);
     for (unsigned i = 0; i < 6; i++) {
-        listen(&guest);
-        heard = hear(&guest, 8);
+        heard = hear_in_time(&guest);
         g_assert_true(heard[2 + i] > 3 && (i == 5 || heard[3 + i] == 0));
     }
-    listen(&guest);
-    heard = hear(&guest, 8);
+    heard = hear_in_time(&guest);
     g_assert_true(heard[2] == 1 && heard[7] == 1);
     report(&guest, EV_KEY, KEY_Q, 0);
-    listen(&guest);
-    heard = hear(&guest, 8);
+    heard = hear_in_time(&guest);
     g_assert_cmpuint(heard[2], ==, 0x1a); /* W is the first now */
+    host_finish(&guest.host);
+}
 
-    /* far more than anybody types: what goes up goes up */
+/* Text that comes all at once, to a guest that stands still: it arrives whole, a report at a time and at a keyboard's pace. */
+static void
+test_paste(void)
+{
+    Guest guest;
+    const uint8_t *heard;
+    XhciTrb event;
+
+    guest_init(&guest, true);
+    configure(&guest);
     for (unsigned i = 0; i < 1000; i++)
-        report(&guest, EV_KEY, KEY_A + i % 9, 1);
+        report(&guest, EV_KEY, KEY_Q + i / 2 % 10, i % 2 == 0);
+    static const uint8_t usages[] = {0x14, 0x1a, 0x08, 0x15, 0x17, 0x1c, 0x18, 0x0c, 0x12, 0x13};
+    for (unsigned i = 0; i < 1000; i++) {
+        listen(&guest);
+        if (i >= TYPE_AHEAD_AT_ONCE) {
+            g_assert_false(host_event(&guest.host, &event));
+            clock_advance(guest.host.clock, TYPE_AHEAD_INTERVAL);
+        }
+        heard = hear(&guest, 8);
+        g_assert_nonnull(heard);
+        g_assert_cmphex(heard[2], ==, i % 2 ? 0 : usages[i / 2 % 10]);
+    }
+    listen(&guest);
+    clock_advance(guest.host.clock, CLOCK_SECOND);
+    g_assert_null(hear(&guest, 8));
+    host_finish(&guest.host);
+}
+
+/* Far more than anybody types, by whoever does not let go either: what goes up goes up. */
+static void
+test_nothing_sticks(void)
+{
+    Guest guest;
+    const uint8_t *heard;
+    uint8_t last[8] = {1};
+    unsigned n = 0;
+
+    guest_init(&guest, true);
+    configure(&guest);
+    report(&guest, EV_KEY, KEY_LEFTSHIFT, 1);
+    for (unsigned i = 0; i < 10000; i++)
+        report(&guest, EV_KEY, KEY_A + i / 2 % 9, i % 2 == 0);
+    report(&guest, EV_KEY, KEY_X, 1);
     for (unsigned key = 0; key < KEY_MAX; key++)
         report(&guest, EV_KEY, key, 0);
-    uint8_t last[8] = {1};
-    for (unsigned i = 0; i < 400; i++) {
-        listen(&guest);
-        heard = hear(&guest, 8);
-        if (!heard)
-            break;
+    for (; (heard = hear_in_time(&guest)); n++)
         memcpy(last, heard, 8);
-    }
+    g_assert_cmpuint(n, >, TYPE_AHEAD_MAX - 4);
+    static const uint8_t none[8];
+    g_assert_cmpmem(last, 8, none, 8);
     host_finish(&guest.host);
 }
 
@@ -219,7 +266,7 @@ test_requests(void)
     uint8_t data[8] = {5};
     Host *host = &guest.host;
 
-    guest_init(&guest, usb_keyboard_new("keyboard"));
+    guest_init(&guest, true);
     configure(&guest);
     guest.sink.ops->on_leds(guest.sink.sink, note_leds, NULL);
     g_assert_cmpuint(host_control(host, guest.slot, 0x21, 9, 0x200, 0, data, 1, NULL), ==, CC_SUCCESS);
@@ -286,7 +333,7 @@ test_tablet(void)
     static const uint8_t clicked[] = {2, 0x34, 0x12, 0xff, 0x7f, 0}, moved[] = {2, 9, 0, 0xff, 0x7f, 0},
                          released[] = {0, 9, 0, 0xff, 0x7f, 0}, wheeled[] = {0, 9, 0, 0xff, 0x7f, 0xfd};
 
-    guest_init(&guest, usb_tablet_new("tablet"));
+    guest_init(&guest, false);
     configure(&guest);
     guest.sink.ops->report(guest.sink.sink, click, 3);
     for (unsigned i = 0; i < 10; i++) /* nobody listens: the last place counts … */
@@ -317,6 +364,8 @@ main(int argc, char **argv)
     g_test_add_func("/hid/descriptors", test_descriptors);
     g_test_add_func("/hid/keys", test_keys);
     g_test_add_func("/hid/roll-over", test_roll_over);
+    g_test_add_func("/hid/paste", test_paste);
+    g_test_add_func("/hid/nothing-sticks", test_nothing_sticks);
     g_test_add_func("/hid/requests", test_requests);
     g_test_add_func("/hid/tablet", test_tablet);
     return g_test_run();

@@ -202,7 +202,7 @@ test_plugging(void)
     Guest guest;
 
     guest_init(&guest, false);
-    attach(&guest, usb_keyboard_new("first"), 2); /* seen once the port has power */
+    attach(&guest, usb_keyboard_new("first", guest.host.clock), 2); /* seen once the port has power */
     g_assert_cmpuint(hub_request(&guest, 0, USB_REQ_SET_CONFIGURATION, 1, 0, NULL, 0), ==, CC_SUCCESS);
     listen(&guest);
     g_assert_cmphex(port_status(&guest, 2), ==, 0);
@@ -215,7 +215,7 @@ test_plugging(void)
 
     listen(&guest);
     g_assert_cmphex(hear(&guest), ==, 0); /* told once, though nothing was cleared */
-    UsbDevice *second = usb_keyboard_new("second");
+    UsbDevice *second = usb_keyboard_new("second", guest.host.clock);
     attach(&guest, second, USB_PORT_ANY);
     g_assert_cmpuint(second->port, ==, 1);
     g_assert_cmphex(hear(&guest), ==, 1 << 1);
@@ -276,7 +276,7 @@ test_routes(void)
     XhciTrb event;
 
     guest_init(&guest, true);
-    UsbDevice *keyboard = usb_keyboard_new("keyboard"), *below = usb_hub_new("below", 2);
+    UsbDevice *keyboard = usb_keyboard_new("keyboard", guest.host.clock), *below = usb_hub_new("below", 2);
     attach(&guest, keyboard, 3);
     attach(&guest, below, 4);
     host_address_through(host, 1, 3, guest.slot, 3, &code);
@@ -316,7 +316,7 @@ test_pulled_out(void)
     XhciTrb event;
 
     guest_init(&guest, true);
-    UsbDevice *keyboard = usb_keyboard_new("keyboard");
+    UsbDevice *keyboard = usb_keyboard_new("keyboard", guest.host.clock);
     attach(&guest, keyboard, 3);
     begin_keyboard(&guest, &block, &data);
     listen(&guest);
@@ -331,7 +331,7 @@ test_pulled_out(void)
     g_assert_true(failed && told);
 
     /* a reset of the hub's own port takes the power from those behind it */
-    keyboard = usb_keyboard_new("keyboard");
+    keyboard = usb_keyboard_new("keyboard", guest.host.clock);
     attach(&guest, keyboard, 3);
     host_reset_port(host, 1);
     g_assert_cmpuint(hub_request(&guest, 0, USB_REQ_SET_CONFIGURATION, 1, 0, NULL, 0), ==, CC_SUCCESS);
@@ -348,7 +348,7 @@ test_suspend(void)
     Guest guest;
 
     guest_init(&guest, true);
-    UsbDevice *keyboard = usb_keyboard_new("keyboard");
+    UsbDevice *keyboard = usb_keyboard_new("keyboard", guest.host.clock);
     attach(&guest, keyboard, 3);
     reset_port(&guest, 3);
     port_feature(&guest, 3, true, USB_PORT_FEAT_SUSPEND);
@@ -371,7 +371,7 @@ test_suspend(void)
                      CC_SUCCESS);
     g_assert_cmpuint(hub_request(&guest, 0, USB_REQ_SET_FEATURE, USB_DEVICE_REMOTE_WAKEUP, 0, NULL, 0), ==, CC_SUCCESS);
     host_put(host, HOST_PORT(1), PORTSC_PP | PORTSC_LWS | PLS_U3 << PORTSC_PLS_SHIFT);
-    attach(&guest, usb_keyboard_new("another"), 1);
+    attach(&guest, usb_keyboard_new("another", guest.host.clock), 1);
     g_assert_cmpuint((host_get(host, HOST_PORT(1)) & PORTSC_PLS) >> PORTSC_PLS_SHIFT, ==, PLS_RESUME);
     host_finish(host);
 }
@@ -391,7 +391,7 @@ load(Guest *other, Guest *guest, const GByteArray *saved, const char *name)
     other->hub = usb_hub_new("hub", N_PORTS);
     g_assert_true(usb_bus_attach(host->bus, other->hub, NULL, 1, NULL, NULL));
     if (name)
-        attach(other, usb_keyboard_new(name), 3);
+        attach(other, usb_keyboard_new(name, host->clock), 3);
     xhci_device_ops.quiesce(host->xhci);
     g_assert_true(state_load(&xhci_state, host->xhci, 1, saved->data, saved->len, &error));
     g_assert_no_error(error);
@@ -414,7 +414,7 @@ test_save(void)
     const uint32_t there = USB_PORT_STAT_POWER | USB_PORT_STAT_CONNECTION | USB_PORT_STAT_ENABLE;
 
     guest_init(&guest, true);
-    attach(&guest, usb_keyboard_new("keyboard"), 3);
+    attach(&guest, usb_keyboard_new("keyboard", guest.host.clock), 3);
     begin_keyboard(&guest, &block, &data);
     listen(&guest);
     xhci_device_ops.quiesce(guest.host.xhci);

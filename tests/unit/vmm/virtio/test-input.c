@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Keyboard, tablet and mouse: what they say of themselves, whole reports or none, keys that never stick, LEDs. */
 #include "driver.h"
+#include "vmm/board/type_ahead.h"
 #include "vmm/virtio/input.h"
 
 #include <linux/input.h>
@@ -8,11 +9,21 @@
 #include <linux/virtio_ring.h>
 #include <string.h>
 
+/* Of the keyboard; stands still but for advance(). */
+static Clock *the_clock;
+
+static void
+advance(VirtioDriver *driver)
+{
+    clock_advance(the_clock, TYPE_AHEAD_INTERVAL);
+    virtio_driver_run(driver);
+}
+
 static VirtioDriver *
 start(VirtioInputKind kind, VirtioDriverFlags flags)
 {
     VirtioDriver *driver = virtio_driver_new(flags);
-    virtio_driver_start(driver, virtio_input_new(kind, "input0", driver->memory), 0);
+    virtio_driver_start(driver, virtio_input_new(kind, "input0", driver->memory, the_clock), 0);
     return driver;
 }
 
@@ -104,13 +115,17 @@ test_hostile_questions(void)
 
 typedef struct {
     uint64_t address[BUFFERS]; /* by id */
+    uint64_t page;             /* where they all are */
+    unsigned n;                /* posted so far */
 } Buffers;
 
 static void
 post(VirtioDriver *driver, Buffers *buffers, unsigned n)
 {
+    if (!buffers->page)
+        buffers->page = virtio_driver_alloc(driver, BUFFERS * 8);
     for (unsigned i = 0; i < n; i++) {
-        uint64_t address = virtio_driver_alloc(driver, 8);
+        uint64_t address = buffers->page + buffers->n++ % BUFFERS * 8;
         buffers->address[virtio_driver_add(driver, 0, (VirtioBuffer[]){{address, 8, true}}, 1)] = address;
     }
     if (virtio_driver_wants_kick(driver, 0, n))
@@ -157,7 +172,7 @@ static void
 test_report(gconstpointer flags)
 {
     g_autoptr(VirtioDriver) driver = start(VIRTIO_INPUT_TABLET, GPOINTER_TO_UINT(flags));
-    Buffers buffers;
+    Buffers buffers = {0};
     const VirtioInputEvent events[] = {{EV_ABS, ABS_X, 100}, {EV_ABS, ABS_Y, 32767}, {EV_REL, REL_WHEEL, -1}};
 
     virtio_input_report(driver->device, events, 3); /* no buffers yet: lost */
@@ -195,7 +210,7 @@ static void
 test_type_ahead(gconstpointer flags)
 {
     g_autoptr(VirtioDriver) driver = start(VIRTIO_INPUT_KEYBOARD, GPOINTER_TO_UINT(flags));
-    Buffers buffers;
+    Buffers buffers = {0};
 
     post(driver, &buffers, 4);
     key(driver, KEY_A, true);
@@ -222,10 +237,35 @@ test_type_ahead(gconstpointer flags)
         int32_t value;
     } rest[] = {{KEY_C, 0}, {KEY_A, 0}, {KEY_B, 0}, {KEY_D, 1}};
     for (size_t i = 0; i < G_N_ELEMENTS(rest); i++) {
+        if (3 + i >= TYPE_AHEAD_AT_ONCE)
+            advance(driver);
         expect(driver, &buffers, EV_KEY, rest[i].code, rest[i].value);
         expect(driver, &buffers, EV_SYN, SYN_REPORT, 0);
     }
     expect_nothing(driver); /* the motion is lost */
+}
+
+/* Text that comes all at once, to a guest that stands still: it arrives whole, and then at a keyboard's pace. */
+static void
+test_paste(gconstpointer flags)
+{
+    g_autoptr(VirtioDriver) driver = start(VIRTIO_INPUT_KEYBOARD, GPOINTER_TO_UINT(flags));
+    Buffers buffers = {0};
+
+    for (unsigned i = 0; i < 1000; i++) /* no buffers: it stands still */
+        key(driver, KEY_Q + i / 2 % 10, i % 2 == 0);
+    post(driver, &buffers, BUFFERS);
+    for (unsigned i = 0; i < 1000; i++) {
+        if (i >= TYPE_AHEAD_AT_ONCE) {
+            expect_nothing(driver);
+            advance(driver);
+        }
+        expect(driver, &buffers, EV_KEY, KEY_Q + i / 2 % 10, i % 2 == 0);
+        expect(driver, &buffers, EV_SYN, SYN_REPORT, 0);
+        post(driver, &buffers, 2);
+    }
+    clock_advance(the_clock, CLOCK_SECOND);
+    expect_nothing(driver);
 }
 
 /* Far more is typed than can wait: what was down comes up all the same. */
@@ -233,26 +273,29 @@ static void
 test_nothing_sticks(gconstpointer flags)
 {
     g_autoptr(VirtioDriver) driver = start(VIRTIO_INPUT_KEYBOARD, GPOINTER_TO_UINT(flags));
-    Buffers buffers;
+    Buffers buffers = {0};
 
     post(driver, &buffers, 2);
     key(driver, KEY_A, true);
-    for (int i = 0; i < 400; i++) {
+    for (int i = 0; i < TYPE_AHEAD_MAX; i++) {
         key(driver, KEY_B, true);
         key(driver, KEY_B, false);
     }
-    key(driver, KEY_A, false); /* no room is left */
+    key(driver, KEY_A, false); /* no room is left for anything else */
     expect(driver, &buffers, EV_KEY, KEY_A, 1);
     expect(driver, &buffers, EV_SYN, SYN_REPORT, 0);
-    for (int i = 0; i < 256; i++) {
+    for (int i = 0; i < (TYPE_AHEAD_MAX - 1) / 2 * 2; i++) {
         post(driver, &buffers, 2);
+        advance(driver);
         expect(driver, &buffers, EV_KEY, KEY_B, i % 2 == 0);
         expect(driver, &buffers, EV_SYN, SYN_REPORT, 0);
     }
     post(driver, &buffers, 2);
+    advance(driver);
     expect(driver, &buffers, EV_KEY, KEY_A, 0);
     expect(driver, &buffers, EV_SYN, SYN_REPORT, 0);
     post(driver, &buffers, 2);
+    advance(driver);
     expect_nothing(driver);
 }
 
@@ -263,7 +306,7 @@ test_pause_and_save(gconstpointer flags)
     g_autoptr(VirtioDriver) driver = start(VIRTIO_INPUT_KEYBOARD, GPOINTER_TO_UINT(flags));
     g_autoptr(GByteArray) bytes = g_byte_array_new();
     g_autoptr(GError) error = NULL;
-    Buffers buffers;
+    Buffers buffers = {0};
 
     post(driver, &buffers, 20);
     key(driver, KEY_A, true);
@@ -277,7 +320,7 @@ test_pause_and_save(gconstpointer flags)
 
     const VirtioTransportOps *ops = driver->device->transport_ops;
     virtio_device_free(driver->device);
-    driver->device = virtio_input_new(VIRTIO_INPUT_KEYBOARD, "input0", driver->memory);
+    driver->device = virtio_input_new(VIRTIO_INPUT_KEYBOARD, "input0", driver->memory, the_clock);
     virtio_device_attach(driver->device, ops, driver);
     state_load(&virtio_device_state, driver->device, 1, bytes->data, bytes->len, &error);
     g_assert_no_error(error);
@@ -361,7 +404,7 @@ test_driver_of_firmware(void)
 {
     g_autoptr(VirtioDriver) driver = virtio_driver_new(0);
 
-    virtio_driver_attach(driver, virtio_input_new(VIRTIO_INPUT_KEYBOARD, "input0", driver->memory));
+    virtio_driver_attach(driver, virtio_input_new(VIRTIO_INPUT_KEYBOARD, "input0", driver->memory, the_clock));
     InputSink sink = virtio_input_sink(driver->device);
     for (unsigned n_queues = 1; n_queues <= 2; n_queues++) {
         virtio_driver_negotiate(driver, 0);
@@ -392,7 +435,10 @@ add(const char *name, GTestDataFunc test)
 int
 main(int argc, char **argv)
 {
+    g_autoptr(Clock) clock = clock_new_manual(0);
+
     g_test_init(&argc, &argv, NULL);
+    the_clock = clock;
     g_test_add_func("/virtio/input/keyboard", test_keyboard);
     g_test_add_func("/virtio/input/tablet", test_tablet);
     g_test_add_func("/virtio/input/mouse", test_mouse);
@@ -400,6 +446,7 @@ main(int argc, char **argv)
     g_test_add_func("/virtio/input/driver-of-firmware", test_driver_of_firmware);
     add("report", test_report);
     add("type-ahead", test_type_ahead);
+    add("paste", test_paste);
     add("nothing-sticks", test_nothing_sticks);
     add("pause-and-save", test_pause_and_save);
     add("small-buffer", test_small_buffer);
