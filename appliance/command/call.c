@@ -78,11 +78,10 @@ add_record(CliCall *call, const StoreField *field, GVariant *record)
     g_hash_table_insert(call->values, (char *)field->name, g_variant_ref_sink(g_variant_builder_end(&list)));
 }
 
-/* A command's own thing is not said to be of a kind in the catalog, since a new one is not there yet. */
-static StoreField
-with_kind(CliCall *call, const StoreField *field)
+StoreField
+cli_field_of(const CliVerb *verb, const StoreField *field)
 {
-    const StoreCommandKind *command = call->verb->command;
+    const StoreCommandKind *command = verb->command;
     StoreField whole = *field;
 
     if (command && command->kind && command->action != STORE_MAKES && !strcmp(field->name, command->kind->name))
@@ -93,7 +92,7 @@ with_kind(CliCall *call, const StoreField *field)
 static GVariant *
 read_value(CliCall *call, const StoreField *field, const char *text, GError **error)
 {
-    StoreField whole = with_kind(call, field);
+    StoreField whole = cli_field_of(call->verb, field);
 
     if (is_password(field))
         return read_password(field, text, error);

@@ -45,6 +45,11 @@ GPtrArray *cli_verbs(const char *kind);
 const CliVerb *cli_verb_find(const GPtrArray *verbs, const char *name);
 /* "add_member" as people type it. Free it. */
 char *cli_dashed(const char *name);
+/*
+ * The field as the verb takes it: a command's own thing is not said to be of a kind in the catalog, since a new one is not there
+ * yet.
+ */
+StoreField cli_field_of(const CliVerb *verb, const StoreField *field);
 /* How a list of records is given, one at a time: "disks" by --disk. Free it. */
 char *cli_option_name(const StoreField *field);
 

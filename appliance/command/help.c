@@ -86,8 +86,9 @@ offer(const char *word, const char *begin)
 }
 
 static void
-offer_values(const StoreField *field, const char *begin)
+offer_values(const CliVerb *verb, const StoreField *raw, const char *begin)
 {
+    StoreField whole = cli_field_of(verb, raw), *field = &whole;
     g_autoptr(CliClient) client = field->to ? cli_client_new(NULL, NULL) : NULL;
     g_autoptr(GPtrArray) things = client ? cli_list(client, field->to->name, NULL, NULL, 1000, NULL) : NULL;
 
@@ -144,12 +145,12 @@ complete_verb(const CliVerb *verb, char **words)
     if (n > 1 && g_str_has_prefix(words[n - 2], "--"))
         field = field_of(verb, words[n - 2] + 2);
     if (field && field->type != STORE_FIELD_BOOL) {
-        offer_values(field, last);
+        offer_values(verb, field, last);
         return;
     }
     field = positional(verb, words, n - 1);
     if (field && *last != '-')
-        offer_values(field, last);
+        offer_values(verb, field, last);
     for (field = verb->fields; field && field->name && (*last == '-' || !*last); field++) {
         g_autofree char *name = cli_option_name(field), *option = g_strdup_printf("--%s", name);
         if (!is_given_by_us(verb, field))

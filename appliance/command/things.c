@@ -42,6 +42,18 @@ add_live(CliCall *call, GPtrArray *things)
     }
 }
 
+static void
+add_columns(GStrvBuilder *names, const StoreKind *kind, const StoreColumn *columns)
+{
+    static const char *const left_out[] = {"description", "about", "totp_step",
+                                           NULL}; /* long, or a matter between programs */
+
+    for (const StoreColumn *column = columns; column->name; column++)
+        if (column->type != STORE_COLUMN_SECRET && strcmp(column->name, kind->label) &&
+            !g_strv_contains(left_out, column->name))
+            g_strv_builder_add(names, column->name);
+}
+
 /* What a table shows: what people call it, for a desktop how it is, then its columns but long ones. */
 static char **
 columns_of(const StoreKind *kind)
@@ -51,10 +63,9 @@ columns_of(const StoreKind *kind)
     g_strv_builder_add(columns, kind->label);
     if (!strcmp(kind->name, "desktop"))
         g_strv_builder_add_many(columns, "state", "clients", NULL);
-    for (const StoreColumn *column = kind->columns; column->name; column++)
-        if (column->type != STORE_COLUMN_SECRET && strcmp(column->name, kind->label) &&
-            strcmp(column->name, "description") && strcmp(column->name, "totp_step"))
-            g_strv_builder_add(columns, column->name);
+    add_columns(columns, kind, kind->columns);
+    if (kind->told)
+        add_columns(columns, kind, kind->told);
     return g_strv_builder_end(columns);
 }
 

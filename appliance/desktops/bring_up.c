@@ -127,13 +127,12 @@ admit(BringUp *bring_up)
     Desktops *desktops = bring_up->desktop->desktops;
     const Spec *spec = bring_up->spec;
     g_autoptr(GError) error = NULL;
-    unsigned percent = (unsigned)desktops_setting(desktops, "memory.overcommit-percent", 100, 400, 100);
 
     if (spec->disks->len > DISKS_MAX || spec->cards->len > CARDS_MAX)
         g_set_error(&error, DESKTOPS_ERROR, DESKTOPS_ERROR_UNAVAILABLE,
                     "it has more disks or cards than a desktop may have");
     else if (admission_check(spec->memory + ADMISSION_OVERHEAD, desktops_promised(desktops, bring_up->desktop),
-                             desktops->settings.memory, percent, &error))
+                             desktops->settings.memory, desktops_overcommit(desktops), &error))
         desktops_take_uid(desktops, &bring_up->record->uid, &error);
     if (!error)
         bring_up->record->memory = spec->memory + ADMISSION_OVERHEAD;

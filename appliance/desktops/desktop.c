@@ -485,8 +485,7 @@ static void
 shut_down(Desktop *desktop)
 {
     CarrelVmm1 *control = vmm_control(desktop->vmm);
-    guint seconds =
-        (guint)desktops_setting(desktop->desktops, "desktops.shut-down-seconds", 1, 3600, SHUT_DOWN_SECONDS);
+    guint seconds = (guint)desktops_setting(desktop->desktops, "desktops.shut-down-seconds", SHUT_DOWN_SECONDS);
 
     if (!control) {
         desktop_end(desktop);
@@ -624,6 +623,15 @@ desktop_look(Desktop *desktop)
         desktop->powered_off = false;
         note_power_off(desktop);
     }
+    desktop_turn(desktop);
+}
+
+void
+desktop_try_again(Desktop *desktop)
+{
+    if (desktop->state != LIFE_FAILED)
+        return;
+    desktop->retry = true;
     desktop_turn(desktop);
 }
 

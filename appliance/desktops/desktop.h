@@ -86,6 +86,8 @@ Desktop *desktop_new(Desktops *desktops, const char *id);
 void desktop_free(Desktop *desktop);
 /* Reads the store again. */
 void desktop_look(Desktop *desktop);
+/* If it has failed: does not wait any longer. */
+void desktop_try_again(Desktop *desktop);
 /* The spec as it is in the store now; NULL: there is none, or it is another host's. */
 Spec *desktop_read_spec(Desktop *desktop);
 /* There is a process, which desktop->record describes. Takes the pidfd. */

@@ -87,16 +87,18 @@ desktops_take_uid(Desktops *desktops, uid_t *uid, GError **error)
 }
 
 int64_t
-desktops_setting(Desktops *desktops, const char *key, int64_t least, int64_t most, int64_t otherwise)
+desktops_setting(Desktops *desktops, const char *key, int64_t otherwise)
 {
     g_autoptr(GVariant) setting = desktops->ops.get(desktops->owner, "setting", key);
-    const char *text = NULL;
     gint64 value;
 
-    if (setting && g_variant_lookup(setting, "value", "&s", &text) &&
-        g_ascii_string_to_signed(text, 10, least, most, &value, NULL))
-        return value;
-    return otherwise;
+    return setting && g_variant_lookup(setting, "value", "x", &value) ? value : otherwise;
+}
+
+unsigned
+desktops_overcommit(Desktops *desktops)
+{
+    return (unsigned)desktops_setting(desktops, "memory.overcommit-percent", 100);
 }
 
 /* ---- the store ---- */
@@ -130,6 +132,16 @@ look_at_all(Desktops *desktops)
         desktop_look(all->pdata[i]);
 }
 
+/* What could not be may be possible now: there may be memory to promise. */
+static void
+try_failed_again(Desktops *desktops)
+{
+    g_autoptr(GPtrArray) all = g_hash_table_get_values_as_ptr_array(desktops->desktops);
+
+    for (unsigned i = 0; i < all->len; i++)
+        desktop_try_again(all->pdata[i]);
+}
+
 void
 desktops_look(Desktops *desktops, const char *kind, const char *id)
 {
@@ -137,6 +149,8 @@ desktops_look(Desktops *desktops, const char *kind, const char *id)
         look_at_all(desktops);
     else if (!strcmp(kind, "desktop"))
         look_at(desktops, id);
+    else if (!strcmp(kind, "setting"))
+        try_failed_again(desktops);
     pools_look(desktops->pools, kind, id);
 }
 
@@ -225,7 +239,7 @@ void
 desktops_memory(Desktops *desktops, uint64_t *promised, uint64_t *all)
 {
     *promised = desktops_promised(desktops, NULL);
-    *all = desktops->settings.memory;
+    *all = desktops->settings.memory / 100 * desktops_overcommit(desktops);
 }
 
 unsigned

@@ -142,7 +142,7 @@ static bool
 is_over(Desktops *desktops, Desktop *desktop)
 {
     int64_t now = g_get_monotonic_time();
-    int64_t minutes = desktops_setting(desktops, "pools.left-minutes", 0, 7 * 24 * 60, LEFT_MINUTES);
+    int64_t minutes = desktops_setting(desktops, "pools.left-minutes", LEFT_MINUTES);
 
     if (is_used(desktops, desktop)) {
         desktop->unused_since = 0;
@@ -344,7 +344,7 @@ pools_look(Pools *pools, const char *kind, const char *id)
 {
     Desktop *desktop;
 
-    if (!kind || !strcmp(kind, "template"))
+    if (!kind || !strcmp(kind, "template") || !strcmp(kind, "setting"))
         look_at_all(pools);
     else if (!strcmp(kind, "pool"))
         look_now(need(pools, id));

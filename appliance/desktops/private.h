@@ -29,5 +29,7 @@ void desktops_left(Desktops *desktops, const char *desktop);
 uint64_t desktops_promised(Desktops *desktops, const Desktop *but);
 /* A user id that no VMM has; 0: VMMs have none of their own here, or (false) all are taken. */
 bool desktops_take_uid(Desktops *desktops, uid_t *uid, GError **error);
-/* A setting of the store as a number; @otherwise where it is not set, or is none in the range. */
-int64_t desktops_setting(Desktops *desktops, const char *key, int64_t least, int64_t most, int64_t otherwise);
+/* A setting of the store, as it is now; @otherwise where the store does not know it. */
+int64_t desktops_setting(Desktops *desktops, const char *key, int64_t otherwise);
+/* Of the memory for desktops, how many percent may be promised. */
+unsigned desktops_overcommit(Desktops *desktops);

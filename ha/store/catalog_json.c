@@ -47,14 +47,18 @@ column_type(StoreColumnType type)
     return type == STORE_COLUMN_NUMBER ? "number" : type == STORE_COLUMN_BOOL ? "bool" : "text";
 }
 
-/* Those that are not secret. */
+/* Those of both lists (the second may be NULL) that are not secret. */
 static void
-print_columns(const StoreColumn *columns)
+print_columns(const StoreColumn *columns, const StoreColumn *more)
 {
     bool first = true;
 
     g_print(", \"columns\": [");
-    for (const StoreColumn *column = columns; column->name; column++) {
+    for (const StoreColumn *column = columns; column->name || more; column++) {
+        if (!column->name) {
+            column = more;
+            more = NULL;
+        }
         if (column->type == STORE_COLUMN_SECRET)
             continue;
         g_print("%s{\"name\": \"%s\", \"type\": \"%s\"}", first ? "" : ", ", column->name, column_type(column->type));
@@ -69,11 +73,11 @@ print_kind(const StoreKind *kind)
     g_print("{\"name\": \"%s\"", kind->name);
     print_member("table", kind->table);
     print_member("label", kind->label);
-    print_columns(kind->columns);
+    print_columns(kind->columns, kind->told);
     g_print(", \"parts\": [");
     for (const StorePart *part = kind->parts; part && part->name; part++) {
         g_print("%s{\"name\": \"%s\"", part == kind->parts ? "" : ", ", part->name);
-        print_columns(part->columns);
+        print_columns(part->columns, NULL);
         g_print("}");
     }
     g_print("]");

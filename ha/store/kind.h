@@ -51,4 +51,7 @@ typedef struct StoreKind {
     const StoreUse *uses;       /* ends with a NULL by, or NULL: nobody can be using it */
     /* Columns a list can be narrowed by, or NULL; each with an index that goes on with .order. */
     const char *const *filters;
+    /* What else is said of one that is no state, since it follows from the id: .tell adds what .told lists. Or both NULL. */
+    const StoreColumn *told;
+    void (*tell)(const char *id, GVariantBuilder *thing);
 } StoreKind;

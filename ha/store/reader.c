@@ -127,6 +127,8 @@ add_thing(GVariantBuilder *thing, sqlite3_stmt *row, const StoreKind *kind, bool
     g_variant_builder_add(thing, "{sv}", "created", value_of(row, 1, STORE_COLUMN_NUMBER));
     g_variant_builder_add(thing, "{sv}", "revision", value_of(row, 2, STORE_COLUMN_NUMBER));
     add_columns(thing, row, OWN_COLUMNS, kind->columns, secrets);
+    if (kind->tell)
+        kind->tell((const char *)sqlite3_column_text(row, 0), thing);
 }
 
 /* --- one thing --- */

@@ -3,8 +3,8 @@
  * Reading the store, in any process, beside the one that keeps it. A reader never waits for a command, nor a command
  * for a reader.
  *
- * A thing is given as a{sv}: "id", "created", "revision", the columns of its kind that are not NULL (kind.h), and where
- * it is asked for alone, its parts as aa{sv}.
+ * A thing is given as a{sv}: "id", "created", "revision", the columns of its kind that are not NULL and what else its kind
+ * tells (kind.h), and where it is asked for alone, its parts as aa{sv}.
  *
  * Owner: one thread each.
  */

@@ -7,10 +7,8 @@
 #define FOLDER "/org/carrel/store/schema/"
 
 static const char *const steps[STORE_SCHEMA_VERSION] = {
-    FOLDER "1-people.sql",
-    FOLDER "2-desktops.sql",
-    FOLDER "3-sign-in.sql",
-    FOLDER "4-edits.sql",
+    FOLDER "1-people.sql", FOLDER "2-desktops.sql", FOLDER "3-sign-in.sql",
+    FOLDER "4-edits.sql",  FOLDER "5-settings.sql",
 };
 
 bool

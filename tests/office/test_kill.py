@@ -196,7 +196,7 @@ def test_killed_at_any_moment(carreld, tmp_path):
     print(f"CARREL_KILL_SEED={SEED}")
     luck = random.Random(SEED)
     orders = Orders(luck, upload(carreld.console(), "The first"))
-    carreld.console().do("setting.set", setting="desktops.shut-down-seconds", value="1")  # the echo disk hears no button
+    carreld.console().do("setting.change", setting="desktops.shut-down-seconds", value=1)  # the echo disk hears no button
     for round_number in range(ROUNDS):
         console = carreld.console()
         orders.use(console)

@@ -78,7 +78,7 @@ test_words_and_options(void)
         "desktop create Anna 4g 2 --tpm --no-secure-boot --guest-os windows",
         "{'name': <'Anna'>, 'memory': <int64 4096>, 'vcpus': <int64 2>, 'tpm': <true>, 'secure_boot': <false>, "
         "'guest_os': <'windows'>}");
-    assert_fields("setting set session.idle-minutes 5", "{'setting': <'session.idle-minutes'>, 'value': <'5'>}");
+    assert_fields("setting change pools.left-minutes 5", "{'setting': <'pools.left-minutes'>, 'value': <int64 5>}");
     assert_fields("network create --name N --type vlan --vlan 20 --isolated=no",
                   "{'name': <'N'>, 'type': <'vlan'>, 'vlan': <int64 20>, 'isolated': <false>}");
     assert_fields("desktop delete " ID, "{'desktop': <'" ID "'>}");

@@ -67,7 +67,7 @@ static const Line table[] = {
     {"Submit",       "('$session', '', 'network.change', 0, {'network': <'$network'>, 'isolated': <true>})",     "SFFyy"},
     {"Submit",       "('$session', '', 'policy.change', 0, {'policy': <'$policy'>, 'clipboard': <'both'>})",     "SFFyy"},
     {"Submit",       "('$session', '', 'host.change', 0, {'host': <'desk1'>, 'maintenance': <false>})",          "SFyyy"},
-    {"Submit",       "('$session', '', 'setting.set', 0, {'setting': <'a'>, 'value': <'b'>})",                   "SFFyy"},
+    {"Submit",       "('$session', '', 'setting.change', 0, {'setting': <'pools.left-minutes'>, 'value': <int64 5>})", "SFFyy"},
     {"Submit",       "('$session', '', 'audit.note', 0, {'event': <'sign-in'>})",                                "SFFFF"},
     {"Submit",       "('$session', '', 'audit.prune', 0, {'before': <int64 1>, 'keep': <int64 1000>})",          "SFFyy"},
 
@@ -81,7 +81,7 @@ static const Line table[] = {
     {"Get",          "('$session', 'user', '$bert')",         "SNyyy"},
     {"Get",          "('$session', 'user', 'name:bert')",     "SNyyy"},
     {"Get",          "('$session', 'host', 'desk1')",         "SNyyy"},
-    {"Get",          "('$session', 'setting', 'motto')",      "SNyyy"},
+    {"Get",          "('$session', 'setting', 'pools.left-minutes')", "SNyyy"},
     {"Get",          "('$session', 'group', '$group')",       "SNyyy"},
     {"Get",          "('$session', 'network', '$network')",   "SNyyy"},
     {"Get",          "('$session', 'image', '$image')",       "SNyyy"},
@@ -225,7 +225,7 @@ furnish(void)
     make("assignment", "$a2", "'user': <'$anna'>, 'pool': <'$pool'>");
     make("assignment", "$a3", "'user': <'$bert'>, 'desktop': <'$other'>");
     make("assignment", "$a4", "'user': <'$bert'>, 'pool': <'$lounge'>");
-    submit("setting.set", "{'setting': <'motto'>, 'value': <'quiet'>}");
+    submit("setting.change", "{'setting': <'pools.left-minutes'>, 'value': <int64 5>}");
 }
 
 static void

@@ -99,6 +99,22 @@ test_from_version_3(void)
     house_forget_folder(folder);
 }
 
+/* Of what was set there stays what was a setting, and could be one. */
+static void
+test_from_version_4(void)
+{
+    char *folder = house_folder();
+    g_autoptr(House) house = open_fixture(folder, "version-4.sql");
+
+    house_assert_column(house, "setting", "memory.overcommit-percent", "value", "150");
+    house_assert_column(house, "setting", "memory.overcommit-percent", "revision", "13");
+    house_assert_column(house, "setting", "pools.left-minutes", "value", "10");
+    house_assert_column(house, "setting", "desktops.shut-down-seconds", "value", "90");
+    g_assert_false(house_has(house, "setting", "site.name"));
+    g_clear_pointer(&house, house_free);
+    house_forget_folder(folder);
+}
+
 static void
 test_newer(void)
 {
@@ -141,6 +157,7 @@ main(int argc, char **argv)
     g_test_add_func("/store/schema/from-version-1", test_from_version_1);
     g_test_add_func("/store/schema/from-version-2", test_from_version_2);
     g_test_add_func("/store/schema/from-version-3", test_from_version_3);
+    g_test_add_func("/store/schema/from-version-4", test_from_version_4);
     g_test_add_func("/store/schema/newer", test_newer);
     g_test_add_func("/store/schema/other-tables", test_other_tables);
     return g_test_run();

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "workload.h"
 
+#include "ha/store/setting.h"
+
 #include <string.h>
 
 #define IDS 12
@@ -32,6 +34,8 @@ records(GRand *dice, const StoreCommandKind *command, const StoreField *field)
 static char *
 token(GRand *dice, const StoreField *field)
 {
+    if (!strcmp(field->name, "setting"))
+        return g_strdup(store_setting(one_of(dice, 3))->id);
     if (!strcmp(field->name, "source"))
         return g_strdup(one_of(dice, 4) ? "local" : "ldap");
     return g_strdup_printf("%.8s%u", field->name, one_of(dice, 4));
