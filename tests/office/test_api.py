@@ -67,6 +67,42 @@ def test_thing_is_made_read_changed_and_removed(visit):
     assert admin.get(f"/groups/{group['id']}").status_code == 404
 
 
+def test_settings(visit, console):
+    admin, other = visit("ada", "admin"), visit("olga", "operator")
+    every = admin.get("/settings").json()["items"]
+    assert [each["id"] for each in every] == ["desktops.shut-down-seconds", "memory.overcommit-percent", "pools.left-minutes"]
+    for each in every:
+        assert each["min"] <= each["value"] == each["default"] <= each["max"] and each["title"] and each["about"] and each["unit"]
+    promisable = console.GetHost()["memory_promisable"]
+    seen = admin.get("/settings/memory.overcommit-percent")
+    changed = admin.patch("/settings/memory.overcommit-percent", json={"value": 200}, headers={"If-Match": seen.headers["ETag"]})
+    assert changed.status_code == 200 and changed.json()["value"] == 200
+    assert 1.9 * promisable < console.GetHost()["memory_promisable"] <= 2 * promisable  # at once
+    late = admin.patch("/settings/memory.overcommit-percent", json={"value": 300}, headers={"If-Match": seen.headers["ETag"]})
+    assert late.status_code == 412 and "ada" in error_of(late)["message"]
+    assert other.get("/settings/memory.overcommit-percent").json()["value"] == 200
+    assert other.patch("/settings/memory.overcommit-percent", json={"value": 100}).status_code == 403
+    assert admin.post("/settings/memory.overcommit-percent/reset").status_code == 200
+    assert admin.get("/settings/memory.overcommit-percent").json()["value"] == 100
+    lines = admin.get("/audit?column=thing&value=memory.overcommit-percent").json()["items"]
+    assert [(each["command"], each["actor_name"], each.get("code") is None) for each in lines] == [
+        ("setting.reset", "ada", True), ("setting.change", "ada", False), ("setting.change", "ada", True)]
+    assert '"value":200' in lines[2]["details"]
+
+
+@pytest.mark.parametrize("body", [{"value": 99}, {"value": 401}, {"value": -1}, {"value": 1 << 40}, {"value": "200"}, {"value": None}, {"value": 1.5}, {}])
+def test_setting_out_of_range(visit, body):
+    answer = visit("ada", "admin").patch("/settings/memory.overcommit-percent", json=body)
+    assert answer.status_code == 400 and error_of(answer)["field"] == "value", answer.text
+
+
+def test_unknown_setting(visit):
+    admin = visit("ada", "admin")
+    assert admin.patch("/settings/site.name", json={"value": 1}).status_code == 404
+    assert admin.post("/settings/site.name/reset").status_code == 404
+    assert admin.get("/settings/site.name").status_code == 404
+
+
 def test_members_by_verbs(visit, console):
     admin = visit("ada", "admin")
     anna = console.make("user", name="anna")

@@ -304,6 +304,23 @@ def test_the_host(terminal):
     assert [each["id"] for each in terminal.do("host", "list", "--json").json] == ["desk1"]
 
 
+def test_settings(terminal):
+    text = terminal.do("setting", "list").text
+    assert text.splitlines()[0].split() == ["ID", "VALUE", "DEFAULT", "UNIT", "MIN", "MAX", "TITLE"]
+    assert "pools.left-minutes          10     10       minutes  0    10080  Time to come back\n" in text
+    terminal.do("setting", "change", "pools.left-minutes", 25)
+    shown = terminal.do("setting", "show", "pools.left-minutes", "--json").json
+    assert (shown["value"], shown["default"], shown["max"]) == (25, 10, 10080)
+    assert "How long a desktop" in terminal.do("setting", "show", "pools.left-minutes").text
+    assert "value: it goes from 0 to 10080 minutes" in terminal.refused(INVALID, "setting", "change", "pools.left-minutes", "10081")
+    terminal.refused(INVALID, "setting", "change", "pools.left-minutes", "many")
+    terminal.refused(NOT_FOUND, "setting", "change", "site.name", "1")
+    terminal.do("setting", "reset", "pools.left-minutes")
+    assert {each["id"]: each["value"] for each in terminal.do("setting", "list", "--json").json}["pools.left-minutes"] == 10
+    assert [each["command"] for each in terminal.do("audit", "--thing", "pools.left-minutes", "--json").json][:2] == ["setting.reset", "setting.change"]
+    assert completed(terminal, "carrel setting change p") == {"pools.left-minutes"}
+
+
 def test_help_is_made_of_the_catalog(terminal):
     assert terminal.run().status == USAGE
     text = terminal.do("--help").text

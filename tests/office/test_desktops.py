@@ -187,6 +187,21 @@ def test_memory_is_promised_once(tmp_path):
     house.end()
 
 
+def test_more_memory_may_be_promised(tmp_path):
+    house = Rooms(tmp_path / "house", "memory=120")
+    first, second = house.desktop(), house.desktop()
+    house.wait_state(first, "running", "failed")
+    house.wait_state(second, "running", "failed")
+    assert {house.states[first], house.states[second]} == {"running", "failed"}
+    house.thing("setting", "memory.overcommit-percent", {"value": 200})
+    house.look("setting", "memory.overcommit-percent")
+    for desk in (first, second):
+        house.wait_state(desk, "running")
+        house.control(desk, "stop")
+        house.wait_state(desk, "stopped")
+    house.end()
+
+
 def test_suspends_and_goes_on(rooms):
     desk = rooms.desktop()
     rooms.wait_state(desk, "running")

@@ -114,6 +114,57 @@ def test_a_template_is_deleted(sign_in_at_page, console):
     page.sees("No templates yet")
 
 
+def value_of(console, setting):
+    return console.Get("setting", setting)["value"]
+
+
+def test_settings(sign_in_at_page, console):
+    page = sign_in_at_page("ada", "admin")
+    page.go("settings")
+    page.sees("How long a desktop that is fresh each time waits for its user")
+    page.look("settings")
+    page.fill("Time to come back", "25")
+    page.press("Save")
+    page.sees("“Time to come back” is saved.")
+    assert value_of(console, "pools.left-minutes") == 25
+    page.press("Back to 10")
+    page.sees_no("Back to 10")
+    assert value_of(console, "pools.left-minutes") == 10
+
+
+def test_a_setting_that_cannot_be(sign_in_at_page, console):
+    page = sign_in_at_page("ada", "admin")
+    page.go("settings")
+    for wrong, says in (("401", "It goes from 100 to 400 percent"), ("12.5", ""), ("", "It is missing")):
+        page.fill("Memory that may be promised", wrong)
+        page.press("Save")
+        page.until("return document.getElementById('field-memory.overcommit-percent-value').getAttribute('aria-invalid') === 'true'", what="the field to be marked")
+        page.sees(says)
+        if wrong == "401":
+            page.look("setting-wrong")
+    assert value_of(console, "memory.overcommit-percent") == 100
+
+
+def test_a_setting_that_somebody_else_changes(sign_in_at_page, console):
+    page = sign_in_at_page("ada", "admin")
+    page.go("settings")
+    page.sees("Time to shut down")
+    console.do("setting.change", setting="pools.left-minutes", value=7)
+    page.sees("Back to 10")  # seen without a reload, while nobody types there
+    page.fill("Time to shut down", "30")
+    console.do("setting.change", setting="desktops.shut-down-seconds", value=45)
+    console.do("setting.change", setting="pools.left-minutes", value=10)
+    page.sees_no("Back to 10")
+    page.press("Save")
+    page.sees("has changed the setting")
+    page.look("setting-second")
+    assert value_of(console, "desktops.shut-down-seconds") == 45
+    page.fill("Time to shut down", "30")
+    page.press("Save")
+    page.sees("is saved")
+    assert value_of(console, "desktops.shut-down-seconds") == 30
+
+
 def test_the_host(sign_in_at_page):
     page = sign_in_at_page("ada", "admin")
     page.go("overview")

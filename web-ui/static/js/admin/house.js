@@ -24,7 +24,7 @@ const ORPHAN_COLUMNS = [
 export function House() {
   const host = useHost();
   const orphans = useRead((signal) => get("/host/orphans", { signal }).then(items), []);
-  return html`<${Head} title="Host and settings" />
+  return html`<${Head} title="Host" />
     <div class="halves"><div class="stack">
       <${Loaded} read=${host}>${(value) => html`<${Warnings} host=${value} />
         <section class="card"><h2>This host</h2><dl class="facts"><dt>Name</dt><dd>${value.name}</dd><dt>Carrel</dt><dd>${value.version}</dd><dt>Processor</dt><dd>${value.cpu_model} (${value.cpus})</dd>

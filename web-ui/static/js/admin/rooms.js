@@ -8,6 +8,7 @@ import { Images } from "./images.js";
 import { Networks, Policies, Pools, Templates } from "./kind-room.js";
 import { Overview } from "./overview.js";
 import { Groups, Users } from "./people.js";
+import { Settings } from "./settings.js";
 import { Audit, Sessions } from "./watching.js";
 
 /** admin: only for administrators; the rest is for operators too. */
@@ -28,7 +29,8 @@ export const ROOMS = [
   {
     title: "House", rooms: [
       { path: "networks", title: "Networks", icon: "network", part: Networks }, { path: "policies", title: "Policies", icon: "shield", part: Policies },
-      { path: "audit", title: "Log", icon: "list", part: Audit, admin: true }, { path: "house", title: "Host and settings", icon: "settings", part: House, admin: true },
+      { path: "audit", title: "Log", icon: "list", part: Audit, admin: true }, { path: "house", title: "Host", icon: "desk", part: House, admin: true },
+      { path: "settings", title: "Settings", icon: "settings", part: Settings, admin: true },
     ],
   },
 ];
