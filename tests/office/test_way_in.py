@@ -4,6 +4,7 @@ A user's way to a desktop from outside: the file of the API, spice-gtk with the 
 file names, CONNECT, TLS inside, and a real desktop.
 """
 import configparser
+import socket
 import subprocess
 import tempfile
 
@@ -60,8 +61,31 @@ class Viewer(sit.Seat):
 def anna(office, web):  # noqa: F811
     browser = web.signed_in("anna", PASSWORD, "api")
     browser.desktop = office.annas
-    browser.headers["Host"] = f"127.0.0.1:{web.port}"  # as the page's address may be; "localhost" may be ::1 first
     return browser
+
+
+def test_viewer_of_a_host_that_listens_at_one_of_its_addresses(anna):
+    """The page is at "localhost", which is ::1 for some, where nobody listens."""
+    viewer = Viewer(anna.get(f"/desktops/{anna.desktop}/desktop.vv").text)
+    assert viewer.file["proxy"] == f"http://127.0.0.1:{anna.web.port}"
+
+
+@pytest.mark.parametrize("address, host, proxy", [("::1", "localhost", "[::1]"), ("127.0.0.1", "localhost", "127.0.0.1"),
+                                                  ("127.0.0.1", "127.0.0.1", "127.0.0.1"), ("::1", "[::1]", "[::1]")])
+def test_viewer_of_a_host_at_all_addresses(office, new_web, address, host, proxy):  # noqa: F811
+    new_web.keys["listen"] = "0"
+    new_web.start()
+    with socket.create_connection((address, new_web.port), 60) as raw:
+        token = new_web.signed_in("anna", PASSWORD, "api").headers["Authorization"]
+        stream = new_web.tls(raw)
+        stream.sendall(f"GET /api/v1/desktops/{office.annas}/desktop.vv HTTP/1.1\r\nHost: {host}:{new_web.port}\r\n"
+                       f"Authorization: {token}\r\nConnection: close\r\n\r\n".encode())
+        answer = b"".join(iter(lambda: stream.recv(65536), b"")).decode()
+    viewer = Viewer(answer.partition("\r\n\r\n")[2])
+    assert viewer.file["proxy"] == f"http://{proxy}:{new_web.port}"
+    viewer.open()
+    viewer.until(lambda: viewer.main and viewer.main_events, "the desktop's answer", 60)
+    assert viewer.main_events[0] == SpiceClientGLib.ChannelEvent.OPENED
 
 
 def test_viewer_opens_the_file(anna):

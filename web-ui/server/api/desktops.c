@@ -146,6 +146,17 @@ handle_connection(ApiCall *call)
     connect_desktop(call, api_body_bool(call, "watch"), on_ticket);
 }
 
+/* As the browser calls this host; it was read before. */
+static void
+get_host(ApiCall *call, Authority *host)
+{
+    GSocketAddress *local = soup_server_message_get_local_address(call->message);
+
+    authority_parse(soup_message_headers_get_one(soup_server_message_get_request_headers(call->message), "Host"), host);
+    authority_settle(
+        host, G_IS_INET_SOCKET_ADDRESS(local) ? g_inet_socket_address_get_address(G_INET_SOCKET_ADDRESS(local)) : NULL);
+}
+
 static void
 on_ticket_for_viewer(ApiCall *call, GVariant *reply, GUnixFDList *fds)
 {
@@ -156,8 +167,7 @@ on_ticket_for_viewer(ApiCall *call, GVariant *reply, GUnixFDList *fds)
     ViewerFile file = {.title = title, .host = &host};
 
     g_variant_get(reply, "(&s&sx)", &file.ticket, &file.password, NULL);
-    authority_parse(soup_message_headers_get_one(soup_server_message_get_request_headers(call->message), "Host"),
-                    &host);
+    get_host(call, &host);
     file.authority = tls_identity_get_authority(identity);
     file.subject = tls_identity_get_subject(identity);
     g_autofree char *text = viewer_file_make(&file);

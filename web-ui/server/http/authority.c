@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "web-ui/server/http/authority.h"
 
-#include <gio/gio.h>
 #include <string.h>
 
 #define DEFAULT_PORT 443
@@ -63,6 +62,17 @@ authority_parse(const char *text, Authority *authority)
     memcpy(authority->host, text, len);
     authority->host[len] = '\0';
     return true;
+}
+
+void
+authority_settle(Authority *authority, GInetAddress *local)
+{
+    if (g_ascii_strcasecmp(authority->host, "localhost"))
+        return;
+    bool ours = local && g_inet_address_get_is_loopback(local);
+    g_autofree char *address = ours ? g_inet_address_to_string(local) : g_strdup("127.0.0.1");
+    bool v6 = strchr(address, ':');
+    g_snprintf(authority->host, sizeof(authority->host), v6 ? "[%s]" : "%s", address);
 }
 
 bool

@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include <glib.h>
+#include <gio/gio.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -16,5 +16,11 @@ typedef struct {
 
 /* RFC 9110, 7.2: host and perhaps a port; nothing else, and nothing that is no name or address. */
 bool authority_parse(const char *text, Authority *authority);
+/*
+ * "localhost" as the one address that a connection to @local stands for: a loopback address, itself, else 127.0.0.1 (somebody
+ * passes a port on). SPICE clients go to the first address of a proxy's name and try no other, and which comes first is for
+ * their own system to say. All other names stay: what they mean where the client is, nobody knows here. @local may be NULL.
+ */
+void authority_settle(Authority *authority, GInetAddress *local);
 /* Whether an Origin header says the same ("https://host:port"). */
 bool authority_is_origin(const Authority *authority, const char *origin);

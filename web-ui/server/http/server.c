@@ -174,10 +174,10 @@ on_visitor(Visitor *visitor, void *data)
 {
     WebServer *server = data;
     g_autoptr(TlsStream) stream = visitor_make_stream(visitor);
-    GSocketAddress *address = visitor_get_socket_address(visitor);
 
     visitor_wait(visitor, HEAD_SECONDS);
-    soup_server_accept_iostream(server->soup, G_IO_STREAM(stream), address, address, NULL);
+    soup_server_accept_iostream(server->soup, G_IO_STREAM(stream), visitor_get_local_address(visitor),
+                                visitor_get_socket_address(visitor), NULL);
 }
 
 static void

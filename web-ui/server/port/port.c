@@ -124,6 +124,10 @@ open_socket(const char *text, GError **error)
     socket = g_socket_new(g_socket_address_get_family(address), G_SOCKET_TYPE_STREAM, G_SOCKET_PROTOCOL_TCP, error);
     if (!socket)
         return NULL;
+    /* all addresses are those of both kinds, whatever the system's own default is */
+    if (g_socket_get_family(socket) == G_SOCKET_FAMILY_IPV6 &&
+        !g_socket_set_option(socket, IPPROTO_IPV6, IPV6_V6ONLY, false, error))
+        return NULL;
     g_socket_set_listen_backlog(socket, BACKLOG);
     if (!g_socket_bind(socket, address, TRUE, error) || !g_socket_listen(socket, error)) {
         g_prefix_error(error, "listening on %s: ", text);

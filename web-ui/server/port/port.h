@@ -11,7 +11,7 @@
 
 typedef struct Port Port;
 
-/* @listen: "443", "192.0.2.1:443", "[2001:db8::1]:443"; 0 for any port that is free. */
+/* @listen: "443" or "[::]:443", both kinds of addresses; "192.0.2.1:443", "[2001:db8::1]:443"; 0 for any port that is free. */
 Port *port_new(const char *const *listen, Guests *guests, GError **error);
 /* Takes sockets that listen already. */
 Port *port_new_for_sockets(int first, unsigned n, Guests *guests, GError **error);

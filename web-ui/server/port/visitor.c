@@ -48,7 +48,7 @@ struct Visitor {
     VisitorReady ready;
     void *ready_data;
     GDestroyNotify ready_destroy; /* or NULL: it is not the visitor's (any more) */
-    GSocketAddress *remote;
+    GSocketAddress *remote, *local;
     char *address, *network;
 };
 
@@ -218,6 +218,7 @@ visitor_free(Visitor *visitor)
     if (visitor->remote)
         g_object_set_data(G_OBJECT(visitor->remote), "visitor", NULL);
     g_clear_object(&visitor->remote);
+    g_clear_object(&visitor->local);
     tls_session_free(visitor->session);
     if (visitor->fd >= 0)
         close(visitor->fd);
@@ -284,6 +285,12 @@ GSocketAddress *
 visitor_get_socket_address(Visitor *visitor)
 {
     return visitor->remote;
+}
+
+GSocketAddress *
+visitor_get_local_address(Visitor *visitor)
+{
+    return visitor->local;
 }
 
 Visitor *
@@ -444,19 +451,30 @@ unmapped(GInetAddress *address)
     return g_object_ref(address);
 }
 
-static bool
-look_at_peer(Visitor *visitor)
+/* One of the two ends of @fd, as getpeername() or getsockname() says it. */
+static GSocketAddress *
+end_of(int fd, int (*get)(int fd, struct sockaddr *address, socklen_t *len))
 {
-    struct sockaddr_storage peer;
-    socklen_t len = sizeof(peer);
+    struct sockaddr_storage native;
+    socklen_t len = sizeof(native);
 
-    if (getpeername(visitor->fd, (struct sockaddr *)&peer, &len))
+    if (get(fd, (struct sockaddr *)&native, &len))
+        return NULL;
+    g_autoptr(GSocketAddress) address = g_socket_address_new_from_native(&native, len);
+    if (!address || !G_IS_INET_SOCKET_ADDRESS(address))
+        return NULL;
+    g_autoptr(GInetAddress) inet = unmapped(g_inet_socket_address_get_address(G_INET_SOCKET_ADDRESS(address)));
+    return g_inet_socket_address_new(inet, g_inet_socket_address_get_port(G_INET_SOCKET_ADDRESS(address)));
+}
+
+static bool
+look_at_ends(Visitor *visitor)
+{
+    visitor->remote = end_of(visitor->fd, getpeername);
+    visitor->local = end_of(visitor->fd, getsockname);
+    if (!visitor->remote || !visitor->local)
         return false;
-    g_autoptr(GSocketAddress) remote = g_socket_address_new_from_native(&peer, len);
-    if (!remote || !G_IS_INET_SOCKET_ADDRESS(remote))
-        return false;
-    g_autoptr(GInetAddress) inet = unmapped(g_inet_socket_address_get_address(G_INET_SOCKET_ADDRESS(remote)));
-    visitor->remote = g_inet_socket_address_new(inet, g_inet_socket_address_get_port(G_INET_SOCKET_ADDRESS(remote)));
+    GInetAddress *inet = g_inet_socket_address_get_address(G_INET_SOCKET_ADDRESS(visitor->remote));
     g_object_set_data(G_OBJECT(visitor->remote), "visitor", visitor);
     visitor->address = g_inet_address_to_string(inet);
     visitor->network = network_of(inet);
@@ -490,7 +508,7 @@ guests_arrive(Guests *guests, int fd)
     guests->arrived++;
     bool full = guests->all.length >= guests->limits.all && !guests_send_one_away(guests);
     g_queue_push_tail_link(&guests->all, &visitor->in_all);
-    if (full || !look_at_peer(visitor)) {
+    if (full || !look_at_ends(visitor)) {
         guests->sent_away += full;
         visitor_free(visitor);
         return;

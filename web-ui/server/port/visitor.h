@@ -55,6 +55,8 @@ void guests_count(const Guests *guests, GuestCounts *counts);
 const char *visitor_get_address(const Visitor *visitor);
 GSocketAddress *visitor_get_socket_address(Visitor *visitor);
 Visitor *visitor_of_address(GSocketAddress *address); /* NULL: gone */
+/* Where it came in; that, too, of IPv4 where both are. */
+GSocketAddress *visitor_get_local_address(Visitor *visitor);
 
 /* Nobody serves it for now; it has so many seconds. */
 void visitor_wait(Visitor *visitor, unsigned seconds);

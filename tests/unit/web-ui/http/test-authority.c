@@ -45,6 +45,27 @@ test_refused(void)
 }
 
 static void
+test_settled(void)
+{
+    static const struct {
+        const char *host, *local, *settled;
+    } cases[] = {
+        {"localhost", "127.0.0.1", "127.0.0.1"}, {"LocalHost", "::1", "[::1]"},
+        {"localhost", "127.0.1.1", "127.0.1.1"}, {"localhost", "10.0.2.15", "127.0.0.1"},
+        {"localhost", NULL, "127.0.0.1"},        {"desk.example", "::1", "desk.example"},
+        {"[::1]", "127.0.0.1", "[::1]"},         {"localhost.example", "::1", "localhost.example"},
+    };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(GInetAddress) local = cases[i].local ? g_inet_address_new_from_string(cases[i].local) : NULL;
+        Authority authority;
+        g_assert_true(authority_parse(cases[i].host, &authority));
+        authority_settle(&authority, local);
+        g_assert_cmpstr(authority.host, ==, cases[i].settled);
+    }
+}
+
+static void
 test_origin(void)
 {
     Authority authority;
@@ -64,6 +85,7 @@ main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/authority/taken", test_taken);
     g_test_add_func("/authority/refused", test_refused);
+    g_test_add_func("/authority/settled", test_settled);
     g_test_add_func("/authority/origin", test_origin);
     return g_test_run();
 }
