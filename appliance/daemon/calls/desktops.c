@@ -108,6 +108,19 @@ is_for_users(const char *action)
     return g_strv_contains(actions, action);
 }
 
+/* Whoever has a copy of a disk has read it. An administrator could give themselves the desktop as well; both are written down. */
+static bool
+may_copy(Call *call, const char *desktop)
+{
+    return call->caller->role >= STORE_ROLE_ADMIN || rights_may_use(call->daemon, call->caller->actor, desktop);
+}
+
+static bool
+is_copy(const char *action)
+{
+    return !strcmp(action, "clone") || !strcmp(action, "make-template");
+}
+
 static void
 controlled(void *data, const char *job, const GError *error)
 {
@@ -130,6 +143,8 @@ call_control(Call *call)
     g_variant_get_child(call->arguments, 3, "@a{sv}", &options);
     if (!is_for_users(action) && call->caller->role < STORE_ROLE_OPERATOR)
         call_fail_with(call, CARREL_ERROR_FORBIDDEN, "This is not for you to do: ask an administrator.");
+    else if (is_copy(action) && !may_copy(call, desktop))
+        call_fail_with(call, CARREL_ERROR_FORBIDDEN, "It is somebody's: only an administrator makes copies of it.");
     else
         desktops_control(call->daemon->rooms.desktops, call->caller->actor, desktop, action, options, controlled, call);
 }
