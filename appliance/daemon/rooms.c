@@ -23,9 +23,11 @@ get(void *owner, const char *kind, const char *id)
 {
     Daemon *daemon = owner;
     g_autoptr(GError) error = NULL;
+    const StoreKind *of = store_catalog_find_kind(kind);
     GVariant *thing = NULL;
 
-    if (!store_reader_get(daemon->reader, store_catalog_find_kind(kind), id, &thing, &error))
+    if (!(g_str_has_prefix(id, "name:") ? store_reader_find(daemon->reader, of, id + strlen("name:"), &thing, &error)
+                                        : store_reader_get(daemon->reader, of, id, &thing, &error)))
         g_warning("the store cannot be read: %s", error->message);
     return thing;
 }

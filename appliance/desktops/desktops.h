@@ -71,7 +71,7 @@ typedef void (*DesktopsSubmitted)(void *data, const GError *error);
 
 /* The owner's side. All mandatory. */
 typedef struct {
-    /* A thing of the store with its parts, a{sv} as ha/store/reader.h says; NULL: there is none. The caller's. */
+    /* A thing of the store with its parts, by id or "name:NAME", a{sv} as ha/store/reader.h says; NULL: there is none. The caller's. */
     GVariant *(*get)(void *owner, const char *kind, const char *id);
     /* Those of a kind whose column is @value (NULL: none), without parts; @filter NULL: all. GVariant *, the caller's. */
     GPtrArray *(*list)(void *owner, const char *kind, const char *filter, const char *value);

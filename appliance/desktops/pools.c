@@ -113,6 +113,20 @@ fields_from(GVariant *template, const char *template_id, const char *pool, const
     return g_variant_dict_end(&fields);
 }
 
+/* One that nobody has, in the pool or outside; it is among @names then, which owns it. */
+static char *
+new_name(Desktops *desktops, const char *pool, GHashTable *names)
+{
+    for (;;) {
+        char *name = pool_plan_name(pool, names);
+        g_autofree char *by_name = g_strdup_printf("name:%s", name);
+        g_autoptr(GVariant) other = desktops->ops.get(desktops->owner, "desktop", by_name);
+        g_hash_table_add(names, name);
+        if (!other)
+            return name;
+    }
+}
+
 static void
 make(Pool *pool, GVariant *row, GHashTable *names)
 {
@@ -124,8 +138,7 @@ make(Pool *pool, GVariant *row, GHashTable *names)
     g_autoptr(GVariant) template = desktops->ops.get(desktops->owner, "template", template_id);
     if (!template)
         return;
-    char *own_name = pool_plan_name(name, names);
-    g_hash_table_add(names, own_name);
+    char *own_name = new_name(desktops, name, names);
     submit(pool, "desktop.create", fields_from(template, template_id, pool->id, own_name));
 }
 

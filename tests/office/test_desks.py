@@ -236,6 +236,24 @@ def test_desktops_outlive_the_daemon(office, carreld):
     assert speaks_spice(anna.connection.OpenTunnel(ticket, CLIENT))
 
 
+def test_what_was_somebodys_is_given_to_nobody(office, console):
+    """Neither is it copied by who runs desktops, which would be sitting down at it, nor found by the next one of a pool."""
+    copy = {"name": "Copy", "id": "00000000-0000-4000-8000-0000000000c0"}
+    for action in ("clone", "make-template"):
+        assert refused(office.olga.Control, office.annas, action, copy) == "Forbidden"
+    template = office.ada.make("template", name="Echo PC", **office.machine)
+    pool = office.ada.make("pool", name="Classroom", template=template, type="persistent", size=3)
+    office.olga.make("desktop", name="Classroom 2", **office.machine)
+    for user in ("anna", "bert"):
+        console.make("assignment", user=office.user[user], pool=pool)
+    annas = office.anna.connection.wait(lambda: take(office.anna, pool, office.user["anna"]), "a desktop of the pool")
+    assert refused(office.olga.do, "desktop.release", desktop=annas) == "Forbidden"
+    office.ada.do("desktop.release", desktop=annas)
+    berts = office.bert.connection.wait(lambda: take(office.bert, pool, office.user["bert"]), "another, by a name that is free")
+    assert berts != annas and "pool" not in console.Get("desktop", annas)
+    assert refused(office.anna.Connect, annas, {}) == "NotFound"
+
+
 def test_deleting(office, carreld, console):
     """What is in use stays; what goes leaves nothing behind."""
     assert refused(office.ada.do, "image.delete", image=office.image) == "InUse"

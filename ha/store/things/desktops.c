@@ -159,11 +159,17 @@ may_change_disks(StoreApply *apply, GError **error)
     return may_change(apply, error) && disks_stay(apply, error);
 }
 
+/* It keeps what its user had there, so it leaves its pool, which would hand it to the next who comes. */
 static bool
 give_back(StoreApply *apply, GError **error)
 {
-    return store_database_run(apply->database, error, "UPDATE desktops SET user = NULL WHERE id = ?1", "s",
-                              apply->thing);
+    g_autofree char *pool = NULL;
+
+    return store_database_text(apply->database, &pool, error, "SELECT pool FROM desktops WHERE id = ?1", "s",
+                               apply->thing) &&
+           store_database_run(apply->database, error, "UPDATE desktops SET user = NULL, pool = NULL WHERE id = ?1", "s",
+                              apply->thing) &&
+           (!pool || store_apply_changed(apply, &store_kind_pool, pool, STORE_CHANGE_CHANGED, error));
 }
 
 /* clang-format off */
@@ -178,8 +184,8 @@ const StoreCommandKind store_desktop_commands[] = {
      &store_kind_desktop, STORE_CHANGES, STORE_ROLE_OPERATOR, STORE_OWN_DESKTOP, want_fields, .aside = true},
     {"desktop.place", "says on which host a desktop is",
      &store_kind_desktop, STORE_CHANGES, STORE_ROLE_DAEMON, .fields = place_fields, .aside = true},
-    {"desktop.release", "takes a desktop of a pool back from its user",
-     &store_kind_desktop, STORE_CHANGES, STORE_ROLE_OPERATOR, .fields = own_fields, .apply = give_back, .aside = true},
+    {"desktop.release", "takes a desktop of a pool back from its user; it is in no pool then, since it is as they left it",
+     &store_kind_desktop, STORE_CHANGES, STORE_ROLE_ADMIN, .fields = own_fields, .apply = give_back, .aside = true},
     {"desktop.delete", "a desktop that nobody has",
      &store_kind_desktop, STORE_REMOVES, STORE_ROLE_OPERATOR, .fields = own_fields},
     {NULL},

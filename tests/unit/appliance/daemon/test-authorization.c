@@ -46,7 +46,7 @@ static const Line table[] = {
     {"Submit",       "('$session', '', 'desktop.want', 0, {'desktop': <'$nothing'>, 'wanted': <'stopped'>})",    "SNNNN"},
     {"Submit",       "('$session', '', 'desktop.change', 0, {'desktop': <'$own'>, 'monitors': <int64 2>})",      "SFyyy"},
     {"Submit",       "('$session', '', 'desktop.change', 0, {'desktop': <'$other'>, 'monitors': <int64 2>})",    "SFyyy"},
-    {"Submit",       "('$session', '', 'desktop.release', 0, {'desktop': <'$own'>})",                            "SFyyy"},
+    {"Submit",       "('$session', '', 'desktop.release', 0, {'desktop': <'$own'>})",                            "SFFyy"},
     {"Submit",       "('$session', '', 'desktop.place', 0, {'desktop': <'$own'>, 'host': <''>})",                "SFFFF"},
     {"Submit",       "('$session', '', 'pool.take', 0, {'pool': <'$pool'>, 'user': <'$anna'>})",                 "Syyyy"},
     {"Submit",       "('$session', '', 'pool.take', 0, {'pool': <'$lounge'>, 'user': <'$anna'>})",            "SNyyy"},

@@ -30,10 +30,10 @@ export function actionsFor(desktop, state, open, { admin } = {}) {
     { label: "Open in a viewer program", icon: icon("download"), href: address(`/desktops/${desktop.id}/desktop.vv`), download: "desktop.vv", line: !on },
     { label: "Take a snapshot", icon: icon("camera"), do: () => open("snapshot"), line: true },
     { label: "Copy it", icon: icon("copy"), do: () => open("clone") },
-    { label: "Turn it into a template", icon: icon("stack"), do: () => open("template"), off: on || busy },
+    admin && { label: "Turn it into a template", icon: icon("stack"), do: () => open("template"), off: on || busy },
     admin && { label: "Give it to somebody", icon: icon("gift"), do: () => open("give") },
     { label: "Change", icon: icon("edit"), do: () => open("edit"), line: true },
-    desktop.pool && desktop.user && { label: "Take it back from its user", icon: icon("out"), do: () => open("release") },
+    admin && desktop.pool && desktop.user && { label: "Take it back from its user", icon: icon("out"), do: () => open("release") },
     { label: "Delete", icon: icon("trash"), danger: true, do: () => open("delete"), off: on },
   ];
 }

@@ -41,7 +41,7 @@ function EditDesktop({ desktop, onClose }) {
 async function askFor(desktop, what, onClose) {
   onClose();
   if (what === "delete" && await deleteThing("desktop", desktop, { text: "Its disks and all that is on them are gone for good." })) go("desktops");
-  if (what === "release" && await ask({ title: `Take “${desktop.name}” back?`, text: "Its user gets another one the next time.", yes: "Take back" }))
+  if (what === "release" && await ask({ title: `Take “${desktop.name}” back?`, text: "It leaves its pool with all that its user has on it, so that nobody else is given it. They get another one the next time; delete this one when nothing of it is needed.", yes: "Take back" }))
     await tried(post(`/desktops/${desktop.id}/release`), "Taken back.");
 }
 
