@@ -105,7 +105,12 @@ submit(Call *call)
                     call->caller->actor, submission->seen, submission->fields, submitted, call);
 }
 
-/* --- passwords --- */
+/*
+ * --- passwords ---
+ *
+ * Hashing costs the host a second of a processor, and its rules look at whom the password is for: not for those whose command will be
+ * refused.
+ */
 
 static void
 hashed(void *data, const char *hash, const GError *error)
@@ -178,7 +183,9 @@ call_submit(Call *call)
         return;
     }
     const char *password = has_password(submission->kind) ? text_of(submission->fields, "password") : NULL;
-    if (password)
+    if (password && call->caller->role < submission->kind->role)
+        call_fail_with(call, CARREL_ERROR_FORBIDDEN, "This is not for you to do: ask an administrator.");
+    else if (password)
         hash(call, password);
     else
         submit(call);

@@ -57,6 +57,7 @@ static const Line table[] = {
     {"Submit",       "('$session', '', 'user.set_totp', 0, {'user': <'$bert'>, 'totp': <''>})",                  "SFFFF"},
     {"Submit",       "('$session', '', 'user.change', 0, {'user': <'$self'>, 'full_name': <'X'>})",              "SFFyy"},
     {"Submit",       "('$session', '', 'user.create', 0, {'user': <'$new'>, 'name': <'$new'>})",                 "SFFyy"},
+    {"Submit",       "('$session', '', 'user.create', 0, {'user': <'$bert'>, 'password': <'short'>})",            "SFFyy"},
     {"Submit",       "('$session', '', 'user.use_totp', 0, {'user': <'$self'>, 'totp_step': <int64 9>})",        "SFFFF"},
     {"Submit",       "('$session', '', 'user.arrive', 0, {'user': <'$new'>, 'source': <'d'>, 'directory_id': <'1'>, 'name': <'n'>, "
                      "'role': <'admin'>, 'groups': <@aa{sv} []>})",                                              "SFFFF"},
