@@ -194,6 +194,17 @@ put_to_all(Watching *watching, const Question *question, const Caller *caller)
 }
 
 bool
+watching_asks(const Watching *watching, const Caller *caller, const char *desktop)
+{
+    for (guint i = 0; i < watching->questions->len; i++) {
+        const Question *question = watching->questions->pdata[i];
+        if (!strcmp(question->desktop, desktop) && !strcmp(question->session, session_of(caller)))
+            return true;
+    }
+    return false;
+}
+
+bool
 watching_ask(Watching *watching, const Caller *caller, const char *desktop, WatchingAnswered answered, void *data)
 {
     Question *question = g_new0(Question, 1);

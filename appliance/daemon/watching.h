@@ -28,6 +28,8 @@ void watching_session_ended(Watching *watching, const char *session);
 
 typedef void (*WatchingAnswered)(void *data, bool agreed);
 
+/* Whether a question of the caller's waits for an answer: nobody is asked the same twice at a time. */
+bool watching_asks(const Watching *watching, const Caller *caller, const char *desktop);
 /* Asks those who sit there. False: there is nobody; nothing will be called. */
 bool watching_ask(Watching *watching, const Caller *caller, const char *desktop, WatchingAnswered answered, void *data);
 /* False: they were not asked that. */

@@ -159,6 +159,7 @@ def test_who_looks_on(office):
         olga.connection.call_later("Connect", answers.append, olga.token, office.annas, {"watch": True})
         asked = anna.connection.wait_event("watch")
         assert (asked["desktop"], asked["who"]) == (office.annas, "olga")
+        assert refused(olga.Connect, office.annas, {"watch": True}) == "Busy", "nobody is asked twice at a time"
         assert refused(office.bert.AnswerWatch, asked["request"], True) == "NotFound"
         anna.AnswerWatch(asked["request"], agreed)
         olga.connection.wait(lambda: answers, "an answer")

@@ -49,6 +49,8 @@ watch(Call *call, const char *desktop)
 {
     if (call->caller->role < STORE_ROLE_OPERATOR)
         call_fail_with(call, CARREL_ERROR_FORBIDDEN, "Only those who run desktops look on.");
+    else if (watching_asks(call->daemon->watching, call->caller, desktop))
+        call_fail_with(call, CARREL_ERROR_BUSY, "They have been asked, and have not answered yet.");
     else if (!watching_ask(call->daemon->watching, call->caller, desktop, answered, call))
         call_fail_with(call, CARREL_ERROR_UNAVAILABLE, "Nobody sits there who could agree.");
 }
