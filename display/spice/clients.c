@@ -14,6 +14,8 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <stddef.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -50,6 +52,7 @@ typedef struct {
     int type, id; /* of the channel */
     uint64_t client;
     char *peer;
+    char *name; /* its socket's, by which it is cut; NULL: none */
 } Connection;
 
 struct Clients {
@@ -80,6 +83,7 @@ connection_free(Connection *connection)
     guard_free(connection->guard);
     g_clear_fd(&connection->fd, NULL);
     g_free(connection->peer);
+    g_free(connection->name);
     g_free(connection);
 }
 
@@ -110,12 +114,23 @@ oldest_linking(const Clients *clients, unsigned *n)
     return oldest;
 }
 
+/* One that has a name came or went. */
+static void
+tell_names(const Connection *connection)
+{
+    if (connection->name)
+        connection->clients->ops->named(connection->clients->user);
+}
+
 /* Has it found closed by whoever reads it. */
 static void
 hang_up(Connection *connection)
 {
+    if (connection->hung_up)
+        return;
     connection->hung_up = true;
     shutdown(connection->fd, SHUT_RDWR);
+    tell_names(connection);
 }
 
 bool
@@ -159,6 +174,7 @@ forget(Clients *clients, Connection *connection)
 {
     g_queue_remove(&clients->connections, connection);
     set_link_alarm(clients);
+    tell_names(connection);
     connection_free(connection);
 }
 
@@ -214,19 +230,34 @@ watch(int fd, GUnixFDSourceFunc func, gpointer user)
     return source;
 }
 
+/* Of a socket that bind(2) gave an abstract name, as unix(7) has it: up to its last hyphen. NULL: it has none. */
+static char *
+name_of(const struct sockaddr_un *address, socklen_t size)
+{
+    if (address->sun_family != AF_UNIX || size <= offsetof(struct sockaddr_un, sun_path) + 1 || address->sun_path[0])
+        return NULL;
+    g_autofree char *name = g_strndup(address->sun_path + 1, size - offsetof(struct sockaddr_un, sun_path) - 1);
+    char *hyphen = strrchr(name, '-');
+    if (hyphen)
+        *hyphen = '\0';
+    return g_str_is_ascii(name) ? g_steal_pointer(&name) : NULL;
+}
+
 static void
-take_in(Clients *clients, int fd)
+take_in(Clients *clients, int fd, char *name)
 {
     Connection *connection = g_new0(Connection, 1);
 
     connection->clients = clients;
     connection->fd = fd;
+    connection->name = name;
     if (clients->is_unix && !clients->compress_unix)
         setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &(int){RAW_BUFFER_BYTES}, sizeof(int));
     connection->since = g_get_monotonic_time();
     connection->first_byte = watch(fd, on_first_byte, connection);
     g_queue_push_tail(&clients->connections, connection);
     set_link_alarm(clients);
+    tell_names(connection);
 }
 
 static bool
@@ -262,12 +293,17 @@ accept_one(int listen_fd, GIOCondition condition, gpointer user)
     Clients *clients = user;
     unsigned n_linking;
     Connection *oldest = oldest_linking(clients, &n_linking);
+    union {
+        struct sockaddr any;
+        struct sockaddr_un local;
+    } peer = {0};
+    socklen_t size = sizeof peer;
 
     if (n_linking >= MAX_LINKING)
         hang_up(oldest);
-    int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    int fd = accept4(listen_fd, &peer.any, &size, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (fd >= 0)
-        take_in(clients, fd);
+        take_in(clients, fd, name_of(&peer.local, MIN(size, sizeof peer)));
     else if (is_short_of_something(errno))
         pause_accepting(clients);
     return G_SOURCE_CONTINUE;
@@ -359,6 +395,7 @@ on_end(Clients *clients, Connection *connection)
         clients->ops->closing(clients->user, (unsigned)connection->id, connection->number);
     if (connection->is_channel)
         tell(clients, connection, false);
+    tell_names(connection);
     connection_free(connection);
 }
 
@@ -406,12 +443,38 @@ clients_drop_blocked(Clients *clients, int id)
     }
 }
 
+/* ---- by name ---- */
+
+char **
+clients_names(const Clients *clients)
+{
+    g_autoptr(GStrvBuilder) names = g_strv_builder_new();
+    g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
+
+    for (const GList *link = clients->connections.head; link; link = link->next) {
+        const Connection *connection = link->data;
+        if (connection->name && !connection->hung_up && g_hash_table_add(seen, connection->name))
+            g_strv_builder_add(names, connection->name);
+    }
+    return g_strv_builder_end(names);
+}
+
+void
+clients_cut(Clients *clients, const char *name)
+{
+    for (const GList *link = clients->connections.head; link; link = link->next) {
+        Connection *connection = link->data;
+        if (!g_strcmp0(connection->name, name))
+            hang_up(connection);
+    }
+}
+
 /* ---- life ---- */
 
 Clients *
 clients_new(int listen_fd, bool compress_unix, const ClientsOps *ops, void *user)
 {
-    g_assert(ops->connected && ops->disconnected && ops->arriving && ops->closing && ops->watching);
+    g_assert(ops->connected && ops->disconnected && ops->arriving && ops->closing && ops->watching && ops->named);
     Clients *clients = g_new0(Clients, 1);
 
     clients->listen_fd = listen_fd;

@@ -30,6 +30,8 @@ typedef struct {
     void (*closing)(void *user, unsigned id, int number);
     /* The number of clients that have display channel @id. */
     void (*watching)(void *user, unsigned id, unsigned n);
+    /* clients_names() are others. */
+    void (*named)(void *user);
 } ClientsOps;
 
 /*
@@ -50,3 +52,11 @@ void clients_drop_blocked(Clients *clients, int id);
 /* Whether a listening socket is a Unix socket. */
 bool clients_socket_is_unix(int fd);
 unsigned clients_count(const Clients *clients);
+
+/*
+ * The abstract names of Unix sockets that are connected, channels already or not, up to their last hyphen: each once. Whoever
+ * connects on behalf of somebody knows by it whose connections these are. Free it.
+ */
+char **clients_names(const Clients *clients);
+/* Ends all connections of that name. */
+void clients_cut(Clients *clients, const char *name);

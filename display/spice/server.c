@@ -161,12 +161,22 @@ on_watching(void *user, unsigned id, unsigned n)
         qxl_set_watched(display->scanouts[id], n);
 }
 
+static void
+on_named(void *user)
+{
+    SpiceDisplay *display = user;
+
+    if (display->events.connections_changed && !display->closing)
+        display->events.connections_changed(display->user);
+}
+
 static const ClientsOps clients_ops = {
     .connected = on_connected,
     .disconnected = on_disconnected,
     .arriving = on_arriving,
     .closing = on_closing,
     .watching = on_watching,
+    .named = on_named,
 };
 
 static void
@@ -373,6 +383,18 @@ unsigned
 spice_display_n_clients(const SpiceDisplay *display)
 {
     return clients_count(display->clients);
+}
+
+char **
+spice_display_connections(const SpiceDisplay *display)
+{
+    return clients_names(display->clients);
+}
+
+void
+spice_display_cut(SpiceDisplay *display, const char *name)
+{
+    clients_cut(display->clients, name);
 }
 
 SpiceServer *

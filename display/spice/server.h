@@ -48,6 +48,8 @@ typedef struct {
 typedef struct {
     void (*client_connected)(void *user, const char *peer, uint64_t client);
     void (*client_disconnected)(void *user, const char *peer, uint64_t client);
+    /* spice_display_connections() are others. */
+    void (*connections_changed)(void *user);
 } SpiceDisplayEvents;
 
 typedef struct {
@@ -83,5 +85,8 @@ bool spice_display_set_ticket(SpiceDisplay *display, const char *ticket, unsigne
  */
 void spice_display_set_running(SpiceDisplay *display, bool running);
 unsigned spice_display_n_clients(const SpiceDisplay *display);
+/* Names of connections, and the end of all of one name: clients.h. */
+char **spice_display_connections(const SpiceDisplay *display);
+void spice_display_cut(SpiceDisplay *display, const char *name);
 /* The server itself, for others' channels: they are gone before the display is freed. */
 struct RedsState *spice_display_server(SpiceDisplay *display);

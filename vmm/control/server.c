@@ -189,6 +189,18 @@ on_set_ticket(CarrelVmm1 *object, GDBusMethodInvocation *call, const char *ticke
     return TRUE;
 }
 
+static gboolean
+on_cut_connections(CarrelVmm1 *object, GDBusMethodInvocation *call, const char *name, ControlServer *server)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (server->ops->cut_connections(server->desktop, name, &error))
+        carrel_vmm1_complete_cut_connections(object, call);
+    else
+        return_error(call, error);
+    return TRUE;
+}
+
 static void
 save_done(void *user, const GError *error)
 {
@@ -302,6 +314,7 @@ static const struct {
     {"handle-stop", G_CALLBACK(on_stop)},
     {"handle-screenshot", G_CALLBACK(on_screenshot)},
     {"handle-set-ticket", G_CALLBACK(on_set_ticket)},
+    {"handle-cut-connections", G_CALLBACK(on_cut_connections)},
     {"handle-save", G_CALLBACK(on_save)},
     {"handle-cancel-save", G_CALLBACK(on_cancel_save)},
     {"handle-list-usb", G_CALLBACK(on_list_usb)},
@@ -527,6 +540,12 @@ control_server_client(ControlServer *server, bool connected, uint64_t client, co
         carrel_vmm1_emit_client_connected(server->object, client, peer);
     else
         carrel_vmm1_emit_client_disconnected(server->object, client, peer);
+}
+
+void
+control_server_set_connections(ControlServer *server, const char *const *names)
+{
+    carrel_vmm1_set_connections(server->object, names);
 }
 
 void

@@ -28,6 +28,7 @@ typedef struct {
     void (*stop)(void *desktop);
     bool (*screenshot)(void *desktop, unsigned scanout, int fd, GError **error);
     bool (*set_ticket)(void *desktop, const char *ticket, unsigned seconds, GError **error);
+    bool (*cut_connections)(void *desktop, const char *name, GError **error);
     /* @fd is the callee's. @saved is called later, exactly once. */
     void (*save)(void *desktop, int fd, ControlSaved saved, void *user);
     /* Who asked for the save does not want it any more, or is gone. Harmless where there is none. */
@@ -63,6 +64,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(ControlServer, control_server_free)
 void control_server_set_state(ControlServer *server, const char *state, const char *const *reasons, const char *detail);
 void control_server_client(ControlServer *server, bool connected, uint64_t client, const char *peer,
                            unsigned n_clients);
+void control_server_set_connections(ControlServer *server, const char *const *names);
 void control_server_set_agent(ControlServer *server, bool connected, bool frozen);
 /* Emits UsbChanged. */
 void control_server_usb(ControlServer *server, const char *change, const char *device, const char *name,

@@ -74,6 +74,17 @@ do_set_ticket(void *object, const char *ticket, unsigned seconds, GError **error
 }
 
 static bool
+do_cut_connections(void *object, const char *name, GError **error)
+{
+    Desktop *desktop = object;
+
+    if (!desktop->spice)
+        return fail(error, "the desktop has no SPICE server: its configuration has no [spice]");
+    spice_display_cut(desktop->spice, name);
+    return true;
+}
+
+static bool
 do_resize_disk(void *object, const char *disk, uint64_t *bytes, GError **error)
 {
     Desktop *desktop = object;
@@ -342,6 +353,7 @@ const ControlOps desktop_control_ops = {
     .stop = do_stop,
     .screenshot = do_screenshot,
     .set_ticket = do_set_ticket,
+    .cut_connections = do_cut_connections,
     .save = desktop_save,
     .cancel_save = desktop_cancel_save,
     .resize_disk = do_resize_disk,

@@ -78,9 +78,20 @@ on_client_disconnected(void *user, const char *peer, uint64_t client)
     on_client(user, false, peer, client);
 }
 
+static void
+on_connections_changed(void *user)
+{
+    Desktop *desktop = user;
+    g_auto(GStrv) names = spice_display_connections(desktop->spice);
+
+    if (desktop->control)
+        control_server_set_connections(desktop->control, (const char *const *)names);
+}
+
 const SpiceDisplayEvents desktop_spice_events = {
     .client_connected = on_client_connected,
     .client_disconnected = on_client_disconnected,
+    .connections_changed = on_connections_changed,
 };
 
 void

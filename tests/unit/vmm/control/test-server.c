@@ -16,6 +16,7 @@ typedef struct {
     unsigned pauses;
     char *ticket;
     unsigned ticket_seconds;
+    char *cut;
 } Desktop;
 
 static void
@@ -45,6 +46,13 @@ do_set_ticket(void *desktop, const char *ticket, unsigned seconds, GError **erro
     g_free(d->ticket);
     d->ticket = g_strdup(ticket);
     d->ticket_seconds = seconds;
+    return true;
+}
+
+static bool
+do_cut(void *desktop, const char *name, GError **error)
+{
+    g_set_str(&((Desktop *)desktop)->cut, name);
     return true;
 }
 
@@ -110,6 +118,7 @@ static const ControlOps ops = {
     .stop = do_nothing,
     .screenshot = do_screenshot,
     .set_ticket = do_set_ticket,
+    .cut_connections = do_cut,
     .save = do_save,
     .cancel_save = do_nothing,
     .resize_disk = do_resize,
@@ -179,6 +188,7 @@ tear_down(Fixture *fixture, gconstpointer data)
     g_object_unref(fixture->proxy);
     control_server_free(fixture->server);
     g_free(fixture->desktop.ticket);
+    g_free(fixture->desktop.cut);
 }
 
 static void
@@ -267,6 +277,22 @@ test_guest_agent(Fixture *fixture, gconstpointer data)
 }
 
 static void
+test_connections(Fixture *fixture, gconstpointer data)
+{
+    static const char *const names[] = {"anna", "ben", NULL};
+    g_autoptr(GAsyncResult) cut = NULL;
+
+    g_assert_cmpuint(g_strv_length((char **)carrel_vmm1_get_connections(fixture->proxy)), ==, 0);
+    control_server_set_connections(fixture->server, names);
+    while (!g_strv_equal(carrel_vmm1_get_connections(fixture->proxy), names))
+        g_main_context_iteration(NULL, TRUE);
+    carrel_vmm1_call_cut_connections(fixture->proxy, "anna", NULL, keep_result, &cut);
+    wait_for(&cut);
+    g_assert_true(carrel_vmm1_call_cut_connections_finish(fixture->proxy, cut, NULL));
+    g_assert_cmpstr(fixture->desktop.cut, ==, "anna");
+}
+
+static void
 on_state(CarrelVmm1 *proxy, const char *state, const char *const *reasons, const char *detail, gpointer place)
 {
     g_autofree char *list = g_strjoinv("+", (char **)reasons);
@@ -332,6 +358,7 @@ main(int argc, char **argv)
     g_test_add("/control/calls", Fixture, NULL, set_up, test_calls, tear_down);
     g_test_add("/control/descriptors-and-errors", Fixture, NULL, set_up, test_descriptors_and_errors, tear_down);
     g_test_add("/control/guest-agent", Fixture, NULL, set_up, test_guest_agent, tear_down);
+    g_test_add("/control/connections", Fixture, NULL, set_up, test_connections, tear_down);
     g_test_add("/control/signals", Fixture, NULL, set_up, test_signals, tear_down);
     g_test_add_func("/control/wrong-descriptor", test_wrong_descriptor);
     g_test_add_func("/control/bad-peers", test_bad_peers);
