@@ -568,7 +568,8 @@ on_turn(gpointer user)
         desktop_remove(desktop);
         return G_SOURCE_REMOVE;
     }
-    do_step(desktop, life_next(&facts));
+    if (desktop->looked)
+        do_step(desktop, life_next(&facts));
     return G_SOURCE_REMOVE;
 }
 
@@ -616,6 +617,7 @@ desktop_look(Desktop *desktop)
 
     spec_free(desktop->spec);
     desktop->spec = desktop_read_spec(desktop);
+    desktop->looked = true;
     /* Who asks anew need not wait. */
     if (desktop->spec && desktop->spec->wanted != before)
         desktop->retry = true;

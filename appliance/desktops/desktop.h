@@ -23,6 +23,7 @@ struct Desktop {
     char *run;    /* the folder of its sockets, record and log */
     char *keep;   /* the folder of what lasts; made when it is first needed */
     Spec *spec;   /* NULL: the store has it not, or elsewhere */
+    bool looked;  /* the store has been asked; before that nothing is begun with it, least of all its end */
     bool removed; /* from the store: all that is left of it goes, once it is not busy */
 
     LifeState state;

@@ -161,7 +161,7 @@ desktops_removed(Desktops *desktops, const char *id)
 
     pools_look_at_pool_of(desktops->pools, desktop);
     g_clear_pointer(&desktop->spec, spec_free);
-    desktop->removed = true;
+    desktop->looked = desktop->removed = true;
     desktop_turn(desktop);
 }
 

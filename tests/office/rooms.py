@@ -49,12 +49,16 @@ class Rooms:
 
     # ---- the program ----
 
-    def start(self):
+    def start(self, tell=True):
         self.pending = b""
         self.process = subprocess.Popen(
             [BUILD / "tests/office/desktops-host", self.folder, BUILD / "carrel-vmm", *self.settings],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=open(self.folder / "log", "ab"))
         self.wait("ready")
+        if tell:
+            self.tell()
+
+    def tell(self):
         for (kind, name), row in self.rows.items():
             self.say(f"thing {kind} {name} {variant(row)}")
         self.say("look")

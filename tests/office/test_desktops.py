@@ -116,6 +116,19 @@ def test_owner_is_killed_and_desktops_stay(rooms):
     assert process_is_there(pids[1])
 
 
+def test_owner_that_knows_nothing_yet_ends_nothing(rooms):
+    desk = rooms.desktop()
+    rooms.wait_state(desk, "running")
+    pid = rooms.pid(desk)
+    rooms.kill()
+    rooms.start(tell=False)
+    rooms.wait_state(desk, "running")
+    rooms.live(desk)  # its answer comes after whatever was begun before
+    rooms.tell()
+    assert "'running'" in rooms.live(desk)
+    assert process_is_there(pid) and rooms.pid(desk) == pid
+
+
 def test_owner_ends_and_desktops_stay(rooms):
     desk = rooms.desktop()
     rooms.wait_state(desk, "running")
