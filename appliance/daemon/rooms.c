@@ -117,12 +117,15 @@ job_end(void *owner, const char *job, const GError *error)
 }
 
 static void
-client(void *owner, const char *desktop, bool here, DesktopsCaller caller, const char *address)
+client(void *owner, const char *desktop, DesktopsClient what, DesktopsCaller caller, const char *address)
 {
     Daemon *daemon = owner;
+    bool here = what != DESKTOPS_CLIENT_LEFT;
     bool is_user = caller && strcmp(caller, STORE_ACTOR_CONSOLE) && strcmp(caller, STORE_ACTOR_DAEMON);
 
     watching_client(daemon->watching, desktop, here, is_user ? caller : NULL);
+    if (what == DESKTOPS_CLIENT_IS_HERE)
+        return; /* that they came was told then */
     g_log_structured(G_LOG_DOMAIN, G_LOG_LEVEL_INFO, "CARREL_DESKTOP", desktop, "CARREL_USER", is_user ? caller : "",
                      "CARREL_ADDRESS", address ? address : "", "MESSAGE", "a client from %s %s the desktop %s",
                      address ? address : "here", here ? "came to" : "left", desktop);
@@ -257,6 +260,8 @@ rooms_open(Daemon *daemon, GError **error)
         return false;
     images_take_up(daemon);
     desktops_look(daemon->rooms.desktops, NULL, NULL);
+    /* Of those who are connected since before us, whose right ended while nobody was there? */
+    desktops_check_rights(daemon->rooms.desktops, rights_may_use);
     return true;
 }
 

@@ -223,6 +223,14 @@ on_clients(void *user, unsigned n)
 }
 
 static void
+on_connections(void *user, const char *const *names)
+{
+    Desktop *desktop = user;
+
+    tunnels_compare(desktop->desktops->tunnels, desktop, names);
+}
+
+static void
 on_lost(void *user, const char *why)
 {
     Desktop *desktop = user;
@@ -379,7 +387,13 @@ on_ended(void *user, int status)
 }
 
 static const VmmOps vmm_ops = {
-    .connected = on_connected, .state = on_state, .clients = on_clients, .lost = on_lost, .ended = on_ended};
+    .connected = on_connected,
+    .state = on_state,
+    .clients = on_clients,
+    .connections = on_connections,
+    .lost = on_lost,
+    .ended = on_ended,
+};
 
 void
 desktop_start_vmm(Desktop *desktop, int pidfd)

@@ -180,6 +180,7 @@ adopt(Desktops *desktops, const char *id, GPtrArray *cards)
     if (pidfd < 0 || spawn_began(record->pid) != record->began) {
         g_clear_fd(&pidfd, NULL);
         desktop_left_behind(desktop, record);
+        tunnels_take_up(desktops->tunnels, desktop);
         return;
     }
     for (unsigned i = 0; i < record->cards->len; i++) {
@@ -191,6 +192,7 @@ adopt(Desktops *desktops, const char *id, GPtrArray *cards)
     }
     desktop->record = g_steal_pointer(&record);
     desktop_start_vmm(desktop, pidfd);
+    tunnels_take_up(desktops->tunnels, desktop);
 }
 
 static bool

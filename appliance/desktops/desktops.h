@@ -69,6 +69,12 @@ typedef const char *DesktopsCaller;
 
 typedef void (*DesktopsSubmitted)(void *data, const GError *error);
 
+typedef enum {
+    DESKTOPS_CLIENT_LEFT,
+    DESKTOPS_CLIENT_CAME,
+    DESKTOPS_CLIENT_IS_HERE, /* came while a daemon before us was there, which told its owner */
+} DesktopsClient;
+
 /* The owner's side. All mandatory. */
 typedef struct {
     /* A thing of the store with its parts, by id or "name:NAME", a{sv} as ha/store/reader.h says; NULL: there is none. The caller's. */
@@ -91,8 +97,8 @@ typedef struct {
                        GCancellable *cancellable);
     void (*job_progress)(void *owner, const char *job, double progress); /* 0 to 1 */
     void (*job_end)(void *owner, const char *job, const GError *error);  /* NULL: done */
-    /* A client came to a desktop or left it: who opened the ticket, and from where (both as they were given). */
-    void (*client)(void *owner, const char *desktop, bool here, DesktopsCaller caller, const char *address);
+    /* What a client did: who opened the ticket, and from where (both as they were given). */
+    void (*client)(void *owner, const char *desktop, DesktopsClient what, DesktopsCaller caller, const char *address);
 } DesktopsOps;
 
 /* Takes up what runs already. desktops_look() for all is to follow once the owner can answer. Settings are copied. */
@@ -156,6 +162,11 @@ void desktops_connect(Desktops *desktops, DesktopsCaller caller, const char *ses
 
 /* @fd: a connected stream socket, the callee's; -1 with an error. */
 typedef void (*DesktopsTunnel)(void *data, int fd, const GError *error);
+
+/*
+ * Tickets and connections outlast the daemon: what it wrote down of them in the run folder another takes up, and the VMM knows by
+ * name which are open and ends those that it is told to, whoever carries them. So a right that ends cuts them in any case.
+ */
 
 /*
  * A connection by a ticket; waits while its desktop starts. Whoever gets the socket calls shutdown(2) on it, both ways, before it closes

@@ -47,8 +47,8 @@ record_add_card(Record *record, const char *network, const char *mac)
 }
 
 /* Process ids and their times begin anew with the kernel. */
-static char *
-boot_id(void)
+char *
+record_boot(void)
 {
     char *id = NULL;
 
@@ -61,7 +61,7 @@ bool
 record_write(const Record *record, const char *path, GError **error)
 {
     g_autoptr(GKeyFile) file = g_key_file_new();
-    g_autofree char *boot = boot_id();
+    g_autofree char *boot = record_boot();
     gsize size;
 
     g_key_file_set_string(file, "run", "boot", boot);
@@ -103,7 +103,7 @@ record_read(const char *path, GError **error)
 {
     g_autoptr(GKeyFile) file = g_key_file_new();
     g_autoptr(Record) record = record_new();
-    g_autofree char *now = boot_id(), *boot = NULL;
+    g_autofree char *now = record_boot(), *boot = NULL;
 
     if (!g_key_file_load_from_file(file, path, G_KEY_FILE_NONE, error) ||
         !(boot = g_key_file_get_string(file, "run", "boot", error)))

@@ -30,6 +30,9 @@ void record_free(Record *record);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Record, record_free)
 void record_add_card(Record *record, const char *network, const char *mac);
 
+/* What names this start of the host, which process ids and monotonic time belong to. Free it. */
+char *record_boot(void);
+
 bool record_write(const Record *record, const char *path, GError **error);
 /* NULL with an error: it is not there, not whole, or of before the host's last start. */
 Record *record_read(const char *path, GError **error);

@@ -8,8 +8,12 @@
 #include <fcntl.h>
 #include <gio/gio.h>
 #include <glib/gstdio.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -51,14 +55,26 @@ socket_listen(const char *folder, const char *name, GError **error)
     return g_steal_fd(&fd);
 }
 
+static bool
+take_name(int fd, const char *as)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    uint64_t one_of_a_kind;
+
+    g_assert(getrandom(&one_of_a_kind, sizeof one_of_a_kind, 0) == sizeof one_of_a_kind);
+    int n = g_snprintf(address.sun_path + 1, sizeof address.sun_path - 1, "%s-%016" PRIx64, as, one_of_a_kind);
+    return bind(fd, (struct sockaddr *)&address, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (gsize)n)) ==
+           0;
+}
+
 int
-socket_connect(const char *folder, const char *name, GError **error)
+socket_connect(const char *folder, const char *name, const char *as, GError **error)
 {
     g_autofd int folder_fd = -1;
     struct sockaddr_un address;
     g_autofd int fd = make(folder, name, &folder_fd, &address);
 
-    if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) < 0)
+    if (fd < 0 || (as && !take_name(fd, as)) || connect(fd, (struct sockaddr *)&address, sizeof address) < 0)
         return fail(error, folder, name);
     return g_steal_fd(&fd);
 }

@@ -7,6 +7,7 @@
 #include <sys/random.h>
 
 #define BYTES 16
+#define TAG_BYTES 8
 
 struct Tickets {
     GHashTable *tickets; /* digest → Ticket */
@@ -21,6 +22,8 @@ ticket_free(void *data)
     g_free(ticket->user);
     g_free(ticket->session);
     g_free(ticket->caller);
+    g_free(ticket->tag);
+    g_free(ticket->address);
     g_free(ticket);
 }
 
@@ -49,13 +52,13 @@ digest_of(const char *text)
 }
 
 static char *
-random_text(void)
+random_text(unsigned n)
 {
     uint8_t bytes[BYTES];
     GString *text = g_string_new(NULL);
 
-    g_assert(getrandom(bytes, sizeof bytes, 0) == sizeof bytes);
-    for (unsigned i = 0; i < BYTES; i++)
+    g_assert(n <= BYTES && getrandom(bytes, n, 0) == (ssize_t)n);
+    for (unsigned i = 0; i < n; i++)
         g_string_append_printf(text, "%02x", bytes[i]);
     return g_string_free(text, FALSE);
 }
@@ -98,15 +101,55 @@ tickets_issue(Tickets *tickets, const Ticket *who, int64_t now, GError **error)
     g_hash_table_foreach_remove(tickets->tickets, remove_if_over, &now);
     if (!has_room(tickets, who->session, error))
         return NULL;
-    Ticket *ticket = g_new0(Ticket, 1);
-    char *text = random_text();
-    ticket->desktop = g_strdup(who->desktop);
-    ticket->user = g_strdup(who->user);
-    ticket->session = g_strdup(who->session);
-    ticket->caller = g_strdup(who->caller);
-    ticket->expires = now + TICKET_SECONDS * G_USEC_PER_SEC;
-    g_hash_table_insert(tickets->tickets, digest_of(text), ticket);
+    char *text = random_text(BYTES);
+    g_autofree char *tag = random_text(TAG_BYTES), *digest = digest_of(text);
+    Ticket issued = *who;
+    issued.tag = tag;
+    issued.expires = now + TICKET_SECONDS * G_USEC_PER_SEC;
+    tickets_put(tickets, digest, &issued);
     return text;
+}
+
+Ticket *
+tickets_put(Tickets *tickets, const char *digest, const Ticket *from)
+{
+    Ticket *ticket = g_new0(Ticket, 1);
+
+    ticket->desktop = g_strdup(from->desktop);
+    ticket->user = g_strdup(from->user);
+    ticket->session = g_strdup(from->session);
+    ticket->caller = g_strdup(from->caller);
+    ticket->tag = g_strdup(from->tag);
+    ticket->address = g_strdup(from->address);
+    ticket->expires = from->expires;
+    g_hash_table_insert(tickets->tickets, g_strdup(digest), ticket);
+    return ticket;
+}
+
+void
+tickets_tell(Tickets *tickets, const char *desktop, TicketTeller tell, void *user)
+{
+    GHashTableIter iter;
+    const char *digest;
+    Ticket *ticket;
+
+    g_hash_table_iter_init(&iter, tickets->tickets);
+    while (g_hash_table_iter_next(&iter, (gpointer *)&digest, (gpointer *)&ticket))
+        if (!strcmp(ticket->desktop, desktop))
+            tell(user, digest, ticket);
+}
+
+Ticket *
+tickets_find_tag(Tickets *tickets, const char *desktop, const char *tag)
+{
+    GHashTableIter iter;
+    Ticket *ticket;
+
+    g_hash_table_iter_init(&iter, tickets->tickets);
+    while (g_hash_table_iter_next(&iter, NULL, (gpointer *)&ticket))
+        if (!strcmp(ticket->tag, tag) && !strcmp(ticket->desktop, desktop))
+            return ticket;
+    return NULL;
 }
 
 Ticket *

@@ -18,7 +18,9 @@
 
 typedef struct {
     char *desktop, *user, *session;
-    char *caller; /* may be NULL */
+    char *caller;  /* may be NULL */
+    char *tag;     /* what its connections' sockets are called (socket.h) */
+    char *address; /* whose first connection is open still, and from where; NULL: none is */
     int64_t expires;
     unsigned open; /* connections, and those that are waited for */
 } Ticket;
@@ -28,7 +30,7 @@ typedef struct Tickets Tickets;
 Tickets *tickets_new(void);
 void tickets_free(Tickets *tickets);
 
-/* @who: all but .expires and .open, which are set; copied. The text, the caller's; NULL with an error: too many. */
+/* @who: up to .caller; the rest is set; copied. The text, the caller's; NULL with an error: too many. */
 char *tickets_issue(Tickets *tickets, const Ticket *who, int64_t now, GError **error);
 /* NULL: it is none, or none any more. Good until a call that may remove it. */
 Ticket *tickets_find(Tickets *tickets, const char *text, int64_t now);
@@ -36,6 +38,14 @@ Ticket *tickets_find(Tickets *tickets, const char *text, int64_t now);
 void tickets_closed(Tickets *tickets, Ticket *ticket, int64_t now);
 /* How many there are for a desktop. */
 unsigned tickets_of(Tickets *tickets, const char *desktop, int64_t now);
+/* One of a desktop's by its tag; NULL: there is none. */
+Ticket *tickets_find_tag(Tickets *tickets, const char *desktop, const char *tag);
+
+/* A desktop's tickets, to be written down; and one that was, which is copied but for .open. From no digest can a ticket be had. */
+typedef void (*TicketTeller)(void *user, const char *digest, const Ticket *ticket);
+void tickets_tell(Tickets *tickets, const char *desktop, TicketTeller tell, void *user);
+Ticket *tickets_put(Tickets *tickets, const char *digest, const Ticket *ticket);
+
 /* Those of which @is_void says so are: at once, or where something is open, when that is closed. */
 typedef bool (*TicketJudge)(const Ticket *ticket, void *user);
 void tickets_void(Tickets *tickets, TicketJudge is_void, void *user);

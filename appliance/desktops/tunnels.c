@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "appliance/desktops/tunnels.h"
 
+#include "appliance/desktops/ledger.h"
 #include "appliance/desktops/private.h"
 #include "appliance/desktops/socket.h"
 #include "appliance/desktops/tickets.h"
@@ -17,12 +18,18 @@
 /* SPICE takes 60 characters. */
 #define PASSWORD_BYTES 24
 #define WAIT_SECONDS TICKET_SECONDS
+/* Before a ticket's tag it makes a socket's name. */
+#define NAME "carrel-"
+/* More names no VMM of ours has; whoever took one over may say anything. */
+#define NAMES_MAX 256
 
 typedef struct {
     Tunnels *tunnels;
     Ticket *ticket;
     char *address, *carrier;
-    int fd;       /* -1: it waits */
+    int fd;       /* -1: it waits, or is an earlier daemon's, … */
+    bool earlier; /* … and stands for all that its ticket opened then; their end is the VMM's to tell */
+    bool seen;    /* of these: the VMM has told that they are there */
     guint source; /* of its end, or the end of its patience */
     DesktopsTunnel done;
     void *data;
@@ -49,6 +56,12 @@ tunnel_free(void *data)
     g_free(tunnel);
 }
 
+static bool
+waits(const Tunnel *tunnel)
+{
+    return tunnel->fd < 0 && !tunnel->earlier;
+}
+
 static unsigned
 count_open(const Tunnels *tunnels, const Ticket *ticket)
 {
@@ -56,7 +69,7 @@ count_open(const Tunnels *tunnels, const Ticket *ticket)
 
     for (unsigned i = 0; i < tunnels->all->len; i++) {
         const Tunnel *tunnel = tunnels->all->pdata[i];
-        n += tunnel->ticket == ticket && tunnel->fd >= 0;
+        n += tunnel->ticket == ticket && !waits(tunnel);
     }
     return n;
 }
@@ -77,12 +90,23 @@ tell_clients(Tunnels *tunnels, const char *id)
 
 /* Of a ticket the first came, or the last went. */
 static void
-tell_client(Tunnels *tunnels, const Ticket *ticket, bool here, const char *address)
+tell_client(Tunnels *tunnels, const Ticket *ticket, DesktopsClient what, const char *address)
 {
     Desktops *desktops = tunnels->desktops;
 
-    desktops->ops.client(desktops->owner, ticket->desktop, here, ticket->caller, address);
+    desktops->ops.client(desktops->owner, ticket->desktop, what, ticket->caller, address);
     tell_clients(tunnels, ticket->desktop);
+}
+
+/* For the daemon after us. */
+static void
+write_down(Tunnels *tunnels, const char *id)
+{
+    const Desktop *desktop = desktops_find(tunnels->desktops, id);
+    g_autoptr(GError) error = NULL;
+
+    if (desktop && g_file_test(desktop->run, G_FILE_TEST_IS_DIR) && !ledger_write(desktop, tunnels->tickets, &error))
+        g_warning("connections to a desktop are not written down, and end with the next daemon: %s", error->message);
 }
 
 /* The end of one, however it comes. It is freed. */
@@ -90,21 +114,50 @@ static void
 drop(Tunnels *tunnels, Tunnel *tunnel)
 {
     Ticket *ticket = tunnel->ticket;
-    bool was_open = tunnel->fd >= 0;
+    bool was_open = !waits(tunnel);
     g_autofree char *address = g_strdup(tunnel->address), *desktop = g_strdup(ticket->desktop);
 
     g_ptr_array_remove(tunnels->all, tunnel);
-    if (was_open && !count_open(tunnels, ticket))
-        tell_client(tunnels, ticket, false, address);
+    bool last = was_open && !count_open(tunnels, ticket);
+    if (last) {
+        g_clear_pointer(&ticket->address, g_free);
+        tell_client(tunnels, ticket, DESKTOPS_CLIENT_LEFT, address);
+    }
     tickets_closed(tunnels->tickets, ticket, g_get_monotonic_time());
+    if (last)
+        write_down(tunnels, desktop);
     desktops_left(tunnels->desktops, desktop);
+}
+
+static void
+on_cut(GObject *source, GAsyncResult *result, gpointer user)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (!carrel_vmm1_call_cut_connections_finish(CARREL_VMM1(source), result, &error) &&
+        !g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+        g_warning("a connection that nobody may have is not cut: %s", error->message);
+}
+
+/* Where it arrives, whoever carries it. A VMM that cannot be asked yet is when it tells what there is. */
+static void
+cut_at_vmm(const Desktop *desktop, const char *name)
+{
+    CarrelVmm1 *control = desktop ? vmm_control(desktop->vmm) : NULL;
+
+    if (control)
+        carrel_vmm1_call_cut_connections(control, name, desktop->cancellable, on_cut, NULL);
 }
 
 static void
 cut(Tunnels *tunnels, Tunnel *tunnel)
 {
+    g_autofree char *name = g_strconcat(NAME, tunnel->ticket->tag, NULL);
+
     if (tunnel->fd >= 0)
         shutdown(tunnel->fd, SHUT_RDWR);
+    else
+        cut_at_vmm(desktops_find(tunnels->desktops, tunnel->ticket->desktop), name);
     drop(tunnels, tunnel);
 }
 
@@ -144,7 +197,8 @@ open_it(Tunnel *tunnel, Desktop *desktop)
 {
     Tunnels *tunnels = tunnel->tunnels;
     g_autoptr(GError) error = NULL;
-    g_autofd int fd = socket_connect(desktop->run, "spice", &error);
+    g_autofree char *name = g_strconcat(NAME, tunnel->ticket->tag, NULL);
+    g_autofd int fd = socket_connect(desktop->run, "spice", name, &error);
     g_autofd int copy = fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 3) : -1;
 
     if (copy < 0) {
@@ -157,8 +211,11 @@ open_it(Tunnel *tunnel, Desktop *desktop)
     tunnel->source = g_unix_fd_add(tunnel->fd, G_IO_HUP | G_IO_ERR, on_end, tunnel);
     DesktopsTunnel done = tunnel->done;
     void *data = tunnel->data;
-    if (first)
-        tell_client(tunnels, tunnel->ticket, true, tunnel->address);
+    if (first) {
+        tunnel->ticket->address = g_strdup(tunnel->address ? tunnel->address : "");
+        write_down(tunnels, desktop->id);
+        tell_client(tunnels, tunnel->ticket, DESKTOPS_CLIENT_CAME, tunnel->address);
+    }
     done(data, g_steal_fd(&fd), NULL);
 }
 
@@ -242,7 +299,7 @@ tunnels_serve(Tunnels *tunnels, Desktop *desktop)
     g_autoptr(GPtrArray) mine = of_desktop(tunnels, desktop);
     for (unsigned i = 0; i < mine->len; i++) {
         Tunnel *tunnel = mine->pdata[i];
-        if (tunnel->fd >= 0)
+        if (!waits(tunnel))
             continue;
         if (is_there(desktop) && desktop->password_is == PASSWORD_SET)
             open_it(tunnel, desktop);
@@ -258,9 +315,61 @@ tunnels_end(Tunnels *tunnels, Desktop *desktop)
     g_autoptr(GPtrArray) mine = of_desktop(tunnels, desktop);
     for (unsigned i = 0; i < mine->len; i++) {
         Tunnel *tunnel = mine->pdata[i];
-        if (tunnel->fd >= 0)
+        if (!waits(tunnel))
             cut(tunnels, tunnel);
     }
+    write_down(tunnels, desktop->id);
+}
+
+/* ---- what an earlier daemon opened ---- */
+
+void
+tunnels_take_up(Tunnels *tunnels, Desktop *desktop)
+{
+    g_autoptr(GPtrArray) tickets = ledger_read(desktop, tunnels->tickets);
+
+    for (unsigned i = 0; i < tickets->len; i++) {
+        Ticket *ticket = tickets->pdata[i];
+        desktop->was_used = true;
+        if (!desktop->vmm)
+            g_clear_pointer(&ticket->address, g_free);
+        if (!ticket->address)
+            continue;
+        Tunnel *tunnel = g_new0(Tunnel, 1);
+        *tunnel = (Tunnel){tunnels, ticket, .address = g_strdup(ticket->address), .fd = -1, .earlier = true};
+        ticket->open++;
+        g_ptr_array_add(tunnels->all, tunnel);
+    }
+}
+
+/* What is there by no ticket was opened by one that is void, or that nobody knows any more. */
+static void
+cut_strangers(const Tunnels *tunnels, const Desktop *desktop, const char *const *names)
+{
+    for (unsigned i = 0; names[i] && i < NAMES_MAX; i++)
+        if (!g_str_has_prefix(names[i], NAME) ||
+            !tickets_find_tag(tunnels->tickets, desktop->id, names[i] + strlen(NAME)))
+            cut_at_vmm(desktop, names[i]);
+}
+
+void
+tunnels_compare(Tunnels *tunnels, Desktop *desktop, const char *const *names)
+{
+    g_autoptr(GPtrArray) mine = of_desktop(tunnels, desktop);
+
+    for (unsigned i = 0; i < mine->len; i++) {
+        Tunnel *tunnel = mine->pdata[i];
+        g_autofree char *name = g_strconcat(NAME, tunnel->ticket->tag, NULL);
+        if (!tunnel->earlier)
+            continue;
+        if (!g_strv_contains(names, name)) {
+            drop(tunnels, tunnel);
+        } else if (!tunnel->seen) {
+            tunnel->seen = true;
+            tell_client(tunnels, tunnel->ticket, DESKTOPS_CLIENT_IS_HERE, tunnel->address);
+        }
+    }
+    cut_strangers(tunnels, desktop, names);
 }
 
 bool
@@ -277,7 +386,7 @@ tunnels_describe(Tunnels *tunnels, const Desktop *desktop, GVariantDict *what)
 
     for (unsigned i = 0; i < mine->len; i++) {
         const Tunnel *tunnel = mine->pdata[i];
-        if (tunnel->fd >= 0 && !g_ptr_array_find_with_equal_func(addresses, tunnel->address, g_str_equal, NULL))
+        if (!waits(tunnel) && !g_ptr_array_find_with_equal_func(addresses, tunnel->address, g_str_equal, NULL))
             g_ptr_array_add(addresses, tunnel->address);
     }
     g_variant_dict_insert_value(what, "clients",
@@ -306,6 +415,11 @@ issue(Connect *connect, GError **error)
         return;
     if (!desktop->password || unused)
         new_password(desktop);
+    if (g_mkdir_with_parents(desktop->run, 0711) < 0 || !ledger_write(desktop, desktops->tunnels->tickets, error)) {
+        if (!*error)
+            g_set_error(error, DESKTOPS_ERROR, DESKTOPS_ERROR_UNAVAILABLE, "%s: %s", desktop->run, g_strerror(errno));
+        return;
+    }
     desktop->retry = desktop->was_used = true;
     desktop->user_left = false;
     desktop_turn(desktop);
@@ -399,11 +513,43 @@ cut_if(Tunnels *tunnels, bool (*is_so)(const Tunnel *tunnel, void *user), void *
             g_ptr_array_add(chosen, tunnels->all->pdata[i]);
     for (unsigned i = 0; i < chosen->len; i++) {
         Tunnel *tunnel = chosen->pdata[i];
-        if (tunnel->fd >= 0)
+        if (!waits(tunnel))
             cut(tunnels, tunnel);
         else
             refuse(tunnel, DESKTOPS_ERROR_NOT_FOUND, "the connection was taken back");
     }
+}
+
+typedef struct {
+    TicketJudge is_so;
+    void *user;
+    GHashTable *desktops; /* whose tickets changed */
+} Voiding;
+
+static bool
+judge(const Ticket *ticket, void *user)
+{
+    const Voiding *voiding = user;
+    bool is_so = voiding->is_so(ticket, voiding->user);
+
+    if (is_so)
+        g_hash_table_add(voiding->desktops, g_strdup(ticket->desktop));
+    return is_so;
+}
+
+/* Makes tickets void, for the daemon after us too. */
+static void
+void_if(Tunnels *tunnels, TicketJudge is_so, void *user)
+{
+    g_autoptr(GHashTable) desktops = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    Voiding voiding = {is_so, user, desktops};
+    GHashTableIter iter;
+    const char *id;
+
+    tickets_void(tunnels->tickets, judge, &voiding);
+    g_hash_table_iter_init(&iter, desktops);
+    while (g_hash_table_iter_next(&iter, (gpointer *)&id, NULL))
+        write_down(tunnels, id);
 }
 
 static bool
@@ -427,7 +573,7 @@ is_of_session(const Ticket *ticket, void *session)
 void
 desktops_session_over(Desktops *desktops, const char *session)
 {
-    tickets_void(desktops->tunnels->tickets, is_of_session, (void *)session);
+    void_if(desktops->tunnels, is_of_session, (void *)session);
 }
 
 typedef struct {
@@ -454,7 +600,7 @@ desktops_check_rights(Desktops *desktops, bool (*may_use)(void *owner, const cha
 {
     Rights rights = {desktops, may_use};
 
-    tickets_void(desktops->tunnels->tickets, has_no_right, &rights);
+    void_if(desktops->tunnels, has_no_right, &rights);
     cut_if(desktops->tunnels, is_without_right, &rights);
 }
 
@@ -472,9 +618,9 @@ tunnels_new(Desktops *desktops)
 }
 
 static bool
-waits(const Tunnel *tunnel, void *user)
+is_waiting(const Tunnel *tunnel, void *user)
 {
-    return tunnel->fd < 0;
+    return waits(tunnel);
 }
 
 void
@@ -482,7 +628,7 @@ tunnels_free(Tunnels *tunnels)
 {
     if (!tunnels)
         return;
-    cut_if(tunnels, waits, NULL);
+    cut_if(tunnels, is_waiting, NULL);
     g_ptr_array_unref(tunnels->all);
     tickets_free(tunnels->tickets);
     g_free(tunnels);

@@ -181,6 +181,16 @@ on_clients(GObject *control, GParamSpec *what, gpointer user)
 }
 
 static void
+on_connections(GObject *control, GParamSpec *what, gpointer user)
+{
+    static const char *const none[] = {NULL};
+    Vmm *vmm = user;
+    const char *const *names = carrel_vmm1_get_connections(vmm->control);
+
+    vmm->ops->connections(vmm->user, names ? names : none);
+}
+
+static void
 on_proxy(GObject *source, GAsyncResult *result, gpointer user)
 {
     g_autoptr(GError) error = NULL;
@@ -198,12 +208,15 @@ on_proxy(GObject *source, GAsyncResult *result, gpointer user)
     vmm->control = control;
     g_signal_connect(control, "state-changed", G_CALLBACK(on_state), vmm);
     g_signal_connect(control, "notify::clients", G_CALLBACK(on_clients), vmm);
+    g_signal_connect(control, "notify::connections", G_CALLBACK(on_connections), vmm);
     vmm->ops->connected(vmm->user);
     const char *detail = vmm->control ? carrel_vmm1_get_pause_detail(vmm->control) : NULL;
     if (vmm->control)
         on_state(vmm->control, carrel_vmm1_get_state(vmm->control), NULL, detail ? detail : "", vmm);
     if (vmm->control)
         on_clients(NULL, NULL, vmm);
+    if (vmm->control)
+        on_connections(NULL, NULL, vmm);
 }
 
 static void
@@ -252,7 +265,7 @@ static bool
 connect_to(Vmm *vmm, const char *folder, GError **error)
 {
     g_autoptr(GDBusAuthObserver) observer = g_dbus_auth_observer_new();
-    g_autofd int fd = socket_connect(folder, "control", error);
+    g_autofd int fd = socket_connect(folder, "control", NULL, error);
     g_autoptr(GSocket) socket = fd < 0 ? NULL : g_socket_new_from_fd(fd, error);
 
     if (!socket)

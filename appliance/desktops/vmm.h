@@ -24,6 +24,8 @@ typedef struct {
     /* How it is, from .connected on; @detail: a sentence, or "". */
     void (*state)(void *user, VmmState state, const char *detail);
     void (*clients)(void *user, unsigned n);
+    /* The names by which sockets are connected to its SPICE server (socket.h): also once at the beginning. */
+    void (*connections)(void *user, const char *const *names);
     /* It does not answer, and will not; it may run still. */
     void (*lost)(void *user, const char *why);
     /* The process is no more; the last of all. @status: as wait(2) tells it, or -1. */

@@ -21,8 +21,8 @@
  *     memory                     → memory PROMISED ALL
  *     end                        frees everything
  *
- * Unasked it prints: change ID a{sv}; submit COMMAND a{sv}; job ID SENTENCE; job-progress ID N; job-end ID SENTENCE; client ID 0|1
- * CALLER ADDRESS. GVariants are in their text format. The store of this house is a table that does what commands say.
+ * Unasked it prints: change ID a{sv}; submit COMMAND a{sv}; job ID SENTENCE; job-progress ID N; job-end ID SENTENCE; client ID
+ * WHAT CALLER ADDRESS, of which WHAT is a DesktopsClient. GVariants are in their text format. The store of this house is a table that does what commands say.
  */
 #include "appliance/desktops/desktops.h"
 
@@ -200,9 +200,9 @@ job_end(void *owner, const char *job, const GError *error)
 }
 
 static void
-client(void *owner, const char *desktop, bool here, DesktopsCaller caller, const char *address)
+client(void *owner, const char *desktop, DesktopsClient what, DesktopsCaller caller, const char *address)
 {
-    say("client %s %d %s %s", desktop, here, caller, address);
+    say("client %s %d %s %s", desktop, (int)what, caller, address);
 }
 
 static const DesktopsOps ops = {

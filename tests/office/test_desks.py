@@ -11,6 +11,7 @@ import time
 import pytest
 from carreld import BUILD, is_there
 from host import HostError, Session
+from sit import Seat
 
 pytestmark = pytest.mark.skipif(not os.path.exists("/dev/kvm"), reason="no /dev/kvm")
 
@@ -220,6 +221,31 @@ def test_rights_that_are_taken(office, console):
     assert seat.recv(1) == b""
     assert refused(office.anna.connection.OpenTunnel, late, CLIENT) == "NotFound"
     assert refused(office.anna.Connect, office.annas, {}) == "NotFound"
+
+
+def noted(console, event, desktop):
+    """How often the audit trail has it of that desktop."""
+    lines = console.ListAudit({"column": "command", "value": "audit.note"})
+    return len([line for line in lines if f'"{event}"' in str(line) and desktop in str(line)])
+
+
+def test_rights_that_are_taken_after_the_daemon_was_killed(office, console, carreld):
+    """A real client, whose connection an earlier daemon made."""
+    ticket, password, _ = office.anna.Connect(office.annas, {})
+    seat = Seat(lambda: socket.socket(fileno=office.anna.connection.OpenTunnel(ticket, CLIENT)), password)
+    seat.until(lambda: seat.opened and seat.display and seat.display.pixels() is not None, "the picture", 90)
+    for end in (carreld.kill, carreld.stop):
+        end()
+        carreld.start()
+        console = carreld.console()
+        console.connection.wait(lambda: console.GetLive([office.annas])[office.annas].get("clients") == ["192.0.2.7"],
+                                "who is connected")
+    seat.turn(0.5)
+    assert len(seat.main_events) == 1, "it was cut without a reason"
+    console.do("assignment.delete", assignment=console.list("assignment", filter="user", value=office.user["anna"])[0]["id"])
+    seat.until(lambda: len(seat.main_events) > 1, "the end of the main channel")
+    console.connection.wait(lambda: noted(console, "disconnected", office.annas) == 1, "a line of the audit trail")
+    assert noted(console, "connected", office.annas) == 1
 
 
 def test_desktops_outlive_the_daemon(office, carreld):

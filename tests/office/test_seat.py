@@ -140,6 +140,90 @@ def test_right_that_ends_cuts_the_connection(rooms):
     assert not is_closed(bens, 0.5)
 
 
+def is_connected(seat):
+    seat.until(lambda: seat.opened and seat.display and seat.display.pixels() is not None, "the picture")
+
+
+def another_owner(rooms, *desks):
+    """The one before is killed, and connections are as they were."""
+    rooms.kill()
+    rooms.start()
+    for desk in desks:
+        rooms.wait_state(desk, "running")
+
+
+def test_right_that_ends_cuts_what_an_earlier_owner_opened(rooms):
+    desk = rooms.desktop()
+    seat, helper = seat_at(rooms, desk), seat_at(rooms, desk, session="two", user="ben")
+    is_connected(seat)
+    is_connected(helper)
+    unused, _ = rooms.connect(desk, user="anna")
+    another_owner(rooms, desk)
+    rooms.wait(f"client {desk} 2")
+    rooms.wait(f"client {desk} 2")
+    assert "192.0.2.7" in rooms.live(desk)
+    rooms.say("disallow anna")
+    rooms.wait(f"client {desk} 0")
+    seat.until(lambda: len(seat.main_events) > 1, "the end of the main channel")
+    rooms.say(f"tunnel {unused}")
+    assert "not good" in rooms.wait("failed tunnel")
+    helper.turn(0.5)
+    assert len(helper.main_events) == 1, "who has a right to it is cut too"
+
+
+def test_right_that_ends_before_the_vmm_answers(rooms):
+    """What the owner cannot cut yet it must not forget to."""
+    desk = rooms.desktop()
+    seat = seat_at(rooms, desk)
+    is_connected(seat)
+    rooms.kill()
+    rooms.start()
+    rooms.say("disallow anna")
+    rooms.wait(f"client {desk} 0")
+    seat.until(lambda: len(seat.main_events) > 1, "the end of the main channel")
+
+
+def test_connection_that_nobody_wrote_down_is_cut(rooms):
+    desk = rooms.desktop()
+    seat = seat_at(rooms, desk)
+    is_connected(seat)
+    rooms.kill()
+    (rooms.folder / "run" / desk / "tickets").unlink()
+    rooms.start()
+    seat.until(lambda: len(seat.main_events) > 1, "the end of the main channel")
+
+
+def test_ticket_of_an_earlier_owner_is_good(rooms):
+    desk = rooms.desktop(wanted="stopped")
+    ticket, password = rooms.connect(desk)
+    another_owner(rooms, desk)
+    seat = Seat(lambda: rooms.tunnel(ticket), password)
+    is_connected(seat)
+    another_owner(rooms, desk)
+    assert rooms.connect(desk)[1] == password, "who comes later would not be let in beside them"
+
+
+def test_ticket_of_a_session_that_ended_stays_void(rooms):
+    desk = rooms.desktop()
+    ticket, _ = rooms.connect(desk)
+    rooms.say("over session")
+    rooms.live(desk)  # an answer: that was done
+    another_owner(rooms, desk)
+    rooms.say(f"tunnel {ticket}")
+    assert "not good" in rooms.wait("failed tunnel")
+
+
+def test_end_of_what_an_earlier_owner_opened_is_heard_of(rooms):
+    desk = rooms.desktop()
+    seat = seat_at(rooms, desk)
+    is_connected(seat)
+    another_owner(rooms, desk)
+    rooms.wait(f"client {desk} 2")
+    seat.session.disconnect()
+    rooms.wait(f"client {desk} 0")
+    assert "192.0.2.7" not in rooms.live(desk)
+
+
 def test_session_that_ends_leaves_the_connection(rooms):
     desk = rooms.desktop()
     used, _ = rooms.connect(desk)
