@@ -4,6 +4,8 @@
  */
 #include "appliance/desktops/spawn.h"
 
+#include "appliance/apparmor/apparmor.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -130,6 +132,8 @@ become(const SpawnPlan *plan, const Child *child)
         write_pid(child->pid_digits);
     if (!change_user(plan->uid))
         give_up(gate, errno);
+    if (plan->profile)
+        apparmor_on_exec(apparmor_open_on_exec(), plan->profile);
     execve(plan->arguments[0], (char *const *)plan->arguments, child->environment);
     give_up(gate, errno);
 }

@@ -23,6 +23,7 @@ typedef struct {
     const char *const *arguments; /* NULL-terminated; the first is the program's path */
     const char *log;              /* a file that standard error goes to: emptied, or made; NULL: nowhere */
     uid_t uid;                    /* whom it becomes, group too; 0: nobody else */
+    const char *profile;          /* AppArmor's, which it is under; NULL: none of its own */
     SpawnFd fds[SPAWN_FDS_MAX];
     unsigned n_fds;
 } SpawnPlan;

@@ -4,6 +4,7 @@
  */
 #include "appliance/desktops/tpm.h"
 
+#include "appliance/apparmor/apparmor.h"
 #include "appliance/desktops/spawn.h"
 
 #include <errno.h>
@@ -90,6 +91,7 @@ start(Tpm *tpm, const TpmPlace *place, GError **error)
     const SpawnPlan plan = {.arguments = arguments,
                             .log = log,
                             .uid = place->uid,
+                            .profile = APPARMOR_TPM,
                             .fds = {{theirs, "control"}, {folder, "state"}},
                             .n_fds = 2};
     if (!spawn_hold(&plan, &tpm->process, error))

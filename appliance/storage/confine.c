@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * carrel-confine: runs a program on files that may be hostile. It has /usr to read, and the files it is given; a user and
- * namespaces of its own, no network, no privileges, no other process to see, few system calls, and limits.
+ * namespaces of its own, no network, no privileges, no other process to see, few system calls, limits, and AppArmor's
+ * profile carrel-import.
  *
  *     carrel-confine UID READ-FD WRITE-FD FILE-SIZE PROGRAM [ARGUMENT...]
  *
@@ -11,6 +12,7 @@
  *
  * A program of its own, since carreld has threads, after whose fork little may be done. Ends with whoever started it.
  */
+#include "appliance/apparmor/apparmor.h"
 #include "appliance/storage/confine_calls.h"
 
 #include <errno.h>
@@ -179,6 +181,7 @@ static _Noreturn void
 run(uid_t uid, uint64_t file_size, Given in, Given out, char **words)
 {
     char locale[] = "LC_ALL=C.UTF-8", *const environment[] = {locale, NULL};
+    int on_exec = apparmor_open_on_exec(); /* there is no /proc in the new root */
 
     make_root(in, out, uid);
     set_limits(file_size);
@@ -186,6 +189,7 @@ run(uid_t uid, uint64_t file_size, Given in, Given out, char **words)
     prctl(PR_SET_PDEATHSIG,
           SIGKILL); /* again: the kernel forgets it with the user. Its parent is seen as 0 from here */
     close_range(STDERR_FILENO + 1, ~0u, CLOSE_RANGE_CLOEXEC);
+    apparmor_on_exec(on_exec, APPARMOR_IMPORT);
     if (confine_calls() < 0)
         fail("limit its system calls");
     execve(words[0], words, environment);

@@ -86,7 +86,7 @@ class Office:
         """Installs what was built, over what there may be, and starts it."""
         self.host.run("tar -C / -x --no-same-owner", data=installed(build), timeout=120)
         self.host.run("systemd-sysusers && systemd-tmpfiles --create && systemctl daemon-reload && systemctl enable -q carreld"
-                      " carrel-web && systemctl restart carreld carrel-web", timeout=120)
+                      " carrel-web && systemctl restart carrel-apparmor carreld carrel-web", timeout=120)
         self.host.wait_until(lambda: self.host.succeeds("test -s /var/lib/carrel-web/certificate.pem"), "a certificate", 60)
         self.certificate.write_bytes(self.host.read("/var/lib/carrel-web/certificate.pem"))
 

@@ -3,6 +3,7 @@
  * Giving up namespaces, root and privileges, in this order since each needs rights that the next takes away.
  */
 #include "vmm/sandbox/sandbox.h"
+#include "vmm/sandbox/apparmor.h"
 #include "vmm/sandbox/install.h"
 #include "vmm/sandbox/keeper.h"
 
@@ -114,10 +115,17 @@ bool
 sandbox_enter(uid_t uid, char **left_out, GError **error)
 {
     struct rlimit no_core = {0, 0};
+    int profile = apparmor_open();
     g_autofree char *missing = enter_namespaces();
 
-    if (!drop_privileges(uid, error))
+    if (!drop_privileges(uid, error)) {
+        g_clear_fd(&profile, NULL);
         return false;
+    }
+    if (!apparmor_enter(profile)) {
+        g_autofree char *others = g_steal_pointer(&missing);
+        missing = g_strjoin(", ", "AppArmor's profile " APPARMOR_PROFILE, others, NULL);
+    }
     setrlimit(RLIMIT_CORE, &no_core); /* it would hold the guest's memory */
     filters_begin();
     if (left_out)

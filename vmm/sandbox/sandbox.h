@@ -5,8 +5,8 @@
  * Two processes. The keeper, as privileged as whoever started us, opens what the desktop needs, forks, and then only waits:
  * it forwards signals, removes the sockets it made when the desktop ends, however that happens, and reports how it ended.
  * The desktop process gives everything up before the first guest instruction: own PID, network, IPC, UTS and mount
- * namespaces (as far as the host allows), an empty root, an unprivileged user, no new privileges, and a system call filter
- * for each kind of thread (filters.c). Descriptors opened before are all it has.
+ * namespaces (as far as the host allows), an empty root, an unprivileged user, no new privileges, AppArmor's profile where
+ * there is one (apparmor.h), and a system call filter for each kind of thread (filters.c). Descriptors opened before are all it has.
  */
 #pragma once
 
@@ -49,7 +49,8 @@ void sandbox_watch_keeper(void);
 
 /*
  * Gives up files, network and privileges. Once, in the desktop process, while it has one thread. @uid is taken when started
- * as root. A namespace that the host does not allow is left out and named in *left_out (may be NULL; NULL when all are had);
+ * as root. A namespace that the host does not allow, or AppArmor's profile where it is not loaded, is left out and named in *left_out
+ * (may be NULL; NULL when all are had);
  * what must not fail (privileges) is an error.
  */
 bool sandbox_enter(uid_t uid, char **left_out, GError **error);

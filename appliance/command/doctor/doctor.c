@@ -11,6 +11,7 @@
 static const DoctorLook looks[] = {
     {"processors", doctor_look_processor},
     {"KVM",        doctor_look_kvm},
+    {"AppArmor",   doctor_look_apparmor},
     {"memory",     doctor_look_memory},
     {"huge pages", doctor_look_huge_pages},
     {"disk",       doctor_look_disk},

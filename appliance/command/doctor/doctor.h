@@ -35,6 +35,7 @@ typedef struct {
 void doctor_look_kvm(DoctorFinding *finding);
 /* looks.c */
 void doctor_look_processor(DoctorFinding *finding);
+void doctor_look_apparmor(DoctorFinding *finding);
 void doctor_look_memory(DoctorFinding *finding);
 void doctor_look_huge_pages(DoctorFinding *finding);
 void doctor_look_disk(DoctorFinding *finding);
@@ -48,5 +49,7 @@ void doctor_look_programs(DoctorFinding *finding);
 uint64_t doctor_meminfo(const char *text, const char *name);
 /* Whether a processor of /proc/cpuinfo has a flag. */
 bool doctor_cpu_flag(const char *text, const char *flag);
+/* Whether a profile is in force (not only watching), in a text like securityfs's apparmor/profiles. */
+bool doctor_profile_enforced(const char *text, const char *profile);
 /* The inode of the socket that listens at @port, in a text like /proc/net/tcp or tcp6; 0: none does. */
 uint64_t doctor_listener(const char *text, unsigned port);

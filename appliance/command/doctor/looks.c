@@ -92,6 +92,38 @@ doctor_look_processor(DoctorFinding *finding)
         say(finding, DOCTOR_FINE, g_strdup_printf("%u with %s", n, has), NULL);
 }
 
+bool
+doctor_profile_enforced(const char *text, const char *profile)
+{
+    g_autofree char *line = g_strdup_printf("%s (enforce)", profile);
+    g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+
+    return g_strv_contains((const char *const *)lines, line);
+}
+
+void
+doctor_look_apparmor(DoctorFinding *finding)
+{
+    static const char *const ours[] = {"carrel-vmm", "carrel-tpm", "carrel-import", "carrel-web"};
+    g_autofree char *enabled = read_all("/sys/module/apparmor/parameters/enabled");
+    g_autofree char *profiles = read_all("/sys/kernel/security/apparmor/profiles");
+    g_autoptr(GString) missing = g_string_new(NULL);
+
+    for (size_t i = 0; i < G_N_ELEMENTS(ours); i++)
+        if (!doctor_profile_enforced(profiles, ours[i]))
+            g_string_append_printf(missing, "%s%s", missing->len ? ", " : "", ours[i]);
+    if (*enabled != 'Y')
+        say(finding, DOCTOR_WARNING, g_strdup("this kernel does not use it"),
+            "desktops are held by namespaces and system call filters alone: boot with apparmor=1 security=apparmor");
+    else if (geteuid() != 0)
+        say(finding, DOCTOR_WARNING, g_strdup("only root sees what it holds"), "run this as root");
+    else if (missing->len)
+        say(finding, DOCTOR_WARNING, g_strdup_printf("not in force: %s", missing->str),
+            "apt-get install apparmor; systemctl restart carrel-apparmor; what runs is held from its next start");
+    else
+        say(finding, DOCTOR_FINE, g_strdup("desktops, imports and the web server are held by it"), NULL);
+}
+
 void
 doctor_look_memory(DoctorFinding *finding)
 {

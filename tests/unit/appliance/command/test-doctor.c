@@ -26,6 +26,17 @@ test_cpu_flags(void)
 }
 
 static void
+test_profiles(void)
+{
+    static const char text[] = "carrel-web (enforce)\ncarrel-vmm (complain)\nnot-carrel-tpm (enforce)\n";
+
+    g_assert_true(doctor_profile_enforced(text, "carrel-web"));
+    g_assert_false(doctor_profile_enforced(text, "carrel-vmm"));
+    g_assert_false(doctor_profile_enforced(text, "carrel-tpm"));
+    g_assert_false(doctor_profile_enforced("", "carrel-web"));
+}
+
+static void
 test_listener(void)
 {
     static const char text[] =
@@ -65,6 +76,7 @@ main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/command/doctor/meminfo", test_meminfo);
     g_test_add_func("/command/doctor/cpu-flags", test_cpu_flags);
+    g_test_add_func("/command/doctor/profiles", test_profiles);
     g_test_add_func("/command/doctor/listener", test_listener);
     g_test_add_func("/command/doctor/looks", test_looks);
     return g_test_run();

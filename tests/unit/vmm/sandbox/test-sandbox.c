@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The sandbox on the real kernel: each case becomes a keeper and a desktop process, and is judged by how it ends. */
+#include "vmm/sandbox/apparmor.h"
 #include "vmm/sandbox/sandbox.h"
 
 #include <errno.h>
@@ -23,7 +24,7 @@
 
 #define UID 65534
 
-static char *left_out; /* of namespaces */
+static char *left_out;
 
 typedef int (*Inside)(void); /* the desktop process; returns its exit status */
 
@@ -71,7 +72,8 @@ check_given_up(void)
         return 3;
     if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1)
         return 4;
-    if (getpid() != 1 || left_out)
+    /* A machine that builds this need not have loaded the profile. */
+    if (getpid() != 1 || (left_out && strcmp(left_out, "AppArmor's profile " APPARMOR_PROFILE)))
         return 5;
     return 0;
 }
