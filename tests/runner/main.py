@@ -7,7 +7,6 @@ import argparse
 import os
 import signal
 import sys
-import time
 
 import parts
 from report import Report
@@ -23,7 +22,7 @@ PARTS = {
     "e2e": parts.e2e,
     "bench": parts.bench,
 }
-DEFAULT = ["lint", "unit", "guest", "spice", "services", "fuzz", "e2e"]
+DEFAULT = [name for name in PARTS if name != "bench"]
 
 
 def arguments():
@@ -59,10 +58,8 @@ def main():
     os.chdir(options.source)
     report = Report()
     for name in [options.part] if options.part else DEFAULT:
-        started = time.monotonic()
-        print(f"==> {name}", flush=True)
-        PARTS[name](options, report)
-        print(f"==> {name}: {time.monotonic() - started:.0f} s", flush=True)
+        with report.part(name):
+            PARTS[name](options, report)
     return report.close()
 
 

@@ -5,6 +5,7 @@ import glob
 import os
 import subprocess
 import sys
+import time
 import xml.etree.ElementTree as xml
 
 SOURCES = ["vmm", "display", "usb", "ha", "appliance", "web-ui", "tests"]
@@ -26,8 +27,9 @@ def run(*command, **more):
 
 def tool(report, name, *command):
     """A command that is itself the test: it passes when it exits 0; its output is shown only when it does not."""
+    started = time.monotonic()
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    report.one(name, done.returncode == 0, done.stdout)
+    report.one(name, done.returncode == 0, done.stdout, time.monotonic() - started)
     return done.returncode == 0
 
 
@@ -141,7 +143,7 @@ def office(options, report):
 
 def fuzz(options, report):
     """Replays every corpus, then fuzzes each target afresh, on each processor one."""
-    if not build(report, "build-fuzz"):
+    if not build(report, "build-fuzz", "fuzz"):
         return
     meson_test(report, "build-fuzz", "--suite", "fuzz")
     names = sorted(os.path.basename(target) for target in glob.glob("build-fuzz/tests/fuzz/fuzz-*")
