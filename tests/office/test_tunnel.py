@@ -177,7 +177,7 @@ def test_websocket_is_checked(fake, desktops):
     b"\x09\x80\0\0\0\0",                             # a ping in parts
     b"\x89\xfe\x00\x7e\0\0\0\0" + bytes(126),        # a ping too long
     b"\x82\xff" + b"\xff" * 8 + bytes(4),            # longer than there are bytes
-    os.urandom(4096),
+    pytest.param(os.urandom(4096), id="noise"),
 ])
 def test_websocket_that_sends_garbage_is_closed(fake, desktops, frame):
     with raw_websocket(fake.web) as client, tunnel(fake.web) as other:
