@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is wrong with what is shown, for those who see badly, use a keyboard, or have a narrow screen: a list of sentences.
 // Contrast as WCAG 2.1 computes it (1.4.3: 4.5, and 3 for large text), names of what can be used (4.1.2), order of the focus (2.4.3),
-// no scrolling sideways (1.4.10). Runs as the body of a function.
+// no scrolling sideways (1.4.10), icons that can be told from their ground (1.4.11). Runs as the body of a function.
 const faults = [];
 const dialog = [...document.querySelectorAll("dialog[open]")].at(-1);
 const root = dialog || document.body;
@@ -59,6 +59,9 @@ const labelOf = (element) => element.getAttribute("aria-label") || [...(element.
 const usable = [...root.querySelectorAll("a[href], button, input, select, textarea, summary, [tabindex]")].filter(shown);
 for (const element of usable) {
   if (!element.matches("[tabindex='-1']") && !labelOf(element).trim()) faults.push(`no name: ${called(element)}`);
+  const icon = element.matches("button, a") && element.querySelector("svg.icon");
+  const under = icon && shown(icon) && !element.disabled && ground(element);
+  if (under && contrast(over(rgba(getComputedStyle(icon).color), under), under) < 3) faults.push(`an icon that is hard to see: ${called(element)}`);
   if (element.tabIndex > 0) faults.push(`out of order: ${called(element)}`);
   if (element.matches("input:not([type=hidden], [type=checkbox], [type=radio], [type=file])") && contrast(rgba(getComputedStyle(element).borderTopColor), ground(element.parentElement) || rgba("white")) < 3)
     faults.push(`a field that is hard to see: ${called(element)}`);

@@ -136,8 +136,8 @@ const Facts = ({ desktop }) => html`<section class="card"><h2>What it is</h2><dl
   <dt>System</dt><dd>${GUEST_OS[desktop.guest_os] || "–"}</dd><dt>Memory</dt><dd>${mebibytes(desktop.memory)}</dd><dt>Processors</dt><dd>${desktop.vcpus}</dd>
   <dt>Starts by</dt><dd>${FIRMWARE[desktop.firmware] || "–"}${desktop.secure_boot && ", Secure Boot"}${desktop.tpm && ", TPM 2.0"}</dd>
   <dt>Made from</dt><dd><${Name} kind="template" id=${desktop.template} /></dd><dt>Pool</dt><dd><${Name} kind="pool" id=${desktop.pool} /></dd>
-  <dt>Policy</dt><dd><${Name} kind="policy" id=${desktop.policy} none="As its pool says" /></dd>
-  <dt>Network</dt><dd>${(desktop.nics || []).map((nic) => html`<div><${Name} kind="network" id=${nic.network} />${nic.mac && html` <code>${nic.mac}</code>`}</div>`)}</dd>
+  <dt>Policy</dt><dd><${Name} kind="policy" id=${desktop.policy} none=${desktop.pool ? "As its pool says" : "None: no clipboard, no files, no USB"} /></dd>
+  <dt>Network</dt><dd>${!desktop.nics?.length && "None"}${(desktop.nics || []).map((nic) => html`<div><${Name} kind="network" id=${nic.network} />${nic.mac && html` <code>${nic.mac}</code>`}</div>`)}</dd>
   <dt>Since</dt><dd><${When} time=${desktop.created} /></dd></dl></section>`;
 
 function Screen({ desktop, state, live }) {

@@ -42,8 +42,8 @@ export function Users({ route }) {
   const columns = [
     { title: "Name", cell: (user) => html`<button class="linklike" onClick=${() => edit(user)}>${user.name}</button>` },
     { title: "Full name", cell: (user) => user.full_name },
-    { title: "May", cell: (user) => ROLES[user.role] },
-    { title: "Known by", cell: (user) => (isLocal(user) ? "Carrel" : user.source) },
+    { title: "May", class: "keep", cell: (user) => ROLES[user.role] },
+    { title: "Known by", class: "keep", cell: (user) => (isLocal(user) ? "Carrel" : user.source) },
     { title: "", class: "tight", cell: (user) => (user.disabled ? html`<span class="state bad">May not sign in</span>` : "") },
     { class: "tight", cell: (user) => html`<${Menu} label="What to do with ${user.name}" button=${html`<${Icon} name="dots" />`} items=${[
       { label: "Change", icon: html`<${Icon} name="edit" />`, do: () => edit(user) },
@@ -86,7 +86,7 @@ export function Groups({ route }) {
   const close = () => show(null);
   const columns = [
     { title: "Name", cell: (group) => html`<button class="linklike" onClick=${() => show({ members: group.id })}>${group.name}</button>` },
-    { title: "Known by", cell: (group) => (isLocal(group) ? "Carrel" : group.source) },
+    { title: "Known by", class: "keep", cell: (group) => (isLocal(group) ? "Carrel" : group.source) },
     { title: "About", cell: (group) => group.description },
     { class: "tight", cell: (group) => html`<${Menu} label="What to do with ${group.name}" button=${html`<${Icon} name="dots" />`} items=${[
       { label: "Who is in it", icon: html`<${Icon} name="users" />`, do: () => show({ members: group.id }) },
@@ -97,7 +97,7 @@ export function Groups({ route }) {
   ];
   const button = html`<button class="button main" onClick=${() => show({ make: true })}><${Icon} name="plus" />New group</button>`;
   return html`<${Head} title="Groups" about=${html`People who get the same. What is <a href=${link("assignments")}>given to a group</a>, everybody in it has.`}>${button}</${Head}>
-    <${KindTable} kind="group" columns=${columns} empty=${{ icon: "users", title: "No groups yet", children: button }} />
+    <${KindTable} kind="group" columns=${columns} empty=${{ icon: "users", title: "No groups yet", children: html`<p>A group makes it easy to give the same to many: put people into one, and give it a pool.</p>${button}` }} />
     ${(shown?.make || shown?.edit) && html`<${Editor} kind="group" thing=${shown.edit} fields=${FIELDS.group} title=${shown.edit?.name || "New group"} onClose=${close} done=${(group) => shown.make && setTimeout(() => show({ members: group.id }))} />`}
     ${shown?.members && html`<${Members} id=${shown.members} onClose=${close} />`}
     ${shown?.give && html`<${GiveDialog} initial=${{ group: shown.give.id }} what=${shown.give.name} onClose=${close} />`}`;

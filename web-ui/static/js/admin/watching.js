@@ -16,7 +16,7 @@ export function Sessions({ session }) {
   const end = (one) => () => tried(remove(`/sessions/${one.id}`).then(read.reload), `${one.name} is signed out.`);
   const columns = [
     { title: "Who", cell: (one) => html`<b style=${{ fontWeight: 550 }}>${one.full_name || one.name}</b>${one.full_name && html` <small>${one.name}</small>`}` },
-    { title: "May", cell: (one) => ROLES[one.role] }, { title: "From", cell: (one) => one.address }, { title: "With", cell: (one) => WITH[one.client] || one.client },
+    { title: "May", class: "keep", cell: (one) => ROLES[one.role] }, { title: "From", cell: (one) => one.address }, { title: "With", class: "keep", cell: (one) => WITH[one.client] || one.client },
     { title: "Signed in", cell: (one) => html`<${When} time=${one.began} />` }, { title: "Last used", cell: (one) => html`<${When} time=${one.used} />` },
     { class: "tight", cell: (one) => (one.id === session.id ? html`<span class="small soft">You</span>` : html`<button class="button slim" onClick=${end(one)}>Sign out</button>`) },
   ];
