@@ -13,12 +13,17 @@ add_warnings(Daemon *daemon, const HostFigures *figures, const StorageRoom *room
     if (!figures->kvm)
         g_variant_builder_add(warnings, "s", "There is no /dev/kvm: no desktop can start here.");
     if ((double)room->free < (double)room->bytes * STORAGE_LOW)
-        g_variant_builder_add(warnings, "s", "The storage is nearly full.");
-    if (!storage_shares_blocks(daemon->rooms.storage))
         g_variant_builder_add(warnings, "s",
-                              "The storage's file system copies disks in full: XFS or LVM would share them.");
+                              "The storage is nearly full: delete images, snapshots or desktops that nobody needs.");
+    if (!storage_shares_blocks(daemon->rooms.storage))
+        g_variant_builder_add(
+            warnings, "s",
+            "Each desktop takes as much room as the disk it begins as: on XFS, btrfs or LVM they would share it.");
     if (first_start_password_is_there(daemon->config))
-        g_variant_builder_add(warnings, "s", "The first administrator's password is the one from the first start.");
+        g_variant_builder_add(warnings, "s",
+                              "The first administrator still has the password of the first start, which lies in a "
+                              "file: sign in as “admin” and "
+                              "change it.");
 }
 
 static GVariant *

@@ -7,6 +7,21 @@ def hash_of(page):
     return page.run("return location.hash")
 
 
+def test_the_first_administrator_is_told_what_to_do(page, carreld):
+    page.sign_in("admin", carreld.first_password())
+    page.sees("Four steps to the first user's desktop")
+    page.sees("sign in as “admin” and change it")
+    page.go("")
+    page.sees("No desktop has been given to you yet")
+
+
+def test_who_asked_for_a_room_gets_it(page, carreld):
+    page.open("users")
+    page.sign_in("admin", carreld.first_password())
+    page.sees("People who may sign in.")
+    assert hash_of(page) == "#/users"
+
+
 def test_empty_rooms_can_be_read(sign_in_at_page):
     """Each says what to do, on a button that can be seen."""
     page = sign_in_at_page("ada", "admin")
@@ -14,6 +29,21 @@ def test_empty_rooms_can_be_read(sign_in_at_page):
         page.go(room)
         page.until("return document.querySelector('.empty button')", what=f"what to do in {room}")
         page.look(f"empty-{room}")
+
+
+def test_what_is_no_image(sign_in_at_page, tmp_path):
+    """It is not called uploaded; the first step is not taken."""
+    page = sign_in_at_page("ada", "admin")
+    page.go("images")
+    page.press("Upload")
+    letter = tmp_path / "letter.docx"
+    letter.write_bytes(b"PK\x03\x04" + bytes(5000))
+    page.until("return document.querySelector('dialog input[type=file]')", what="the place for a file").send_keys(str(letter))
+    page.press("Upload")
+    page.sees("“letter.docx” cannot be used. It is a zip file")
+    page.sees("What did not work")
+    page.go("overview")
+    page.until("return [...document.querySelectorAll('.step.now')].some((step) => step.innerText.includes('Upload an image'))", what="the first step to be the next still")
 
 
 def test_long_names_break_no_other_words(sign_in_at_page, console):

@@ -2,7 +2,8 @@
 // Disk images and discs: uploading them, with how far it is, and what is there.
 import { html, useEffect, useState } from "../lib/html.js";
 import { post, remove, upload } from "../lib/api.js";
-import { bytes } from "../lib/format.js";
+import { bytes, sentence } from "../lib/format.js";
+import { listen } from "../lib/live.js";
 import { IMAGE_STATES, IMAGE_TYPES } from "../lib/words.js";
 import { Head, Progress, State, When } from "../parts/basics.js";
 import { Dialog } from "../parts/dialog.js";
@@ -25,6 +26,19 @@ const watchers = new Set();
 const changed = () => watchers.forEach((watcher) => watcher(new Map(uploads)));
 const stay = (event) => event.preventDefault();
 
+/** An upload is over when the host has looked at what came: only then is it known whether it is of any use. */
+function tellEnd(id, name) {
+  const told = { end: false };
+  const stop = listen("job", (job) => {
+    if (job.thing !== id || job.state === "running") return;
+    told.end = true;
+    stop();
+    if (job.state === "done") say(`“${name}” is ready.`);
+    else complain(`“${name}” cannot be used. ${sentence(job.error)}`);
+  });
+  return told;
+}
+
 async function send(file, fields) {
   const image = await post("/images", fields);
   const going = upload(`/images/${image.id}/content`, file, (at) => {
@@ -34,8 +48,9 @@ async function send(file, fields) {
   uploads.set(image.id, { name: fields.name, at: 0, cancel: going.cancel });
   addEventListener("beforeunload", stay);
   changed();
-  going.done.then(() => say(`“${fields.name}” has been uploaded.`), async (error) => {
-    if (error.code !== "cancelled") complain(error);
+  const told = tellEnd(image.id, fields.name);
+  going.done.then(() => {}, async (error) => {
+    if (error.code !== "cancelled" && !told.end) complain(error);
     await remove(`/images/${image.id}`).catch(() => {}); // what is half there is of no use to anybody
   }).finally(() => {
     uploads.delete(image.id);
@@ -97,7 +112,7 @@ export function Images({ route }) {
   };
   const columns = [
     { title: "Name", cell: (image) => html`<b style=${{ fontWeight: 550 }}>${image.name}</b>${image.description && html`<br /><small>${image.description}</small>`}` },
-    { title: "What", cell: (image) => IMAGE_TYPES[image.type] },
+    { title: "What", class: "keep", cell: (image) => IMAGE_TYPES[image.type] },
     { title: "State", cell: (image) => html`<${State} of=${image.state} words=${IMAGE_STATES} />` },
     { title: "Size", class: "number", cell: (image) => (image.size ? bytes(image.size) : "") },
     { title: "Since", cell: (image) => html`<${When} time=${image.created} />` },

@@ -26,7 +26,7 @@ export function useJobs() {
 export function Jobs({ of = () => true }) {
   const jobs = useJobs().filter((job) => job.state !== "done" && of(job));
   if (!jobs.length) return null;
-  return html`<section class="card stack"><h2>Under way</h2>${jobs.map((job) => html`<div class="stack tight" key=${job.id}>
+  return html`<section class="card stack"><h2>${jobs.some((job) => job.state === "running") ? "Under way" : "What did not work"}</h2>${jobs.map((job) => html`<div class="stack tight" key=${job.id}>
     <div class="between"><span class="wrap">${job.what}</span>${job.state === "running"
       ? html`<button class="button plain slim" onClick=${() => tried(remove(`/jobs/${job.id}`))}>Cancel</button>` : html`<span class="state bad">Failed</span>`}</div>
     ${job.state === "running" ? html`<${Progress} at=${job.progress} label=${job.what} />` : html`<p class="small wrap">${sentence(job.error)}</p>`}</div>`)}</section>`;

@@ -44,6 +44,12 @@ function HostTiles({ host }) {
       <${Progress} at=${stored} look=${look(stored)} label="Use of the storage" /><span class="small soft wrap">${host.storage}</span></div></section>`;
 }
 
+/** As many things of a kind as somebody could go on with: an image that did not come is none. */
+function useCount(kind) {
+  const list = useList(kind, { limit: 100 }).value;
+  return list && (kind === "image" ? list.items.filter((image) => image.state === "ready").length : list.count);
+}
+
 const STEPS = [
   ["image", "Upload an image", "The ISO of an installer, or a disk with a system on it.", "Upload", ["images"], "?new"],
   ["template", "Make a desktop, and a template of it", "Install and set it up once; then turn it into a template.", "Make a desktop", ["desktops"], "?new"],
@@ -52,14 +58,15 @@ const STEPS = [
 ];
 
 function FirstSteps() {
-  const counts = Object.fromEntries(STEPS.map(([kind]) => [kind, useList(kind, { limit: 1 }).value?.count]));
-  const desktops = useList("desktop", { limit: 1 }).value?.count;
+  const counts = Object.fromEntries(STEPS.map(([kind]) => [kind, useCount(kind)]));
+  const desktops = useCount("desktop"), users = useCount("user");
   if (Object.values(counts).some((n) => n === undefined) || counts.assignment > 0) return null;
   const done = (kind) => counts[kind] > 0;
   const now = STEPS.findIndex(([kind]) => !done(kind));
   const templateStep = desktops > 0 ? ["template", "Turn your desktop into a template", "Shut it down once it is set up, and choose “Turn it into a template”.", "To the desktops", ["desktops"], ""] : null;
+  const others = { assignment: users > 1 ? null : ["assignment", "Make a user, and give it to them", "They sign in here with the name and the password that you choose, and find it.", "Make a user", ["users"], "?new"], template: templateStep };
   return html`<section aria-label="First steps" class="stack"><h2>Four steps to the first user's desktop</h2><ol class="steps">${STEPS.map((given, i) => {
-    const [kind, title, text, word, path, query] = given[0] === "template" && templateStep ? templateStep : given;
+    const [kind, title, text, word, path, query] = others[given[0]] || given;
     return html`<li class="step ${done(kind) ? "done" : i === now ? "now" : ""}"><span class="ordinal">${done(kind) ? html`<${Icon} name="check" />` : i + 1}</span><h3>${title}${done(kind) && html`<span class="unseen"> (done)</span>`}</h3>
       <p class="small soft">${text}</p>${i === now && html`<a class="button main" href=${link(...path) + query}>${word}</a>`}</li>`;
   })}</ol></section>`;

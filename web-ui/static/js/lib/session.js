@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who sits here. One for the whole page; other tabs of the same browser are told when it begins and ends.
 import { useEffect, useState } from "./html.js";
-import { get, post, remove, setCsrf, whenSignedOut } from "./api.js";
+import { get, items, post, remove, setCsrf, whenSignedOut } from "./api.js";
 import { forgetNames } from "./data.js";
 import { listen, startEvents, stopEvents } from "./live.js";
+import { go, parse } from "./route.js";
 
 const tabs = "BroadcastChannel" in globalThis ? new BroadcastChannel("carrel-session") : null;
 const watchers = new Set();
@@ -43,8 +44,15 @@ export async function signInCode(challenge, code) {
   await arrive();
 }
 
+/** Whoever runs the house and has no desktop of their own begins with the overview, which says what is to be done. */
+async function chooseRoom(someone) {
+  if (mayRun(someone) && !parse(location.hash).path.length && !items(await get("/my")).length) go("overview");
+}
+
 async function arrive() {
-  await findOut();
+  const someone = await get("/session", { signingIn: true });
+  await chooseRoom(someone).catch(() => {}); // any other room will do
+  become(someone);
   tabs?.postMessage("signed-in");
 }
 
