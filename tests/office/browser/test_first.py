@@ -22,6 +22,22 @@ def test_who_asked_for_a_room_gets_it(page, carreld):
     assert hash_of(page) == "#/users"
 
 
+def test_an_address_that_is_none(page, console):
+    console.make("user", name="anna", password=PASSWORD)
+    page.open("%E0%A4%A")
+    page.sign_in("anna", PASSWORD)
+    page.sees("My desktops")
+
+
+def test_a_wrong_password_is_typed_anew(page, console):
+    console.make("user", name="anna", password=PASSWORD)
+    page.sign_in("anna", "not this one")
+    page.until("return document.querySelector('[role=alert]')", what="a complaint")
+    page.until("return document.activeElement.id === 'field-password' && !document.activeElement.value", what="the field for another try")
+    page.keys(*PASSWORD, "\n")
+    page.sees("My desktops")
+
+
 def test_empty_rooms_can_be_read(sign_in_at_page):
     """Each says what to do, on a button that can be seen."""
     page = sign_in_at_page("ada", "admin")
@@ -63,3 +79,22 @@ def test_long_names_break_no_other_words(sign_in_at_page, console):
     page.look("desktop-long")
     page.look_like("light", (390, 844))
     assert page.run("return document.querySelector('h1').getBoundingClientRect().width") > 300
+
+
+def test_the_daemon_is_away_when_the_page_is_loaded(sign_in_at_page, carreld):
+    page = sign_in_at_page("anna")
+    carreld.stop()
+    page.driver.refresh()
+    page.sees("The server does not answer. This page goes on by itself when it is back.")
+    page.shot("lost-at-the-beginning")
+    assert not page.run("return document.querySelector('.toast')")
+    carreld.start()
+    page.sees("No desktop has been given to you yet")
+
+
+def test_why_somebody_is_out(sign_in_at_page, console):
+    page = sign_in_at_page("anna")
+    page.sees("No desktop has been given to you yet")
+    for session in console.ListSessions():
+        console.EndSession(session["id"])
+    page.sees("You were signed out from somewhere else.")

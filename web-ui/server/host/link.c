@@ -202,7 +202,7 @@ answer_waiting(HostLink *link)
         if (link->connection)
             send_call(call);
         else
-            call_fail(call, "the host's daemon is not there: try again in a moment");
+            call_fail(call, "Carrel is not running on the host at this moment: try again soon");
     }
 }
 

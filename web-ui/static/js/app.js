@@ -89,6 +89,7 @@ function Signed({ session }) {
 
 export function App() {
   const session = useSession();
-  return html`${session === undefined ? html`<${Waiting} />` : session ? html`<${Signed} key=${session.user} session=${session} /><${WatchAsked} />` : html`<${SignIn} />`}
+  const online = useOnline();
+  return html`${session === undefined ? html`${!online && html`<${Lost} />`}<${Waiting} />` : session ? html`<${Signed} key=${session.user} session=${session} /><${WatchAsked} />` : html`<${SignIn} />`}
     <${Toasts} /><${Asking} />`;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where the page begins.
 import { html, render } from "./lib/html.js";
+import { serverIsLost } from "./lib/live.js";
 import { findOut } from "./lib/session.js";
 import { applyTheme } from "./lib/theme.js";
 import { App } from "./app.js";
@@ -14,7 +15,8 @@ async function begin() {
   try {
     await findOut();
   } catch (error) {
-    complain(error);
+    if (error.status && error.status !== 503) complain(error);
+    serverIsLost();
     setTimeout(begin, RETRY_MS);
   }
 }

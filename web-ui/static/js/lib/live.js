@@ -33,6 +33,9 @@ function setOnline(is) {
   }
 }
 
+/** Known before there is a stream of events: the page could not even ask who sits here. */
+export const serverIsLost = () => setOnline(false);
+
 function receive(topic, event) {
   let data;
   try { data = JSON.parse(event.data); } catch { return; }

@@ -2,11 +2,20 @@
 // Where in the page one is, kept behind the address's "#": links and the browser's back button work, the server serves one page.
 import { useEffect, useState } from "./html.js";
 
+/** Whoever types an address may type anything. */
+function decoded(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
 /** "#/desktops/ID?pool=X" as {path: ["desktops", "ID"], query: {pool: "X"}}. */
 export function parse(hash) {
   const [path, search = ""] = hash.replace(/^#\/?/, "").split("?");
   return {
-    path: path.split("/").filter(Boolean).map(decodeURIComponent),
+    path: path.split("/").filter(Boolean).map(decoded),
     query: Object.fromEntries(new URLSearchParams(search)),
   };
 }

@@ -79,6 +79,12 @@ const mayRun = (session) => session?.role === "admin" || session?.role === "oper
 export const isAdmin = (session) => session?.role === "admin";
 export { mayRun };
 
-whenSignedOut(() => who && become(null, "You were signed out. Sign in again to go on."));
-listen("session", (data) => data.ended && who && become(null, data.ended === "signed out" ? "" : `You were signed out: ${data.ended}`));
+const SIGNED_OUT = "You were signed out.";
+const WHY_OUT = {
+  idle: "You were signed out, since you had not been here for a while.", expired: "You were signed out, as everybody is after some hours.",
+  revoked: "You were signed out from somewhere else.", changed: "You were signed out, since your account was changed.",
+  "too-many": "You were signed out, since you signed in in too many other places.", "signed-out": "",
+};
+whenSignedOut(() => who && become(null, `${SIGNED_OUT} Sign in again to go on.`));
+listen("session", (data) => data.ended && who && become(null, WHY_OUT[data.ended] ?? SIGNED_OUT));
 tabs?.addEventListener("message", () => findOut().catch(() => {}));

@@ -60,6 +60,11 @@ async function stopAtOnce(desk) {
     control(desk.id, "stop");
 }
 
+async function restartHard(desk) {
+  if (await ask({ title: `Restart “${desk.name}” hard?`, text: "As if its reset button were pressed: what is not saved is lost.", yes: "Restart" }))
+    control(desk.id, "reset");
+}
+
 function DeskMenu({ desk, state }) {
   const on = state === "running" || state === "paused";
   return html`<${Menu} label="More for ${desk.name}" button=${html`<${Icon} name="dots" />`} items=${[
@@ -67,7 +72,7 @@ function DeskMenu({ desk, state }) {
     !on && { label: "Start", icon: html`<${Icon} name="play" />`, do: () => control(desk.id, "start"), off: isBusy(state) },
     on && { label: "Shut down", icon: html`<${Icon} name="power" />`, do: () => control(desk.id, "shut-down") },
     on && { label: "Put to sleep", icon: html`<${Icon} name="moon" />`, do: () => control(desk.id, "suspend") },
-    on && { label: "Restart it hard", icon: html`<${Icon} name="reset" />`, line: true, do: () => control(desk.id, "reset") },
+    on && { label: "Restart it hard", icon: html`<${Icon} name="reset" />`, line: true, do: () => restartHard(desk) },
     (on || isBusy(state)) && { label: "Switch off at once", icon: html`<${Icon} name="stop" />`, danger: true, do: () => stopAtOnce(desk) },
   ]} />`;
 }

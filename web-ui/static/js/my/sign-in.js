@@ -10,6 +10,11 @@ function PasswordStep({ onCode }) {
     const step = await signIn(name.trim(), password);
     if (step) onCode(step.challenge);
   });
+  useEffect(() => {
+    if (!form.error) return;
+    form.set("password", "");
+    document.getElementById("field-password")?.focus();
+  }, [form.error]);
   return html`<form class="form" onSubmit=${form.submit}>
     <${Trouble} form=${form} />
     ${!form.error && whyOut() && html`<${Note} look="wait">${whyOut()}</${Note}>`}
@@ -20,7 +25,10 @@ function PasswordStep({ onCode }) {
 
 function CodeStep({ challenge, onBack }) {
   const form = useForm({ code: "" }, ({ code }) => signInCode(challenge, code.replace(/\s/g, "")));
-  useEffect(() => document.getElementById("field-code")?.focus(), []);
+  useEffect(() => {
+    if (form.error) form.set("code", ""); // it was tried; the app shows another
+    document.getElementById("field-code")?.focus();
+  }, [form.error]);
   return html`<form class="form" onSubmit=${form.submit}>
     <${Trouble} form=${form} />
     <${Text} ...${form.bind("code")} label="Code" hint="From your authenticator app; or one of your recovery codes." class="input code-input"
