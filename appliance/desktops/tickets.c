@@ -2,9 +2,9 @@
 #include "appliance/desktops/tickets.h"
 
 #include "appliance/desktops/desktops.h"
+#include "appliance/sign-in/secret.h"
 
 #include <string.h>
-#include <sys/random.h>
 
 #define BYTES 16
 #define TAG_BYTES 8
@@ -46,18 +46,13 @@ tickets_free(Tickets *tickets)
 }
 
 static char *
-digest_of(const char *text)
-{
-    return g_compute_checksum_for_string(G_CHECKSUM_SHA256, text, -1);
-}
-
-static char *
 random_text(unsigned n)
 {
     uint8_t bytes[BYTES];
     GString *text = g_string_new(NULL);
 
-    g_assert(n <= BYTES && getrandom(bytes, n, 0) == (ssize_t)n);
+    g_assert(n <= BYTES);
+    secret_random(bytes, n);
     for (unsigned i = 0; i < n; i++)
         g_string_append_printf(text, "%02x", bytes[i]);
     return g_string_free(text, FALSE);
@@ -102,7 +97,7 @@ tickets_issue(Tickets *tickets, const Ticket *who, int64_t now, GError **error)
     if (!has_room(tickets, who->session, error))
         return NULL;
     char *text = random_text(BYTES);
-    g_autofree char *tag = random_text(TAG_BYTES), *digest = digest_of(text);
+    g_autofree char *tag = random_text(TAG_BYTES), *digest = secret_digest(text);
     Ticket issued = *who;
     issued.tag = tag;
     issued.expires = now + TICKET_SECONDS * G_USEC_PER_SEC;
@@ -155,7 +150,7 @@ tickets_find_tag(Tickets *tickets, const char *desktop, const char *tag)
 Ticket *
 tickets_find(Tickets *tickets, const char *text, int64_t now)
 {
-    g_autofree char *digest = digest_of(text);
+    g_autofree char *digest = secret_digest(text);
     Ticket *ticket = g_hash_table_lookup(tickets->tickets, digest);
 
     return ticket && !is_over(ticket, now) ? ticket : NULL;

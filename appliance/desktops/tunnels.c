@@ -5,13 +5,13 @@
 #include "appliance/desktops/private.h"
 #include "appliance/desktops/socket.h"
 #include "appliance/desktops/tickets.h"
+#include "appliance/sign-in/secret.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <glib-unix.h>
 #include <glib/gstdio.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -238,13 +238,8 @@ of_desktop(Tunnels *tunnels, const Desktop *desktop)
 static void
 new_password(Desktop *desktop)
 {
-    uint8_t bytes[PASSWORD_BYTES];
-
-    g_assert(getrandom(bytes, sizeof bytes, 0) == sizeof bytes);
     g_free(desktop->password);
-    desktop->password = g_base64_encode(bytes, sizeof bytes);
-    g_strdelimit(desktop->password, "+", '-');
-    g_strdelimit(desktop->password, "/", '_');
+    desktop->password = secret_token_new(PASSWORD_BYTES);
     desktop->password_is = PASSWORD_NEW;
 }
 

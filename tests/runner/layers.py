@@ -16,7 +16,7 @@ FORBIDDEN = {
     "appliance/sign-in": r'"(vmm|display|usb|ha|web-ui|appliance/(?!sign-in))/',
     "appliance/command": r'"(vmm|display|usb|web-ui|appliance/(?!command))/',
     "appliance/network": r'"(vmm|display|usb|ha|web-ui|appliance/(?!network))/',
-    "appliance/desktops": r'"(vmm|display|usb|ha|web-ui|appliance/(?!(desktops|storage|network|apparmor)/))',
+    "appliance/desktops": r'"(vmm|display|usb|ha|web-ui|appliance/(?!(desktops|storage|network|apparmor)/|sign-in/secret\.h))',
     "appliance/storage": r'"(vmm|display|usb|ha|web-ui|appliance/(?!(storage|apparmor)/))',
     "web-ui": r'"(vmm|display|usb|ha|appliance)/|<sqlite',
     "display": r'"(usb|ha|appliance|web-ui)/|"vmm/(control|config|sandbox|kvm/(?!memory))',
