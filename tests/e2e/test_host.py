@@ -6,13 +6,12 @@ nothing of the hardening is in anybody's way. The desktop is the echo disk: its 
 import json
 import os
 import pathlib
-import subprocess
 import time
 
 import pytest
 import requests
 import urllib3
-from rig import rooms
+from rig import office, rooms
 
 BUILD = pathlib.Path(os.environ.get("CARREL_BUILD", pathlib.Path(__file__).resolve().parents[2] / "build"))
 SOON = 90
@@ -21,13 +20,9 @@ SOON = 90
 class House:
     """A host with Carrel installed on it."""
 
-    def __init__(self, folder):
-        root = folder / "root"
-        subprocess.run(["meson", "install", "-C", BUILD, "--no-rebuild", "--quiet", "--strip", "--destdir", root], check=True)
-        archive = subprocess.run(["tar", "-C", root, "-c", "usr"], stdout=subprocess.PIPE, check=True).stdout
+    def __init__(self):
         self.host = rooms.host()
-        self.run("tar -C / -x", data=archive)
-        self.run("systemd-sysusers; systemd-tmpfiles --create; systemctl daemon-reload")
+        office.install(self.host, BUILD)
 
     def run(self, script, **more):
         return self.host.run(script, **{"timeout": SOON, **more})
@@ -68,8 +63,8 @@ class House:
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory, out):
-    house = House(tmp_path_factory.mktemp("house"))
+def house(out):
+    house = House()
     try:
         house.run("systemctl start carrel-web.socket carreld carrel-web")
         yield house

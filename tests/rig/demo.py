@@ -73,7 +73,7 @@ def main():
     process.raise_on_signals()
     with contextlib.ExitStack() as stack:
         with step("a host of Carrel, with a template in it"):
-            host = stack.enter_context(office.office(SOURCE / "build", options.out, not options.smoke, PORT))
+            host = stack.enter_context(office.office(SOURCE / "build", options.out / "logs", not options.smoke, PORT))
         try:
             if options.smoke:
                 from . import smoke  # Chromium is loaded for nobody else
@@ -83,7 +83,7 @@ def main():
                 invite(host)
                 sit(host)
         except Exception:
-            host.logs(options.out / "logs")
+            host.host.logs(options.out / "logs")
             rooms.say(f"what the host and its desktops said is in {options.out / 'logs'}")
             raise
     return 0

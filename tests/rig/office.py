@@ -8,12 +8,9 @@ It is furnished once and kept from then on, under a name made of what it was mad
 
 import contextlib
 import hashlib
-import io
 import os
-import pathlib
 import re
 import subprocess
-import tarfile
 import tempfile
 
 from . import rooms
@@ -53,42 +50,24 @@ def small_image(disk):
     return path
 
 
-def installed(build):
-    """What `meson install` installs, as a tar file's bytes: the same for the same build."""
-    with tempfile.TemporaryDirectory() as folder:
-        subprocess.run(["meson", "install", "-C", build, "--no-rebuild", "--strip", "--quiet", "--destdir", folder],
+def install(host, build):
+    """What `meson install` installs, over what there may be, and the users and folders it wants; nothing is started."""
+    with tempfile.TemporaryDirectory() as root:
+        subprocess.run(["meson", "install", "-C", build, "--no-rebuild", "--strip", "--quiet", "--destdir", root],
                        check=True, stdout=subprocess.DEVNULL)
-        archive = io.BytesIO()
-        with tarfile.open(fileobj=archive, mode="w") as tar:
-            for path in sorted(pathlib.Path(folder).rglob("*")):
-                entry = tar.gettarinfo(path, str(path.relative_to(folder)))
-                entry.mtime = entry.uid = entry.gid = 0
-                if entry.isreg():
-                    with open(path, "rb") as file:
-                        tar.addfile(entry, file)
-                elif not entry.isdir():
-                    tar.addfile(entry)
-        return archive.getvalue()
+        archive = subprocess.run(["tar", "-C", root, "-c", "usr"], stdout=subprocess.PIPE, check=True).stdout
+    host.run("tar -C / -x --no-same-owner", data=archive, timeout=120)
+    host.run("systemd-sysusers && systemd-tmpfiles --create && systemctl daemon-reload", timeout=120)
 
 
 class Office:
     """The running host. .url, .first_password."""
 
-    def __init__(self, host, folder, port=None):
-        """folder: of ours, for the host's certificate. port: of our loopback, where that is free."""
+    def __init__(self, host, port=None):
+        """port: of our loopback, where that is free."""
         self.host = host
-        self.port = host.forward(HTTPS, port)
         # Not "localhost": GLib's proxy client takes the first address that a name has, perhaps ::1, and no other.
-        self.url = f"https://127.0.0.1:{self.port}"
-        self.certificate = folder / "certificate.pem"
-
-    def bring_in(self, build):
-        """Installs what was built, over what there may be, and starts it."""
-        self.host.run("tar -C / -x --no-same-owner", data=installed(build), timeout=120)
-        self.host.run("systemd-sysusers && systemd-tmpfiles --create && systemctl daemon-reload && systemctl enable -q carreld"
-                      " carrel-web && systemctl restart carrel-apparmor carreld carrel-web", timeout=120)
-        self.host.wait_until(lambda: self.host.succeeds("test -s /var/lib/carrel-web/certificate.pem"), "a certificate", 60)
-        self.certificate.write_bytes(self.host.read("/var/lib/carrel-web/certificate.pem"))
+        self.url = f"https://127.0.0.1:{host.forward(HTTPS, port)}"
 
     @property
     def first_password(self):
@@ -96,8 +75,11 @@ class Office:
         found = re.search(r"^password=(.*)$", self.host.read("/var/lib/carrel/first-password").decode(), re.M)
         return found[1]
 
-    def logs(self, into):
-        self.host.logs(into)
+
+def start(host, build):
+    """What was built, installed and running."""
+    install(host, build)
+    host.run("systemctl enable -q carreld carrel-web && systemctl restart carrel-apparmor carreld carrel-web", timeout=120)
 
 
 def make_template(host, bytes_of_image, memory_mib):
@@ -108,37 +90,37 @@ def make_template(host, bytes_of_image, memory_mib):
 
 
 @contextlib.contextmanager
-def office(build, folder, outside=False, port=None):
-    """The host with a template in it, running what is in `build`. The rest: see Office and rooms.host()."""
+def office(build, logs, outside=False, port=None):
+    """
+    The host with a template in it, running what is in `build`. logs: a folder for what it says where it cannot be made. The rest: see
+    Office and rooms.host().
+    """
     guest = rooms.images()[1]
     emulated = rooms.chosen_accelerator().emulated
     image = small_image(guest.disk)
     wanted = rooms.shape((blank_disk(), image))
     key = hashlib.sha256(f"{FURNISH}{os.stat(guest.disk).st_mtime_ns}{guest.disk}".encode()).hexdigest()
     state = rooms.kept("office", key, wanted=wanted)
-    folder.mkdir(parents=True, exist_ok=True)
     with rooms.locked("office"):
         if emulated and state.exists():
             host = rooms.restore(state, outside, wanted=wanted)
         else:
-            host = furnished(wanted, build, folder, image.stat().st_size, emulated, outside)
+            host = furnished(wanted, build, logs, image.stat().st_size, emulated, outside)
             if emulated:
                 host = rooms.keep(state, host, outside, wanted=wanted)
     with host:
-        running = Office(host, folder, port)
-        running.bring_in(build)
-        yield running
+        start(host, build)
+        yield Office(host, port)
 
 
-def furnished(wanted, build, folder, bytes_of_image, emulated, outside):
+def furnished(wanted, build, logs, bytes_of_image, emulated, outside):
     host = rooms.boot(wanted, outside)
     try:
         host.run(FURNISH, timeout=120)
-        new = Office(host, folder)
-        new.bring_in(build)
+        start(host, build)
         make_template(host, bytes_of_image, 1024 if emulated else 2048)
     except BaseException:
-        host.logs(folder / "logs")
+        host.logs(logs)
         host.close()
         raise
     return host
