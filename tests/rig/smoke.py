@@ -63,32 +63,6 @@ def paint(colour):
     return f"printf '\\e[48;2;{colour[0]};{colour[1]};{colour[2]}m'; clear; sleep 999\n"
 
 
-def give_pool(page):
-    """From the door to a pool that is anna's."""
-    page.go("pools")
-    page.press("New pool")
-    page.until("return [...document.querySelectorAll('#field-template option')].some((one) => one.text === 'Debian desktop')",
-               what="the template")
-    page.fill("Name", "Office desktops")
-    page.choose("Made from", "Debian desktop")
-    page.fill("At most so many desktops", "5")
-    page.fill("Of these, started ahead", "0")
-    page.press("Make it")
-    page.no_dialog()
-    page.go("users")
-    page.press("New user")
-    page.fill("Name to sign in with", "anna")
-    page.fill("Password", PASSWORD)
-    page.press("Make it")
-    page.no_dialog()
-    page.go("assignments")
-    page.press("Give something")
-    page.pick("Person", "anna")
-    page.choose("Pool", "Office desktops")
-    page.press("Give")
-    page.no_dialog()
-
-
 def type_in_browser(page, text):
     page.run("document.querySelector('.viewer-screen').focus()")
     for character in text:  # at a person's pace: an emulated guest sleeps longer than its keyboard remembers
@@ -162,7 +136,9 @@ def all_the_way(host, out, step):
         with step("an administrator makes a pool and gives it to a user"):
             page.sign_in("admin", host.first_password)
             page.until("return document.querySelector('.top')", what="the page behind the door")
-            give_pool(page)
+            page.make_pool("Office desktops", "Debian desktop", 5)
+            page.make_user("anna", PASSWORD)
+            page.give_pool("anna", "Office desktops")
             page.shot("given")
             page.menu("Your account", "Sign out")
         with step("the user's desktop, from the click to its panel"):

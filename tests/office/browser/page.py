@@ -126,6 +126,35 @@ class Page:
         self.fill("Password", password)
         self.press("Sign in")
 
+    # ---- what administrators do, each from any place ----
+
+    def make_pool(self, name, template, size, spares=0):
+        self.go("pools")
+        self.press("New pool")
+        self.until("return [...document.querySelectorAll('#field-template option')].some((one) => one.text === arguments[0])", template, what="the template")
+        self.fill("Name", name)
+        self.choose("Made from", template)
+        self.fill("At most so many desktops", str(size))
+        self.fill("Of these, started ahead", str(spares))
+        self.press("Make it")
+        self.no_dialog()
+
+    def make_user(self, name, password):
+        self.go("users")
+        self.press("New user")
+        self.fill("Name to sign in with", name)
+        self.fill("Password", password)
+        self.press("Make it")
+        self.no_dialog()
+
+    def give_pool(self, person, pool):
+        self.go("assignments")
+        self.press("Give something")
+        self.pick("Person", person)
+        self.choose("Pool", pool)
+        self.press("Give")
+        self.no_dialog()
+
     def keys(self, *keys):
         ActionChains(self.driver).send_keys(*keys).perform()
 
