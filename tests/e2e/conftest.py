@@ -178,7 +178,10 @@ def desktop(room, request):
         desktop.run("pkill desk-screen; pkill lxterminal; pkill xterm; true")
     except RuntimeError as error:  # one test fails of it, and the next gets another desktop
         said = desktop.console()[-2000:]
-        desktop.end()
+        try:
+            desktop.look_into_silence()
+        finally:
+            desktop.end()
         raise RuntimeError(f"the desktop does not answer any more: {error}\nits console ends:\n{said}") from None
     return desktop
 

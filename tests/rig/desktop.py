@@ -98,12 +98,17 @@ class Desktop:
                 return ask(patience)
             except Failed:
                 now = time.monotonic()
-                if self._emulated and now >= look_at:
-                    spoilt.check(self.host)
+                if now >= look_at:
+                    self.look_into_silence()
                     look_at = time.monotonic() + SILENCE_SECONDS
                 if not self.alive() or now > deadline:
                     raise RuntimeError(f"the guest does not answer; its console ends:\n{self.console()[-2000:]}\n"
                                        f"the VMM said:\n{self.words()}") from None
+
+    def look_into_silence(self):
+        """Leaves among the logs what KVM does with a guest that says nothing; spoilt.Spoilt when the emulator is why."""
+        if self._emulated:
+            spoilt.check(self.host, f"{self.folder}/silence.log")
 
     def wait_for_agent(self, timeout=300):
         """Waits until commands can be run in the guest."""
