@@ -13,6 +13,7 @@ typedef struct {
     Surface *surface;    /* NULL: blank */
     CursorImage *cursor; /* NULL: hidden */
     int32_t cursor_x, cursor_y;
+    uint64_t picture; /* screen_picture_number() */
     ScreenStats stats;
 } Scanout;
 
@@ -42,6 +43,8 @@ screen_new(unsigned n_scanouts)
     Screen *screen = g_new0(Screen, 1);
     screen->n_scanouts = n_scanouts;
     screen->viewers = g_array_new(FALSE, FALSE, sizeof(Viewer));
+    for (unsigned i = 0; i < n_scanouts; i++) /* so that numbers of another start are others, and 0 is none */
+        screen->scanouts[i].picture = (uint64_t)g_random_int() << 31 | 1;
     g_mutex_init(&screen->lock);
     g_mutex_init(&screen->producer_lock);
     return screen;
@@ -98,6 +101,7 @@ show(Screen *screen, unsigned scanout, Surface *surface)
     Scanout *shown = scanout_at(screen, scanout);
     Surface *old = shown->surface;
 
+    shown->picture++;
     shown->surface = surface ? surface_ref(surface) : NULL;
     for (guint i = 0; i < screen->viewers->len; i++)
         viewer_at(screen, i)->ops->surface(viewer_at(screen, i)->viewer, scanout, surface);
@@ -214,6 +218,7 @@ damage(Screen *screen, unsigned scanout, const pixman_box32_t *box)
 
     if (!shown->surface || !clip(&inside, shown->surface))
         return;
+    shown->picture++;
     shown->stats.frames++;
     shown->stats.damaged_pixels += (uint64_t)(inside.x2 - inside.x1) * (uint64_t)(inside.y2 - inside.y1);
     for (guint i = 0; i < screen->viewers->len; i++)
@@ -241,6 +246,7 @@ screen_set_cursor(Screen *screen, unsigned scanout, const CursorImage *image)
     Scanout *shown = scanout_at(screen, scanout);
 
     g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&screen->lock);
+    shown->picture++;
     if (!image) {
         g_clear_pointer(&shown->cursor, g_free);
     } else {
@@ -258,6 +264,7 @@ screen_move_cursor(Screen *screen, unsigned scanout, int32_t x, int32_t y)
     Scanout *shown = scanout_at(screen, scanout);
 
     g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&screen->lock);
+    shown->picture++;
     shown->cursor_x = x;
     shown->cursor_y = y;
     for (guint i = 0; i < screen->viewers->len; i++)
@@ -321,6 +328,18 @@ screen_get_cursor(Screen *screen, unsigned scanout, CursorImage *image, int32_t 
     *x = shown->cursor_x;
     *y = shown->cursor_y;
     return true;
+}
+
+/* Of the fallback without a viewer nobody says when it changes. */
+uint64_t
+screen_picture_number(Screen *screen, unsigned scanout)
+{
+    Scanout *shown = scanout_at(screen, scanout);
+
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&screen->lock);
+    if (shown->surface && shown->surface == screen->fallback && !screen->viewers->len)
+        shown->picture++;
+    return shown->picture;
 }
 
 void

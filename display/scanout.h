@@ -93,6 +93,11 @@ void screen_remove_viewer(Screen *screen, void *viewer);
 Surface *screen_get_surface(Screen *screen, unsigned scanout);
 /* The present cursor's picture and the place of its top left corner; false, with nothing set, where it is hidden. */
 bool screen_get_cursor(Screen *screen, unsigned scanout, CursorImage *image, int32_t *x, int32_t *y);
+/*
+ * A number for what the scanout shows, with its cursor: another one as soon as that may have changed. It begins anywhere and
+ * grows; never 0.
+ */
+uint64_t screen_picture_number(Screen *screen, unsigned scanout);
 void screen_request_monitors(Screen *screen, const MonitorRequest *monitors, unsigned n);
 
 /* Since start: frames (flushes) and damaged pixels, for statistics. */

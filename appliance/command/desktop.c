@@ -148,8 +148,9 @@ CliExit
 cli_run_screenshot(CliCall *call, GError **error)
 {
     g_autoptr(GUnixFDList) fds = NULL;
-    g_autoptr(GVariant) answer = cli_call(
-        call->client, "Screenshot", g_variant_new("(ss)", call->client->token, cli_text(call, "desktop")), &fds, error);
+    g_autoptr(GVariant) answer =
+        cli_call(call->client, "Screenshot",
+                 g_variant_new("(sst)", call->client->token, cli_text(call, "desktop"), (guint64)0), &fds, error);
 
     if (!answer)
         return CLI_FAILED;

@@ -31,6 +31,7 @@ static const CallKind kinds[] = {
     {"Connect",       CALL_FOR_USERS,     true,  call_connect},
     {"OpenTunnel",    CALL_FOR_ANYBODY,   false, call_open_tunnel},
     {"AnswerWatch",   CALL_FOR_USERS,     true,  call_answer_watch},
+    {"EndWatch",      CALL_FOR_USERS,     true,  call_end_watch},
 
     {"Upload",        CALL_FOR_OPERATORS, true,  call_upload},
     {"ListJobs",      CALL_FOR_USERS,     false, call_list_jobs},

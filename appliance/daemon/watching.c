@@ -13,20 +13,27 @@ typedef struct {
     Watching *watching;
     char *id, *desktop;
     char *session; /* whose it is that asks; "" at the console */
+    char *who;
     guint timeout;
     WatchingAnswered answered;
     void *data;
 } Question;
 
+/* What an agreed question became. */
 typedef struct {
-    char *desktop, *session;
-    int64_t until;
+    char *id, *desktop, *session;
+    char *who;
+    int64_t until;  /* since 1970 */
+    int64_t looked; /* when they last did, by the monotonic clock */
 } Leave;
 
 struct Watching {
     Events *events;
     GPtrArray *sittings, *questions, *leaves;
+    guint look; /* for those that are over, while there are any */
 };
+
+#define LOOK_SECONDS 5
 
 static void
 sitting_free(void *data)
@@ -47,6 +54,7 @@ question_free(void *data)
     g_free(question->id);
     g_free(question->desktop);
     g_free(question->session);
+    g_free(question->who);
     g_free(question);
 }
 
@@ -55,6 +63,8 @@ leave_free(void *data)
 {
     Leave *leave = data;
 
+    g_free(leave->id);
+    g_free(leave->who);
     g_free(leave->desktop);
     g_free(leave->session);
     g_free(leave);
@@ -74,6 +84,20 @@ watching_new(Events *events)
     return watching;
 }
 
+/* For windows that show it. */
+static void
+tell_of_end(const Question *question)
+{
+    g_autoptr(GVariant) data = g_variant_ref_sink(
+        g_variant_new_parsed("{'request': <%s>, 'desktop': <%s>, 'ended': <true>}", question->id, question->desktop));
+
+    for (guint i = 0; i < question->watching->sittings->len; i++) {
+        const Sitting *sitting = question->watching->sittings->pdata[i];
+        if (!strcmp(sitting->desktop, question->desktop))
+            events_to_user(question->watching->events, sitting->user, "watch", data);
+    }
+}
+
 /* The last thing that happens to it. */
 static void
 close_question(Question *question, bool agreed)
@@ -81,6 +105,7 @@ close_question(Question *question, bool agreed)
     WatchingAnswered answered = question->answered;
     void *data = question->data;
 
+    tell_of_end(question);
     g_ptr_array_remove(question->watching->questions, question);
     answered(data, agreed);
 }
@@ -92,6 +117,7 @@ watching_free(Watching *watching)
         return;
     while (watching->questions->len)
         close_question(watching->questions->pdata[0], false);
+    g_clear_handle_id(&watching->look, g_source_remove);
     g_ptr_array_unref(watching->questions);
     g_ptr_array_unref(watching->sittings);
     g_ptr_array_unref(watching->leaves);
@@ -117,6 +143,102 @@ somebody_sits_at(Watching *watching, const char *desktop)
             return true;
     return false;
 }
+
+/* ---- who looks on, told to those who sit there ---- */
+
+static bool
+is_looked_at(Watching *watching, const char *desktop)
+{
+    for (guint i = 0; i < watching->leaves->len; i++)
+        if (!strcmp(((Leave *)watching->leaves->pdata[i])->desktop, desktop))
+            return true;
+    return false;
+}
+
+/* @here: or else they have left, and nobody looks at what is theirs. */
+static void
+tell_user(Watching *watching, const char *desktop, const char *user, bool here)
+{
+    GVariantBuilder who = G_VARIANT_BUILDER_INIT(G_VARIANT_TYPE("a(ss)"));
+
+    for (guint i = 0; here && i < watching->leaves->len; i++) {
+        const Leave *leave = watching->leaves->pdata[i];
+        if (!strcmp(leave->desktop, desktop))
+            g_variant_builder_add(&who, "(ss)", leave->id, leave->who);
+    }
+    events_to_user(watching->events, user, "watching",
+                   g_variant_new_parsed("{'desktop': <%s>, 'who': <%@a(ss)>}", desktop, g_variant_builder_end(&who)));
+}
+
+static void
+tell_all(Watching *watching, const char *desktop)
+{
+    for (guint i = 0; i < watching->sittings->len; i++) {
+        const Sitting *sitting = watching->sittings->pdata[i];
+        if (!strcmp(sitting->desktop, desktop))
+            tell_user(watching, desktop, sitting->user, true);
+    }
+}
+
+void
+watching_tell(Watching *watching, const char *user)
+{
+    for (guint i = 0; i < watching->sittings->len; i++) {
+        const Sitting *sitting = watching->sittings->pdata[i];
+        if (!strcmp(sitting->user, user) && is_looked_at(watching, sitting->desktop))
+            tell_user(watching, sitting->desktop, user, true);
+    }
+}
+
+static void
+end_leave(Watching *watching, guint i)
+{
+    g_autofree char *desktop = g_strdup(((Leave *)watching->leaves->pdata[i])->desktop);
+
+    g_ptr_array_remove_index(watching->leaves, i);
+    tell_all(watching, desktop);
+}
+
+static bool
+is_over(const Leave *leave)
+{
+    return leave->until <= g_get_real_time() || g_get_monotonic_time() - leave->looked > WATCHING_IDLE;
+}
+
+static gboolean
+on_look(gpointer data)
+{
+    Watching *watching = data;
+
+    for (guint i = watching->leaves->len; i-- > 0;)
+        if (is_over(watching->leaves->pdata[i]))
+            end_leave(watching, i);
+    if (watching->leaves->len)
+        return G_SOURCE_CONTINUE;
+    watching->look = 0;
+    return G_SOURCE_REMOVE;
+}
+
+static void
+add_leave(Watching *watching, const Question *question)
+{
+    Leave *leave = g_new(Leave, 1);
+
+    *leave = (Leave){
+        .id = g_strdup(question->id),
+        .desktop = g_strdup(question->desktop),
+        .session = g_strdup(question->session),
+        .who = g_strdup(question->who),
+        .until = g_get_real_time() + WATCHING_LIFETIME,
+        .looked = g_get_monotonic_time(),
+    };
+    g_ptr_array_add(watching->leaves, leave);
+    if (!watching->look)
+        watching->look = g_timeout_add_seconds(LOOK_SECONDS, on_look, watching);
+    tell_all(watching, leave->desktop);
+}
+
+/* ---- comings and goings ---- */
 
 /* Whose answers would be waited for is gone, and what they let others see is their own again. */
 static void
@@ -146,8 +268,11 @@ watching_client(Watching *watching, const char *desktop, bool here, const char *
         g_ptr_array_add(watching->sittings, sitting);
     }
     sitting->clients += here ? 1 : -1;
-    if (!sitting->clients)
+    if (!sitting->clients) {
         g_ptr_array_remove(watching->sittings, sitting);
+        if (is_looked_at(watching, desktop))
+            tell_user(watching, desktop, user, false);
+    }
     if (!somebody_sits_at(watching, desktop))
         nobody_sits_at(watching, desktop);
 }
@@ -157,7 +282,7 @@ watching_session_ended(Watching *watching, const char *session)
 {
     for (guint i = watching->leaves->len; i-- > 0;)
         if (!strcmp(((Leave *)watching->leaves->pdata[i])->session, session))
-            g_ptr_array_remove_index(watching->leaves, i);
+            end_leave(watching, i);
 }
 
 static const char *
@@ -214,6 +339,7 @@ watching_ask(Watching *watching, const Caller *caller, const char *desktop, Watc
         .id = g_uuid_string_random(),
         .desktop = g_strdup(desktop),
         .session = g_strdup(session_of(caller)),
+        .who = g_strdup(caller->name),
         .answered = answered,
         .data = data,
     };
@@ -244,30 +370,68 @@ watching_answer(Watching *watching, const Caller *caller, const char *request, b
 
     if (!question || !caller->user || !find_sitting(watching, question->desktop, caller->user))
         return false;
-    if (agreed) {
-        Leave *leave = g_new(Leave, 1);
-        *leave = (Leave){
-            .desktop = g_strdup(question->desktop),
-            .session = g_strdup(question->session),
-            .until = g_get_real_time() + WATCHING_LIFETIME,
-        };
-        g_ptr_array_add(watching->leaves, leave);
-    }
+    if (agreed)
+        add_leave(watching, question);
     close_question(question, agreed);
     return true;
 }
 
-bool
-watching_may_look(Watching *watching, const Caller *caller, const char *desktop, int64_t *until)
+static bool
+is_session(const Caller *caller, const char *session)
 {
-    for (guint i = watching->leaves->len; i-- > 0;) {
+    return !strcmp(session, session_of(caller));
+}
+
+bool
+watching_end(Watching *watching, const Caller *caller, const char *request)
+{
+    Question *question = find_question(watching, request);
+
+    if (question && is_session(caller, question->session)) {
+        close_question(question, false);
+        return true;
+    }
+    for (guint i = 0; i < watching->leaves->len; i++) {
         const Leave *leave = watching->leaves->pdata[i];
-        if (leave->until <= g_get_real_time()) {
-            g_ptr_array_remove_index(watching->leaves, i);
-        } else if (!strcmp(leave->desktop, desktop) && !strcmp(leave->session, session_of(caller))) {
-            *until = leave->until;
-            return true;
-        }
+        if (strcmp(leave->id, request))
+            continue;
+        if (!is_session(caller, leave->session) &&
+            !(caller->user && find_sitting(watching, leave->desktop, caller->user)))
+            return false;
+        end_leave(watching, i);
+        return true;
     }
     return false;
+}
+
+static Leave *
+find_leave(Watching *watching, const Caller *caller, const char *desktop)
+{
+    for (guint i = watching->leaves->len; i-- > 0;) {
+        Leave *leave = watching->leaves->pdata[i];
+        if (!strcmp(leave->desktop, desktop) && is_session(caller, leave->session) && !is_over(leave))
+            return leave;
+    }
+    return NULL;
+}
+
+bool
+watching_may_look(Watching *watching, const Caller *caller, const char *desktop)
+{
+    Leave *leave = find_leave(watching, caller, desktop);
+
+    if (leave)
+        leave->looked = g_get_monotonic_time();
+    return leave;
+}
+
+const char *
+watching_leave(Watching *watching, const Caller *caller, const char *desktop, int64_t *until)
+{
+    const Leave *leave = find_leave(watching, caller, desktop);
+
+    if (!leave)
+        return NULL;
+    *until = leave->until;
+    return leave->id;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Looking on at somebody's desktop, when they agree: who asks waits for their answer, and may then see its picture for a while, until either
- * is gone. Who sits at which desktop is known here for that.
+ * is gone or has enough. Whoever sits there is told who looks on, as long as they do: event "watching". Who sits at which desktop is
+ * known here for that.
  *
  * Owner: the main thread.
  */
@@ -15,6 +16,8 @@ typedef struct Watching Watching;
 /* How long somebody may take to answer, and how long one may then look on. */
 #define WATCHING_ANSWER_SECONDS 60
 #define WATCHING_LIFETIME ((int64_t)30 * 60 * G_USEC_PER_SEC)
+/* Who takes no picture for so long looks on no more: nobody is said to watch who does not. */
+#define WATCHING_IDLE ((int64_t)15 * G_USEC_PER_SEC)
 
 Watching *watching_new(Events *events);
 /* Who waits for an answer is told that there will be none. */
@@ -35,5 +38,12 @@ bool watching_ask(Watching *watching, const Caller *caller, const char *desktop,
 /* False: they were not asked that. */
 bool watching_answer(Watching *watching, const Caller *caller, const char *request, bool agreed);
 
-/* Whether the caller was let see that desktop; until when, µs since 1970. */
-bool watching_may_look(Watching *watching, const Caller *caller, const char *desktop, int64_t *until);
+/* By whoever asked, or sits there; a question is taken back. False: there is no such thing for them. */
+bool watching_end(Watching *watching, const Caller *caller, const char *request);
+/* Tells a user who looks on at the desktops where they sit: they may have missed it. */
+void watching_tell(Watching *watching, const char *user);
+
+/* Whether the caller was let see that desktop, which they now do. */
+bool watching_may_look(Watching *watching, const Caller *caller, const char *desktop);
+/* By which request, NULL: none; until when, µs since 1970. */
+const char *watching_leave(Watching *watching, const Caller *caller, const char *desktop, int64_t *until);

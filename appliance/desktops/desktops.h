@@ -139,11 +139,19 @@ typedef void (*DesktopsListed)(void *data, GVariant *snapshots, const GError *er
 
 void desktops_snapshots(Desktops *desktops, const char *desktop, DesktopsListed done, void *data);
 
-/* @fd: a PNG, at its beginning; the callee's. -1 with an error. */
-typedef void (*DesktopsPicture)(void *data, int fd, const GError *error);
+/* @fd: a PNG, at its beginning, or nothing where @number is what was seen; the callee's. -1 with an error. */
+typedef void (*DesktopsPicture)(void *data, int fd, uint64_t number, const GError *error);
 
-/* The first monitor as it is, or as it was when it was seen last; at most a second old. */
-void desktops_screenshot(Desktops *desktops, const char *desktop, DesktopsPicture done, void *data);
+/* Milliseconds that a picture may be old, for lists and for whoever looks on. */
+#define DESKTOPS_PICTURE_OF_LIST 1000
+#define DESKTOPS_PICTURE_LIVE 50
+
+/*
+ * The first monitor as it is, at most @age ms old, or as it was when it was seen last. @seen: the number of the picture that the
+ * caller has; 0: none. Pictures that differ have other numbers, but for 0: of one that was kept from before nothing is known.
+ */
+void desktops_screenshot(Desktops *desktops, const char *desktop, unsigned age, uint64_t seen, DesktopsPicture done,
+                         void *data);
 
 /*
  * A ticket for a desktop, which is started where it does not run. @session: an id, not its token; with @user, it is what tickets are counted

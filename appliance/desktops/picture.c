@@ -14,17 +14,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FRESH_US G_USEC_PER_SEC
 /* Four bytes a pixel of the largest monitor, which nothing compresses. */
 #define BYTES_MAX (64 << 20)
 
 typedef struct {
+    uint64_t seen;
     DesktopsPicture done;
     void *data;
 } Waiting;
 
 struct Picture {
-    GBytes *png; /* NULL: none yet */
+    GBytes *png;     /* NULL: none yet */
+    uint64_t number; /* the VMM's; 0: from before */
     int64_t taken;
     int file; /* what the VMM writes to; -1: nothing is asked of it */
     GArray *waiting;
@@ -55,12 +56,13 @@ write_all(int fd, const void *bytes, gsize size)
     return lseek(fd, 0, SEEK_SET) == 0;
 }
 
+/* @png NULL: nothing. */
 static int
 hand_out(GBytes *png)
 {
     g_autofd int fd = memfd_create("picture", MFD_CLOEXEC);
-    gsize size;
-    const void *bytes = g_bytes_get_data(png, &size);
+    gsize size = 0;
+    const void *bytes = png ? g_bytes_get_data(png, &size) : NULL;
 
     return fd >= 0 && write_all(fd, bytes, size) ? g_steal_fd(&fd) : -1;
 }
@@ -81,12 +83,13 @@ copy_of(int fd)
 /* ---- answers ---- */
 
 static void
-answer(Waiting *waiting, GBytes *png, DesktopsError code, const char *why)
+answer(Waiting *waiting, const Picture *picture, DesktopsError code, const char *why)
 {
-    g_autofd int fd = png ? hand_out(png) : -1;
+    bool is_seen = picture->number && picture->number == waiting->seen;
+    g_autofd int fd = picture->png ? hand_out(is_seen ? NULL : picture->png) : -1;
     g_autoptr(GError) error = fd < 0 ? g_error_new_literal(DESKTOPS_ERROR, code, why) : NULL;
 
-    waiting->done(waiting->data, g_steal_fd(&fd), error);
+    waiting->done(waiting->data, g_steal_fd(&fd), picture->number, error);
 }
 
 static void
@@ -96,26 +99,30 @@ answer_all(Picture *picture, DesktopsError code, const char *why)
 
     picture->waiting = g_array_new(FALSE, FALSE, sizeof(Waiting));
     for (unsigned i = 0; i < waiting->len; i++)
-        answer(&g_array_index(waiting, Waiting, i), picture->png, code, why);
+        answer(&g_array_index(waiting, Waiting, i), picture, code, why);
 }
 
 static void
 on_written(GObject *source, GAsyncResult *result, gpointer user)
 {
     g_autoptr(GError) error = NULL;
-    bool written = carrel_vmm1_call_screenshot_finish(CARREL_VMM1(source), NULL, result, &error);
+    guint64 number;
+    bool good = carrel_vmm1_call_screenshot_finish(CARREL_VMM1(source), &number, NULL, result, &error);
 
     if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
         return;
     Desktop *desktop = user;
     Picture *picture = desktop->picture;
     g_autofd int file = g_steal_fd(&picture->file);
-    g_autoptr(GBytes) png = written ? copy_of(file) : NULL;
+    bool is_same = good && picture->png && number == picture->number;
+    g_autoptr(GBytes) png = good && !is_same ? copy_of(file) : NULL;
     if (png) {
         g_clear_pointer(&picture->png, g_bytes_unref);
         picture->png = g_steal_pointer(&png);
-        picture->taken = g_get_monotonic_time();
+        picture->number = number;
     }
+    if (png || is_same)
+        picture->taken = g_get_monotonic_time();
     answer_all(picture, DESKTOPS_ERROR_BUSY, "the desktop shows nothing yet");
 }
 
@@ -132,7 +139,8 @@ picture_take(Desktop *desktop)
         return;
     g_autoptr(GUnixFDList) fds = g_unix_fd_list_new();
     g_unix_fd_list_append(fds, picture->file, NULL);
-    carrel_vmm1_call_screenshot(control, 0, g_variant_new_handle(0), fds, desktop->cancellable, on_written, desktop);
+    carrel_vmm1_call_screenshot(control, 0, picture->png ? picture->number : 0, g_variant_new_handle(0), fds,
+                                desktop->cancellable, on_written, desktop);
 }
 
 static bool
@@ -149,12 +157,12 @@ read_kept(Desktop *desktop)
 }
 
 void
-desktops_screenshot(Desktops *desktops, const char *id, DesktopsPicture done, void *data)
+desktops_screenshot(Desktops *desktops, const char *id, unsigned age, uint64_t seen, DesktopsPicture done, void *data)
 {
     Desktop *desktop = desktops_need(desktops, id);
     Picture *picture = need(desktop);
-    Waiting waiting = {done, data};
-    bool fresh = picture->png && g_get_monotonic_time() - picture->taken < FRESH_US;
+    Waiting waiting = {seen, done, data};
+    bool fresh = picture->png && g_get_monotonic_time() - picture->taken < (int64_t)age * 1000;
 
     if (vmm_control(desktop->vmm) && !fresh) {
         g_array_append_val(picture->waiting, waiting);
@@ -166,7 +174,7 @@ desktops_screenshot(Desktops *desktops, const char *id, DesktopsPicture done, vo
     }
     if (!picture->png)
         read_kept(desktop);
-    answer(&waiting, picture->png, DESKTOPS_ERROR_BUSY, "the desktop was never seen yet");
+    answer(&waiting, picture, DESKTOPS_ERROR_BUSY, "the desktop was never seen yet");
 }
 
 void

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a desktop's first monitor shows, as PNG: at most a second old while it runs, the last that was seen when it does not. */
+/* What a desktop's first monitor shows, as PNG: fresh while it runs, the last that was seen when it does not. */
 #pragma once
 
 #include "appliance/desktops/desktop.h"

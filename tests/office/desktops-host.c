@@ -333,7 +333,7 @@ do_tunnel(House *house, char **words)
 }
 
 static void
-seen(void *data, int fd, const GError *error)
+seen(void *data, int fd, uint64_t number, const GError *error)
 {
     House *house = data;
     g_autofree char *path = g_build_filename(house->folder, "picture.png", NULL);
@@ -357,7 +357,7 @@ seen(void *data, int fd, const GError *error)
 static void
 do_picture(House *house, char **words)
 {
-    desktops_screenshot(house->desktops, words[0], seen, house);
+    desktops_screenshot(house->desktops, words[0], DESKTOPS_PICTURE_OF_LIST, 0, seen, house);
 }
 
 static void

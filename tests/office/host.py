@@ -166,6 +166,7 @@ class Session:
         return self.Get(kind, f"name:{name}")
 
     def read(self, method, *arguments):
-        """All of what a descriptor that a call gives holds."""
-        with os.fdopen(getattr(self, method)(*arguments), "rb") as file:
+        """All of what a descriptor that a call gives holds, whatever else it gives."""
+        answer = getattr(self, method)(*arguments)
+        with os.fdopen(answer[0] if isinstance(answer, tuple) else answer, "rb") as file:
             return file.read()

@@ -148,6 +148,7 @@ def test_people(held, web, console):
     anna("POST", "/session", 201, json={"name": "anna", "password": "another one, and long", "client": "api"})
     anna("POST", "/session/code", json={"challenge": "x" * 32, "code": "123456"})
     anna("POST", f"/watch/{uuid.uuid4()}", 404, json={"agreed": True})
+    anna("DELETE", f"/watch/{uuid.uuid4()}", 404)
     anna("DELETE", f"/jobs/{uuid.uuid4()}", 404)
     anna("GET", "/openapi.json", 200)
     anna("GET", "/host", 403)

@@ -87,7 +87,7 @@ def picture(session, desktop):
     """A PNG, once the desktop shows anything."""
     def look():
         try:
-            return session.read("Screenshot", desktop)
+            return session.read("Screenshot", desktop, 0)
         except HostError as error:
             assert error.code == "Busy"
             return None
@@ -135,7 +135,7 @@ def test_anna_sits_down(office, console):
     assert picture(anna, office.annas)[:4] == b"\x89PNG"
     for strangers in (office.bert,):
         assert refused(strangers.Connect, office.annas, {}) == "NotFound"
-        assert refused(strangers.Screenshot, office.annas) == "NotFound"
+        assert refused(strangers.Screenshot, office.annas, 0) == "NotFound"
         assert strangers.GetLive([office.annas]) == {}
     assert [event for event in office.bert.connection.events if event[1] == "desktop"] == []
     assert refused(office.bert.connection.OpenTunnel, "0" * 32, CLIENT) == "NotFound"
@@ -154,33 +154,114 @@ def test_who_looks_on(office):
     anna.Subscribe(0)
     ticket, _, _ = anna.Connect(office.annas, {})
     seat = socket.socket(fileno=anna.connection.OpenTunnel(ticket, CLIENT))
-    assert refused(olga.Screenshot, office.annas) == "Forbidden"
+    assert refused(olga.Screenshot, office.annas, 0) == "Forbidden"
     for agreed in (False, True):
         answers = []
         olga.connection.call_later("Connect", answers.append, olga.token, office.annas, {"watch": True})
-        asked = anna.connection.wait_event("watch")
+        asked = anna.connection.wait_event("watch", lambda data: "who" in data)
         assert (asked["desktop"], asked["who"]) == (office.annas, "olga")
         assert refused(olga.Connect, office.annas, {"watch": True}) == "Busy", "nobody is asked twice at a time"
         assert refused(office.bert.AnswerWatch, asked["request"], True) == "NotFound"
         anna.AnswerWatch(asked["request"], agreed)
         olga.connection.wait(lambda: answers, "an answer")
         if agreed:
-            assert answers[0][:2] == ("", "") and answers[0][2] > time.time() * 1e6
+            assert answers[0][:2] == (asked["request"], "") and answers[0][2] > time.time() * 1e6
+            assert anna.connection.wait_event("watching") == {"desktop": office.annas, "who": [(asked["request"], "olga")]}
         else:
-            assert answers[0].code == "Forbidden" and refused(olga.Screenshot, office.annas) == "Forbidden"
+            assert answers[0].code == "Forbidden" and refused(olga.Screenshot, office.annas, 0) == "Forbidden"
     assert picture(olga, office.annas)[:4] == b"\x89PNG"
-    assert refused(office.ada.Screenshot, office.annas) == "Forbidden"
+    assert refused(office.ada.Screenshot, office.annas, 0) == "Forbidden"
     seat.shutdown(socket.SHUT_RDWR)
     seat.close()
-    olga.connection.wait(lambda: refused_now(olga.Screenshot, office.annas), "the end of looking on")
+    olga.connection.wait(lambda: may_not_look(olga, office.annas), "the end of looking on")
 
 
-def refused_now(call, *arguments):
+def may_not_look(session, desktop):
     try:
-        os.close(call(*arguments))
+        session.read("Screenshot", desktop, 0)
     except HostError as error:
-        return error.code
-    return None
+        return error.code == "Forbidden"
+    return False
+
+
+@pytest.fixture
+def seated(office):
+    """Anna at her desktop, and how olga comes to look on there: the request."""
+    office.anna.Subscribe(0)
+    ticket, password, _ = office.anna.Connect(office.annas, {})
+    seat = Seat(lambda: socket.socket(fileno=office.anna.connection.OpenTunnel(ticket, CLIENT)), password)
+    seat.until(lambda: seat.display, "a screen", 60)
+
+    def look_on():
+        answers = []
+        office.olga.connection.call_later("Connect", answers.append, office.olga.token, office.annas, {"watch": True})
+        asked = office.anna.connection.wait_event("watch")
+        office.anna.AnswerWatch(asked["request"], True)
+        office.olga.connection.wait(lambda: answers, "an answer")
+        assert watchers(office) == ["olga"]
+        return asked["request"]
+    yield look_on
+    seat.close()
+
+
+def watchers(office):
+    """Who looks on by now, as those who sit there are told."""
+    return [name for _, name in office.anna.connection.wait_event("watching")["who"]]
+
+
+@pytest.mark.parametrize("who", ["anna", "olga"])
+def test_either_ends_it(office, seated, who):
+    request = seated()
+    picture(office.olga, office.annas)
+    assert refused(office.bert.EndWatch, request) == "NotFound"
+    assert refused(office.ada.EndWatch, request) == "NotFound"
+    getattr(office, who).EndWatch(request)
+    assert may_not_look(office.olga, office.annas)
+    assert watchers(office) == []
+    assert refused(office.olga.EndWatch, request) == "NotFound"
+
+
+def test_who_does_not_look_is_gone(office, seated):
+    seated()
+    assert watchers(office) == []
+    assert may_not_look(office.olga, office.annas)
+
+
+def test_who_signs_out_is_gone(office, seated):
+    seated()
+    office.olga.SignOut()
+    assert watchers(office) == []
+
+
+def test_who_comes_later_is_told_who_looks_on(office, seated):
+    seated()
+    office.anna.Subscribe(0)
+    assert watchers(office) == ["olga"]
+
+
+def test_a_question_is_taken_back(office, seated):
+    answers = []
+    office.olga.connection.call_later("Connect", answers.append, office.olga.token, office.annas, {"watch": True})
+    asked = office.anna.connection.wait_event("watch")
+    office.olga.EndWatch(asked["request"])
+    ended = office.anna.connection.wait_event("watch")
+    assert ended == {"request": asked["request"], "desktop": office.annas, "ended": True}
+    office.olga.connection.wait(lambda: answers, "an answer")
+    assert answers[0].code == "Forbidden"
+    assert refused(office.anna.AnswerWatch, asked["request"], True) == "NotFound"
+
+
+def test_a_picture_that_was_seen_is_not_sent(office, seated):
+    picture(office.anna, office.annas)
+
+    def look(seen):
+        file, number = office.anna.Screenshot(office.annas, seen)
+        with os.fdopen(file, "rb") as bytes:
+            return bytes.read(), number
+    bytes, number = office.anna.connection.wait(lambda: (now := look(0)) == look(0) and now, "rest")
+    assert bytes.startswith(b"\x89PNG") and number
+    assert look(number) == (b"", number)
+    assert look(number ^ 1) == (bytes, number)
 
 
 def test_a_pool(office, console):

@@ -141,8 +141,8 @@ do_screenshot(CarrelVmm1 *desktop, char **arguments, GError **error)
     if ((arguments[1] && !parse_number(arguments[1], 3, &scanout, "monitor", error)) ||
         !output_open(&file, arguments[0], error))
         return false;
-    bool written =
-        carrel_vmm1_call_screenshot_sync(desktop, scanout, g_variant_new_handle(0), file.fds, NULL, NULL, error);
+    bool written = carrel_vmm1_call_screenshot_sync(desktop, scanout, 0, g_variant_new_handle(0), file.fds, NULL, NULL,
+                                                    NULL, error);
     return output_close(&file, written, error);
 }
 

@@ -164,14 +164,14 @@ on_detach_usb(CarrelVmm1 *object, GDBusMethodInvocation *call, const char *devic
 }
 
 static gboolean
-on_screenshot(CarrelVmm1 *object, GDBusMethodInvocation *call, GUnixFDList *fds, guint scanout, GVariant *file,
-              ControlServer *server)
+on_screenshot(CarrelVmm1 *object, GDBusMethodInvocation *call, GUnixFDList *fds, guint scanout, guint64 seen,
+              GVariant *file, ControlServer *server)
 {
     g_autoptr(GError) error = NULL;
-    g_autofd int fd = take_fd(fds, file, &error);
+    int fd = take_fd(fds, file, &error);
 
-    if (fd >= 0 && server->ops->screenshot(server->desktop, scanout, fd, &error))
-        carrel_vmm1_complete_screenshot(object, call, NULL);
+    if (fd >= 0)
+        server->ops->screenshot(server->desktop, scanout, seen, fd, answer_call, call);
     else
         return_error(call, error);
     return TRUE;

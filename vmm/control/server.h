@@ -26,7 +26,8 @@ typedef struct {
     void (*power_button)(void *desktop);
     void (*reset)(void *desktop);
     void (*stop)(void *desktop);
-    bool (*screenshot)(void *desktop, unsigned scanout, int fd, GError **error);
+    /* As Screenshot, which it answers, later or at once. @fd is the callee's. */
+    void (*screenshot)(void *desktop, unsigned scanout, uint64_t seen, int fd, ControlAnswer answer, void *user);
     bool (*set_ticket)(void *desktop, const char *ticket, unsigned seconds, GError **error);
     bool (*cut_connections)(void *desktop, const char *name, GError **error);
     /* @fd is the callee's. @saved is called later, exactly once. */

@@ -2,11 +2,9 @@
 /*
  * What a desktop does when the control socket asks, and the counters it shows.
  */
-#include "display/screenshot.h"
 #include "vmm/desktop/desktop_private.h"
 
 #include <string.h>
-#include <sys/stat.h>
 
 static bool
 fail(GError **error, const char *why)
@@ -47,20 +45,6 @@ do_stop(void *object)
 {
     /* Through the request queue, so that the caller has its answer before the desktop is gone. */
     machine_request(((Desktop *)object)->machine, MACHINE_REQUEST_STOP, "stopped over the control socket");
-}
-
-static bool
-do_screenshot(void *object, unsigned scanout, int fd, GError **error)
-{
-    Desktop *desktop = object;
-
-    struct stat st;
-
-    if (!desktop->screen || scanout >= screen_n_scanouts(desktop->screen))
-        return fail(error, "the desktop has no such monitor");
-    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) /* a pipe that nobody reads would hold up the desktop */
-        return fail(error, "a screenshot is written to a regular file only");
-    return screenshot_write_scanout(desktop->screen, scanout, true, fd, error);
 }
 
 static bool
@@ -351,7 +335,7 @@ const ControlOps desktop_control_ops = {
     .power_button = do_power_button,
     .reset = do_reset,
     .stop = do_stop,
-    .screenshot = do_screenshot,
+    .screenshot = desktop_take_picture,
     .set_ticket = do_set_ticket,
     .cut_connections = do_cut_connections,
     .save = desktop_save,

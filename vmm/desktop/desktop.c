@@ -144,6 +144,7 @@ desktop_new(const DesktopConfig *config, Resources *resources, const SavedFile *
     desktop->loop = g_main_loop_new(NULL, FALSE);
     desktop->disks = g_ptr_array_new();
     desktop->nets = g_ptr_array_new();
+    desktop->pictures = desktop_pictures_new();
     desktop->ports_of_guest = g_ptr_array_new_with_free_func((GDestroyNotify)socket_port_free);
     if (!desktop_make_board(desktop, resources, saved, error) || !desktop_make_devices(desktop, resources, error) ||
         !make_control(desktop, resources, error))
@@ -188,6 +189,7 @@ desktop_free(Desktop *desktop)
     guest_agent_free(desktop->agent); /* answers whoever waits */
     desktop_usb_end_redirection(desktop->usb);
     spice_display_free(desktop->spice);
+    g_ptr_array_unref(desktop->pictures);  /* answers, too */
     control_server_free(desktop->control); /* the two above tell it of the end and of every client that goes */
     g_ptr_array_unref(desktop->ports_of_guest);
     loop_thread_free(desktop->display_thread); /* before the graphics card that runs on it */

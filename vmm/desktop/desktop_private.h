@@ -73,7 +73,8 @@ struct Desktop {
     ControlServer *control;
 
     bool start_paused;
-    SaveJob *save; /* while its state is written; save.c */
+    SaveJob *save;       /* while its state is written; save.c */
+    GPtrArray *pictures; /* being taken; picture.c */
 };
 
 /* assembly.c: in this order. */
@@ -96,6 +97,10 @@ void desktop_agent_changed(void *desktop, bool connected, bool frozen);
 
 /* control.c */
 extern const ControlOps desktop_control_ops;
+
+/* picture.c: as ControlOps.screenshot. Freeing the array waits for those under way, and answers. */
+GPtrArray *desktop_pictures_new(void);
+void desktop_take_picture(void *desktop, unsigned scanout, uint64_t seen, int fd, ControlAnswer answer, void *user);
 
 /* save.c */
 void desktop_save(void *desktop, int fd, ControlSaved saved, void *user);

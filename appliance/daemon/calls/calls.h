@@ -37,6 +37,7 @@ void call_screenshot(Call *call);
 void call_connect(Call *call);
 void call_open_tunnel(Call *call);
 void call_answer_watch(Call *call);
+void call_end_watch(Call *call);
 /* storage.c */
 void call_upload(Call *call);
 void call_list_orphans(Call *call);

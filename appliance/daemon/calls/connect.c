@@ -38,8 +38,9 @@ answered(void *data, bool agreed)
 
     g_variant_get_child(call->arguments, 1, "&s", &desktop);
     note_answer(call, desktop, agreed);
-    if (agreed && watching_may_look(call->daemon->watching, call->caller, desktop, &until))
-        call_return(call, g_variant_new("(ssx)", "", "", until));
+    const char *request = agreed ? watching_leave(call->daemon->watching, call->caller, desktop, &until) : NULL;
+    if (request)
+        call_return(call, g_variant_new("(ssx)", request, "", until));
     else
         call_fail_with(call, CARREL_ERROR_FORBIDDEN, "They did not agree that you look on.");
 }
@@ -107,6 +108,18 @@ call_answer_watch(Call *call)
 
     g_variant_get(call->arguments, "(&s&sb)", NULL, &request, &agreed);
     if (watching_answer(call->daemon->watching, call->caller, request, agreed))
+        call_return(call, NULL);
+    else
+        call_fail_not_found(call, "question");
+}
+
+void
+call_end_watch(Call *call)
+{
+    const char *request;
+
+    g_variant_get(call->arguments, "(&s&s)", NULL, &request);
+    if (watching_end(call->daemon->watching, call->caller, request))
         call_return(call, NULL);
     else
         call_fail_not_found(call, "question");

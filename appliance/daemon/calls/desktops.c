@@ -170,12 +170,12 @@ call_list_snapshots(Call *call)
 /* --- what they show --- */
 
 static void
-pictured(void *data, int fd, const GError *error)
+pictured(void *data, int fd, uint64_t number, const GError *error)
 {
     if (error)
         call_fail(data, error);
     else
-        call_return_fd(data, g_variant_new("(h)", 0), fd);
+        call_return_fd(data, g_variant_new("(ht)", 0, number), fd);
 }
 
 void
@@ -183,13 +183,15 @@ call_screenshot(Call *call)
 {
     Daemon *daemon = call->daemon;
     const char *desktop = desktop_of(call);
-    int64_t until;
+    guint64 seen;
 
     if (!desktop)
         return;
-    if (rights_may_use(daemon, call->caller->actor, desktop) ||
-        watching_may_look(daemon->watching, call->caller, desktop, &until))
-        desktops_screenshot(daemon->rooms.desktops, desktop, pictured, call);
+    g_variant_get_child(call->arguments, 2, "t", &seen);
+    if (rights_may_use(daemon, call->caller->actor, desktop))
+        desktops_screenshot(daemon->rooms.desktops, desktop, DESKTOPS_PICTURE_OF_LIST, seen, pictured, call);
+    else if (watching_may_look(daemon->watching, call->caller, desktop))
+        desktops_screenshot(daemon->rooms.desktops, desktop, DESKTOPS_PICTURE_LIVE, seen, pictured, call);
     else
         call_fail_with(call, CARREL_ERROR_FORBIDDEN, "It is somebody's: ask them whether you may look on.");
 }

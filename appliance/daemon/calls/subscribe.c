@@ -6,17 +6,21 @@ void
 call_subscribe(Call *call)
 {
     g_autoptr(GError) error = NULL;
+    g_autofree char *user = g_strdup(call->caller->user);
     gint64 since;
 
     g_variant_get_child(call->arguments, 1, "x", &since);
     guint32 id = events_subscribe(call->daemon->events, call->peer, g_steal_pointer(&call->caller), &error);
     Events *events = call->daemon->events;
+    Watching *watching = call->daemon->watching;
     if (!id) {
         call_fail(call, error);
         return;
     }
     call_return(call, g_variant_new("(u)", id));
     events_catch_up(events, id, since);
+    if (user)
+        watching_tell(watching, user);
 }
 
 void

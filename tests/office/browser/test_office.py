@@ -24,6 +24,7 @@ BOOT_SECONDS = 120  # SeaBIOS takes many of them on a slow KVM, and so does a bu
 
 class Screen(Seat):
     """The characters of an echo disk's screen, as the canvas in a page shows them."""
+    CANVAS = ".viewer-screen canvas"
 
     def __init__(self, page):
         self.page = page
@@ -33,7 +34,7 @@ class Screen(Seat):
         return self
 
     def pixels(self):
-        url = self.page.run("return document.querySelector('.viewer-screen canvas')?.toDataURL('image/png') || ''")
+        url = self.page.run("return document.querySelector(arguments[0])?.toDataURL('image/png') || ''", self.CANVAS)
         return numpy.asarray(Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))).convert("L")) if url else None
 
     def wait(self, wanted, what):
@@ -47,6 +48,14 @@ class Screen(Seat):
     def greets(self):
         rows = self.greeting()
         return rows and rows[0][len(GREETING) - 1] != rows[0][-1]
+
+
+class Watched(Screen):
+    """The same for who looks on."""
+    CANVAS = ".viewer-picture"
+
+
+SEEN = "return document.querySelector('.viewer-picture:not([hidden])')?.width"
 
 
 def types(page, text):
@@ -219,10 +228,31 @@ def test_somebody_looks_on(desk, console, another_window):
     page.sees("May somebody look on?")
     page.press("Yes, they may look")
     page.no_dialog()
-    another_window.until("return document.querySelector('.viewer-picture')?.naturalWidth", what="the screen in the operator's window")
+    another_window.until(SEEN, what="the screen in the operator's window")
+    page.sees("olga is watching")
+    page.shot("watched")
+    types(page, "abc")
+    seen = Watched(another_window)
+    seen.wait(lambda: seen.greets() and seen.count("b") == 1, "what the user typed in the operator's window")
     another_window.shot("watching")
+    another_window.press("Full size")
+    another_window.shot("watching-full-size")
     page.press("Back")
     another_window.sees("You are not looking on")
+    page.sees_no("olga is watching")
+
+    sits_down(page, "Desk")
+    another_window.press("Ask again")
+    page.press("Yes, they may look")
+    another_window.until(SEEN, what="the screen in the operator's window")
+    page.press("End it")
+    another_window.sees("You are not looking on")
+    page.sees_no("olga is watching")
+    another_window.press("Ask again")
+    page.press("Yes, they may look")
+    page.sees("olga is watching")
+    another_window.press("Back")
+    page.sees_no("olga is watching")
 
 
 def test_live_states_and_what_an_operator_does(desk, console, web):

@@ -54,6 +54,55 @@ test_viewer_hears_changes(void)
     screen_remove_viewer(screen, &notes);
 }
 
+/* @before is what it was; a change since then shows. */
+static uint64_t
+changed(Screen *screen, uint64_t before)
+{
+    uint64_t now = screen_picture_number(screen, 0);
+
+    g_assert_cmpuint(now, >, before);
+    return now;
+}
+
+static void
+test_pictures_are_numbered(void)
+{
+    g_autoptr(Screen) screen = screen_new(2), other = screen_new(1);
+    g_autoptr(Surface) surface = make_surface(64, 32);
+    const CursorImage image = {.hot_x = 1};
+    Notes notes = {0};
+
+    uint64_t number = screen_picture_number(screen, 0);
+    g_assert_cmpuint(number, !=, 0);
+    g_assert_cmpuint(number, !=, screen_picture_number(other, 0));
+    screen_set_surface(screen, 0, surface);
+    number = changed(screen, number);
+    screen_damage(screen, 0, &(pixman_box32_t){1, 2, 3, 4});
+    number = changed(screen, number);
+    screen_set_cursor(screen, 0, &image);
+    number = changed(screen, number);
+    screen_move_cursor(screen, 0, 3, 4);
+    number = changed(screen, number);
+    screen_set_cursor(screen, 0, NULL);
+    number = changed(screen, number);
+    /* what is not seen there */
+    screen_damage(screen, 0, &(pixman_box32_t){100, 100, 200, 200});
+    screen_set_surface(screen, 1, surface);
+    screen_move_cursor(screen, 1, 3, 4);
+    g_assert_cmpuint(screen_picture_number(screen, 0), ==, number);
+
+    /* of the firmware's screen it is known only while somebody sees it */
+    screen_set_fallback(other, surface);
+    number = screen_picture_number(other, 0);
+    g_assert_cmpuint(screen_picture_number(other, 0), !=, number);
+    screen_add_viewer(other, &notes_ops, &notes);
+    number = screen_picture_number(other, 0);
+    g_assert_cmpuint(screen_picture_number(other, 0), ==, number);
+    screen_damage_fallback(other, &(pixman_box32_t){0, 0, 1, 1});
+    g_assert_cmpuint(screen_picture_number(other, 0), >, number);
+    screen_remove_viewer(other, &notes);
+}
+
 static void
 test_damage_is_clipped_and_counted(void)
 {
@@ -202,6 +251,7 @@ main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/scanout/changes", test_viewer_hears_changes);
+    g_test_add_func("/scanout/pictures", test_pictures_are_numbered);
     g_test_add_func("/scanout/damage", test_damage_is_clipped_and_counted);
     g_test_add_func("/scanout/late-viewer", test_late_viewer_is_told_the_present);
     g_test_add_func("/scanout/keeps", test_screen_keeps_what_it_shows);

@@ -79,6 +79,12 @@ handle_watch(ApiCall *call)
                   api_answer_done);
 }
 
+void
+handle_end_watch(ApiCall *call)
+{
+    api_call_host(call, "EndWatch", g_variant_new("(ss)", call->session, call->parameters[0]), api_answer_done);
+}
+
 /* --- its picture --- */
 
 /* A file, in memory or not: reading it never waits. */
@@ -95,12 +101,41 @@ read_picture(int fd)
     return g_bytes_new_take(g_steal_pointer(&bytes), stat.st_size);
 }
 
+/* ETags of pictures are their numbers; one that is none of ours was not seen. */
+static uint64_t
+seen_picture(ApiCall *call)
+{
+    const char *tag =
+        soup_message_headers_get_one(soup_server_message_get_request_headers(call->message), "If-None-Match");
+    uint64_t number;
+
+    if (!tag || *tag != '"' || strlen(tag) < 3)
+        return 0;
+    g_autofree char *digits = g_strndup(tag + 1, strlen(tag) - 2);
+    return g_ascii_string_to_unsigned(digits, 16, 1, UINT64_MAX, &number, NULL) ? number : 0;
+}
+
+static void
+set_picture_tag(ApiCall *call, uint64_t number)
+{
+    g_autofree char *tag = g_strdup_printf("\"%" G_GINT64_MODIFIER "x\"", number);
+
+    soup_message_headers_replace(soup_server_message_get_response_headers(call->message), "ETag", tag);
+}
+
 static void
 on_screen(ApiCall *call, GVariant *reply, GUnixFDList *fds)
 {
     gint32 index;
+    guint64 number;
 
-    g_variant_get(reply, "(h)", &index);
+    g_variant_get(reply, "(ht)", &index, &number);
+    if (number)
+        set_picture_tag(call, number);
+    if (number && number == seen_picture(call)) {
+        api_answer_nothing(call, SOUP_STATUS_NOT_MODIFIED);
+        return;
+    }
     g_autofd int fd = fds ? g_unix_fd_list_get(fds, index, NULL) : -1;
     g_autoptr(GBytes) picture = fd >= 0 ? read_picture(fd) : NULL;
     if (picture)
@@ -112,7 +147,8 @@ on_screen(ApiCall *call, GVariant *reply, GUnixFDList *fds)
 void
 handle_screen(ApiCall *call)
 {
-    api_call_host(call, "Screenshot", g_variant_new("(ss)", call->session, call->parameters[0]), on_screen);
+    api_call_host(call, "Screenshot", g_variant_new("(sst)", call->session, call->parameters[0], seen_picture(call)),
+                  on_screen);
 }
 
 /* --- ways in --- */
@@ -134,6 +170,11 @@ on_ticket(ApiCall *call, GVariant *reply, GUnixFDList *fds)
     gint64 expires;
 
     g_variant_get(reply, "(&s&sx)", &ticket, &password, &expires);
+    if (api_body_bool(call, "watch")) {
+        api_answer_value(call, SOUP_STATUS_CREATED,
+                         g_variant_new_parsed("{'request': <%s>, 'expires': <%x>}", ticket, expires));
+        return;
+    }
     g_autofree char *tunnel = g_strconcat(TUNNEL_PATH, ticket, NULL);
     api_answer_value(call, SOUP_STATUS_CREATED,
                      g_variant_new_parsed("{'ticket': <%s>, 'password': <%s>, 'expires': <%x>, 'tunnel': <%s>}", ticket,

@@ -33,6 +33,7 @@ void handle_screen(ApiCall *call);
 void handle_connection(ApiCall *call);
 void handle_viewer_file(ApiCall *call);
 void handle_watch(ApiCall *call);
+void handle_end_watch(ApiCall *call);
 
 /* house.c */
 void handle_description(ApiCall *call);

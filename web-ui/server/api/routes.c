@@ -116,10 +116,11 @@ static const ApiField snapshot_answer[] = {
 };
 static const ApiField connection_body[] = {{"watch", "look on, when the user has agreed", API_BOOL}, {NULL}};
 static const ApiField connection_answer[] = {
-    {"ticket", "good for two minutes, then as long as its connections last", API_TEXT, API_REQUIRED},
-    {"password", "what the SPICE server wants to hear", API_TEXT, API_REQUIRED},
-    {"expires", "when it must have been used", API_TIME, API_REQUIRED},
-    {"tunnel", "the WebSocket's path", API_TEXT, API_REQUIRED},
+    {"ticket", "good for two minutes, then as long as its connections last", API_TEXT},
+    {"password", "what the SPICE server wants to hear", API_TEXT},
+    {"expires", "when it must have been used; of looking on, when it ends", API_TIME, API_REQUIRED},
+    {"tunnel", "the WebSocket's path", API_TEXT},
+    {"request", "in place of the others, of looking on: what ends it", API_TEXT},
     {NULL},
 };
 static const ApiField watch_body[] = {{"agreed", "whether they may look on", API_BOOL, API_REQUIRED}, {NULL}};
@@ -214,6 +215,8 @@ static const ApiRoute own_routes[] = {
      .media = "application/x-virt-viewer", .handler = handle_viewer_file},
     {"POST", "/watch/{request}", "answerWatch", "says whether somebody may look on", "user", .status = 204, .body = watch_body,
      .handler = handle_watch},
+    {"DELETE", "/watch/{request}", "endWatch", "ends looking on, of whoever does or is looked at", "user", .status = 204,
+     .handler = handle_end_watch},
     {"PUT", "/images/{id}/content", "uploadImage", "an image's bytes", "operator", ROUTE_STREAM | ROUTE_JOB, 202, .answer = job_answer,
      .handler = handle_upload},
     {"GET", "/jobs", "listJobs", "what takes a while", "user", ROUTE_LIST, 200, .answer = jobs_answer, .handler = handle_jobs},

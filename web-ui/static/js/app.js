@@ -14,6 +14,7 @@ import { Account } from "./my/account.js";
 import { MyDesktops } from "./my/desktops.js";
 import { SignIn } from "./my/sign-in.js";
 import { WatchAsked } from "./my/watch-asked.js";
+import { Watched } from "./my/watched.js";
 import { Viewer } from "./viewer/viewer.js";
 import { Watcher } from "./viewer/watcher.js";
 import { ROOMS, roomOf } from "./admin/rooms.js";
@@ -81,7 +82,7 @@ function Signed({ session }) {
     return html`<${route.path[2] === "watch" ? Watcher : Viewer} key=${place} id=${route.path[1]} session=${session} />`;
   const here = route.path[0] || "my";
   return html`<a class="skip" href="#main" onClick=${toContent}>To the content</a><${Top} session=${session} onMenu=${() => setRail(!rail)} />
-    ${!online && html`<${Lost} />`}
+    ${!online && html`<${Lost} />`}<div class="watched-all"><${Watched} /></div>
     <div class="frame ${mayRun(session) ? "" : "no-rail"}">
       ${mayRun(session) && html`<${Rail} session=${session} here=${here} open=${rail} onClose=${() => setRail(false)} />`}
       <main id="main"><div class="page"><${Page} session=${session} route=${route} /></div></main></div>`;

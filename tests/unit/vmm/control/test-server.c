@@ -30,13 +30,19 @@ do_nothing(void *desktop)
 {
 }
 
-static bool
-do_screenshot(void *desktop, unsigned scanout, int fd, GError **error)
+static void
+do_screenshot(void *desktop, unsigned scanout, uint64_t seen, int fd, ControlAnswer answer, void *user)
 {
-    if (scanout == 0)
-        return write(fd, "png", 3) == 3;
-    g_set_error(error, G_IO_ERROR, G_IO_ERROR_FAILED, "there is no monitor %u", scanout);
-    return false;
+    g_autofd int file = fd;
+
+    if (scanout == 0) {
+        g_assert_cmpint(write(file, "png", 3), ==, 3);
+        g_autoptr(GVariant) result = g_variant_ref_sink(g_variant_new("(t)", seen + 1));
+        answer(user, result, NULL);
+        return;
+    }
+    g_autoptr(GError) error = g_error_new(G_IO_ERROR, G_IO_ERROR_FAILED, "there is no monitor %u", scanout);
+    answer(user, NULL, error);
 }
 
 static bool
@@ -226,9 +232,11 @@ call_screenshot(Fixture *fixture, unsigned scanout, int fd, GError **error)
     g_autoptr(GUnixFDList) fds = g_unix_fd_list_new();
 
     g_unix_fd_list_append(fds, fd, NULL);
-    carrel_vmm1_call_screenshot(fixture->proxy, scanout, g_variant_new_handle(0), fds, NULL, keep_result, &result);
+    carrel_vmm1_call_screenshot(fixture->proxy, scanout, 7, g_variant_new_handle(0), fds, NULL, keep_result, &result);
     wait_for(&result);
-    carrel_vmm1_call_screenshot_finish(fixture->proxy, NULL, result, error);
+    guint64 picture;
+    if (carrel_vmm1_call_screenshot_finish(fixture->proxy, &picture, NULL, result, error))
+        g_assert_cmpuint(picture, ==, 8);
 }
 
 static void

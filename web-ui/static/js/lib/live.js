@@ -3,7 +3,7 @@
 import { useEffect, useState } from "./html.js";
 import { address, query } from "./api.js";
 
-const TOPICS = ["things", "desktop", "job", "watch", "session"];
+const TOPICS = ["things", "desktop", "job", "watch", "watching", "session"];
 const RETRY_MS = [500, 1000, 2000, 4000, 8000];
 const HIDDEN_MS = 5000;
 
@@ -15,7 +15,7 @@ let timer = 0;
 let wanted = false;
 let online = true;
 
-/** Calls callback(data) for each event of a topic; "online" and "anew" are the page's own. @returns what ends that. */
+/** Calls callback(data) for each event of a topic; "online", "begin" and "anew" are the page's own. @returns what ends that. */
 export function listen(topic, callback) {
   if (!listeners.has(topic)) listeners.set(topic, new Set());
   listeners.get(topic).add(callback);
@@ -74,6 +74,7 @@ function again() {
 export function startEvents() {
   wanted = true;
   since = 0;
+  tell("begin");
   open();
 }
 

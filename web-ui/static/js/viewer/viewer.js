@@ -13,6 +13,7 @@ import { Dialog } from "../parts/dialog.js";
 import { Icon } from "../parts/icon.js";
 import { Menu } from "../parts/menu.js";
 import { say, tried } from "../parts/toast.js";
+import { Watched } from "../my/watched.js";
 import { Connection } from "./connection.js";
 import { Screens } from "./screens.js";
 
@@ -171,7 +172,7 @@ export function Viewer({ id, session }) {
         { label: "Restart it hard", icon: html`<${Icon} name="reset" />`, danger: true, do: () => control(id, "reset") },
       ]} />
     </div>
-    <div class="viewer-stage"><div class="viewer-screens" ref=${holder}></div>
+    <div class="viewer-stage"><div class="viewer-screens" ref=${holder}></div><div class="watched-here"><${Watched} only=${id} /></div>
       <${Cover} id=${id} state=${state} live=${live} name=${name} mayAsk=${mayRun(session)} onAgain=${() => parts.connection.again()} /></div>
     ${clipboard && html`<${ClipboardDialog} screens=${parts.screens} onClose=${() => { setClipboard(false); parts.screens.focus(); }} />`}</div>`;
 }
