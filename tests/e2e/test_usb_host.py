@@ -24,8 +24,6 @@ RATE = 48000
 FRAMES = f"perl -e 'print pack \"V*\", 1..{2 * RATE}'"
 IN_A_ROW = ("perl -e 'local $/; @frames = unpack \"V*\", <STDIN>; for (1..$#frames) "
             "{ $run = $frames[$_] == $frames[$_ - 1] + 1 ? $run + 1 : 0; $best = $run if $run > $best } print $best'")
-# The guest's image leaves out the drivers of media, of which the kernel's drivers of sound want one; the host's kernel is the same.
-MEDIA = "/lib/modules/$(uname -r)/kernel/drivers/media/mc/mc.ko.xz"
 CARD = "CARD=$(%s -l 2>/dev/null | sed -n 's/^card \\([0-9]*\\):.*USB Audio.*/\\1/p' | head -n 1)"
 
 
@@ -52,13 +50,6 @@ class Watch:
 def watch(room, desktop):
     yield Watch(room, desktop)
     room.host.run("systemctl stop watch", check=False)
-
-
-@pytest.fixture
-def sound(room, desktop):
-    """Makes the desktop one whose kernel drives USB sound cards."""
-    module = room.host.run(f"base64 -w 0 {MEDIA}")
-    desktop.run(f"grep -q '^mc ' /proc/modules || {{ base64 -d <<<{module} >/run/mc.ko.xz; insmod /run/mc.ko.xz; }}", "root")
 
 
 def assert_well(desktop):
@@ -107,7 +98,7 @@ def test_gadget(room, desktop, watch):
     assert_well(desktop)
 
 
-def test_loudspeaker(room, desktop, watch, sound):
+def test_loudspeaker(room, desktop, watch):
     """What the guest plays is what the sound card gets: an isochronous stream."""
     wav = room.host.machine.plug_speaker("speaker")
     try:
@@ -126,7 +117,7 @@ def test_loudspeaker(room, desktop, watch, sound):
     assert best > RATE // 50, "frames that came as they were sent, in a row"
 
 
-def test_microphone(room, desktop, watch, sound):
+def test_microphone(room, desktop, watch):
     """What the microphone hears is what the guest records: an isochronous stream the other way."""
     machine = room.host.machine
     path = machine.plug_remote("microphone")
