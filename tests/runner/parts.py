@@ -54,6 +54,14 @@ def failed_before(results):
             if case.find("failure") is not None or case.find("error") is not None]
 
 
+def processors():
+    return len(os.sched_getaffinity(0))
+
+
+# Tests that mostly wait, and have nothing in common: as many at once as there are processors, four at most.
+SIDE_BY_SIDE = ["-n", str(min(processors(), 4)), "--dist=worksteal"]
+
+
 def pytest(options, report, part, folder, *more):
     results = os.path.join(options.out, f"{part}.xml")
     only = ["-k", options.only] if options.only else []
@@ -107,7 +115,7 @@ def guest(options, report):
     """Bare-metal guests on the real /dev/kvm; the hostile ones once more against a VMM with the sanitizers in it."""
     if not build(report, "build"):
         return
-    pytest(options, report, "guest", "tests/guest")
+    pytest(options, report, "guest", "tests/guest", *SIDE_BY_SIDE)
     if (not options.only or "hostile" in options.only) and build(report, "build-asan", "carrel-vmm"):
         pytest(options, report, "guest-sanitized", "tests/guest/test_hostile.py", "--program=build-asan/carrel-vmm",
                "--no-sandbox")
@@ -116,7 +124,7 @@ def guest(options, report):
 def spice(options, report):
     """Real SPICE clients against the display code alone."""
     if build(report, "build"):
-        pytest(options, report, "spice", "tests/spice")
+        pytest(options, report, "spice", "tests/spice", *SIDE_BY_SIDE)
 
 
 def services(options, report):
@@ -138,7 +146,7 @@ def fuzz_target(options, name):
 def office(options, report):
     """A whole host in a temporary folder, and who comes to it."""
     if build(report, "build"):
-        pytest(options, report, "office", "tests/office")
+        pytest(options, report, "office", "tests/office", *SIDE_BY_SIDE)
 
 
 def fuzz(options, report):
@@ -149,7 +157,7 @@ def fuzz(options, report):
     names = sorted(os.path.basename(target) for target in glob.glob("build-fuzz/tests/fuzz/fuzz-*")
                    if os.path.isfile(target) and os.access(target, os.X_OK))
     names = [name for name in names if not options.only or options.only in name]
-    with concurrent.futures.ThreadPoolExecutor(max_workers=len(os.sched_getaffinity(0))) as workers:
+    with concurrent.futures.ThreadPoolExecutor(max_workers=processors()) as workers:
         for name, done in zip(names, workers.map(lambda name: fuzz_target(options, name), names)):
             report.one(f"{name} for {options.seconds} s", done.returncode == 0, done.stdout)
 
