@@ -55,7 +55,7 @@ def install(host, build):
     with tempfile.TemporaryDirectory() as root:
         subprocess.run(["meson", "install", "-C", build, "--no-rebuild", "--strip", "--quiet", "--destdir", root],
                        check=True, stdout=subprocess.DEVNULL)
-        archive = subprocess.run(["tar", "-C", root, "-c", "usr"], stdout=subprocess.PIPE, check=True).stdout
+        archive = subprocess.run(["tar", "-C", root, "-c", "usr", "etc"], stdout=subprocess.PIPE, check=True).stdout
     host.run("tar -C / -x --no-same-owner", data=archive, timeout=120)
     host.run("systemd-sysusers && systemd-tmpfiles --create && systemctl daemon-reload", timeout=120)
 
