@@ -168,7 +168,7 @@ def test_second_step(carreld, sign_in):
     assert step == "code"
     assert refused(Session(connection, challenge).GetSession) == "NotSignedIn"
     assert refused(connection.SignInCode, challenge, "000000", CLIENT) == "SignIn"
-    used = code(secret)
+    used = code(secret, 1)
     assert Session(connection, connection.SignInCode(challenge, used, CLIENT)).GetSession()["name"] == "anna"
     challenge, _ = connection.SignIn("anna", PASSWORD, CLIENT)
     assert refused(connection.SignInCode, challenge, used, CLIENT) == "SignIn"

@@ -15,6 +15,7 @@ typedef struct {
     char *user;
     SecretText *password; /* the new one */
     GVariant *answer;     /* what the call returns when the store has taken it; NULL: nothing */
+    int64_t totp_step;    /* of the code that was shown, and used by that; TOTP_STEP_NONE: none was */
     bool kept;
 } Change;
 
@@ -35,6 +36,7 @@ change_new(Call *call, const char *user)
     Change *change = g_new0(Change, 1);
 
     change->user = g_strdup(user);
+    change->totp_step = TOTP_STEP_NONE;
     call->data = change;
     call->data_free = change_free;
     return change;
@@ -49,6 +51,10 @@ done(GObject *source, GAsyncResult *result, gpointer data)
     g_auto(StoreAnswer) answer = {0};
     bool taken = store_submit_finish(result, &answer, &error);
 
+    if (taken && change->totp_step != TOTP_STEP_NONE)
+        commands_submit_own(
+            call->daemon->commands, "user.use_totp",
+            g_variant_new_parsed("{'user': <%s>, 'totp_step': <%x>}", change->user, (gint64)change->totp_step));
     people_let_go(call->daemon->people, change->user);
     daemon_sessions_changed(call->daemon);
     if (taken)
@@ -197,11 +203,13 @@ call_confirm_totp(Call *call)
         call_fail_with(call, CARREL_ERROR_INVALID, "secret: it was not shown here, or too long ago: begin again");
         return;
     }
-    if (totp_verify(secret, code, g_get_real_time() / G_USEC_PER_SEC, TOTP_STEP_NONE) < 0) {
+    int64_t totp_step = totp_verify(secret, code, g_get_real_time() / G_USEC_PER_SEC, TOTP_STEP_NONE);
+    if (totp_step < 0) {
         call_fail_with(call, CARREL_ERROR_INVALID, "code: it is not right. Is the clock of your phone?");
         return;
     }
     Change *change = change_new(call, call->caller->user);
+    change->totp_step = totp_step;
     GVariant *recovery = make_recovery(&codes);
     change->answer = g_variant_ref_sink(g_variant_new("(@as)", codes));
     GVariant *fields =
