@@ -9,7 +9,7 @@
 
 /* What a user's sessions were begun with. */
 typedef struct {
-    char *state;    /* a digest of role, second factor and whether they are disabled */
+    char *state;    /* a digest of role, second factor and whether they are disabled; NULL: no session has begun yet */
     char *password; /* one of the password's hash */
     char *rehashed; /* one of the hash that the same password is getting; NULL: none */
 } Known;
@@ -178,13 +178,19 @@ people_session_began(People *people, const char *user_id)
 }
 
 static bool
+is_password_known(const Known *known, const SignInUser *user)
+{
+    g_autofree char *password = digest(user->password_hash);
+
+    return !g_strcmp0(password, known->password) || !g_strcmp0(password, known->rehashed);
+}
+
+static bool
 is_as_known(const Known *known, const SignInUser *user)
 {
     g_autofree char *state = state_of(user);
-    g_autofree char *password = digest(user->password_hash);
 
-    return !g_strcmp0(state, known->state) &&
-           (!g_strcmp0(password, known->password) || !g_strcmp0(password, known->rehashed));
+    return !g_strcmp0(state, known->state) && is_password_known(known, user);
 }
 
 void
@@ -193,7 +199,7 @@ people_changed(People *people, const char *user_id)
     const Known *known = g_hash_table_lookup(people->known, user_id);
     g_autoptr(SignInUser) user = known ? find_by_id(people, user_id) : NULL;
 
-    if (!known)
+    if (!known || (user && !known->state && is_password_known(known, user)))
         return;
     if (!user || !is_as_known(known, user))
         sign_in_user_changed(people->sign_in, user_id, user ? g_hash_table_lookup(people->kept, user_id) : NULL);
@@ -302,23 +308,28 @@ take_recovery(void *owner, const char *user_id, const char *used, SignInStep *st
                     g_variant_new_parsed("{'user': <%s>, 'digest': <%s>}", user_id, used), changed, step);
 }
 
-/*
- * Whose password is being changed at this moment (people_keep()) gets no new hash of the old one behind it; the store has no
- * command that would look.
- */
+static void
+rehash_answered(GObject *source, GAsyncResult *result, gpointer data)
+{
+    g_autoptr(GError) error = NULL;
+    g_auto(StoreAnswer) answer = {0};
+
+    if (!store_submit_finish(result, &answer, &error) && !store_error_is_refusal(error))
+        g_warning("a password keeps the hash it had, since the store fails: %s", error->message);
+}
+
+/* Refused where the password is another meanwhile, which is as well: the next sign-in looks again. */
 static void
 rehashed(void *owner, const char *user_id, const char *old, const char *hash)
 {
     People *people = owner;
-    g_autoptr(SignInUser) user = find_by_id(people, user_id);
-
-    if (!user || g_strcmp0(user->password_hash, old) != 0 || g_hash_table_contains(people->kept, user_id))
-        return;
     Known *known = known_of(people, user_id);
+
     g_free(known->rehashed);
     known->rehashed = digest(hash);
-    commands_submit_own(people->commands, "user.set_password",
-                        g_variant_new_parsed("{'user': <%s>, 'password': <%s>}", user_id, hash));
+    commands_submit(people->commands, NULL, "user.rehash", STORE_ACTOR_DAEMON, 0,
+                    g_variant_new_parsed("{'user': <%s>, 'was': <%s>, 'password': <%s>}", user_id, old, hash),
+                    rehash_answered, NULL);
 }
 
 /* --- what is written down --- */

@@ -180,6 +180,32 @@ def test_second_step(carreld, sign_in):
     carreld.signed_in("anna")
 
 
+def test_a_dearer_hash_disturbs_nobody(carreld, sign_in):
+    """Made at the first sign-in after the configuration asks for it; neither the session nor a code that is waited for ends by it."""
+    def rehashed(times):
+        console = carreld.console()
+        console.connection.wait(lambda: len(console.ListAudit({"column": "command", "value": "user.rehash"})) == times, "a new hash")
+
+    def ask_more(cost):
+        carreld.stop()
+        carreld.groups["sign-in"]["password-cost"] = cost
+        carreld.start()
+
+    sign_in("anna")
+    ask_more(4)
+    anna = carreld.signed_in("anna")
+    rehashed(1)
+    secret, _ = anna.BeginTotp(PASSWORD)
+    anna.ConfirmTotp(secret, code(secret))
+    anna.SignOut()
+    ask_more(5)
+    connection = carreld.connect()
+    challenge, step = connection.SignIn("anna", PASSWORD, CLIENT)
+    assert step == "code"
+    rehashed(2)
+    assert Session(connection, connection.SignInCode(challenge, code(secret, 1), CLIENT)).GetSession()["name"] == "anna"
+
+
 def test_who_is_signed_in(sign_in):
     anna, bert, ada = sign_in("anna"), sign_in("bert"), sign_in("ada", "admin")
     assert {line["name"] for line in anna.ListSessions()} == {"anna"}

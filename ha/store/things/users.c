@@ -52,6 +52,13 @@ static const StoreField change_fields[] = {
     {NULL},
 };
 static const StoreField password_fields[] = {STORE_OLD_ID("user"), PASSWORD(STORE_FIELD_REQUIRED), {NULL}};
+static const StoreField rehash_fields[] = {
+    STORE_OLD_ID("user"),
+    {"was", "the hash that it replaces", STORE_FIELD_HASH,
+     STORE_FIELD_REQUIRED | STORE_FIELD_SECRET | STORE_FIELD_LOOSE},
+    PASSWORD(STORE_FIELD_REQUIRED),
+    {NULL},
+};
 static const StoreField delete_fields[] = {STORE_OLD_ID("user"), {NULL}};
 
 /* Whether the command would take from an administrator what makes them one. */
@@ -107,6 +114,20 @@ may_set_password(StoreApply *apply, GError **error)
            needs_no_directory(source, error);
 }
 
+/* Of the password that it was made of, and of no other: that one may have been changed while it was made, here or elsewhere. */
+static bool
+is_still_that(StoreApply *apply, GError **error)
+{
+    int64_t same;
+
+    if (!store_database_number(apply->database, &same, 0, error,
+                               "SELECT count(*) FROM users WHERE id = ?1 AND password = ?2", "ss", apply->thing,
+                               store_apply_text(apply, "was")))
+        return false;
+    return same ||
+           store_refuse(error, STORE_ERROR_CHANGED, "the password of “%s” is another by now", apply->thing_name);
+}
+
 /* clang-format off */
 const StoreCommandKind store_user_commands[] = {
     {"user.create", "makes a user",
@@ -115,6 +136,8 @@ const StoreCommandKind store_user_commands[] = {
      &store_kind_user, STORE_CHANGES, STORE_ROLE_ADMIN, .fields = change_fields, .check = leaves_admin},
     {"user.set_password", "a local user's password",
      &store_kind_user, STORE_CHANGES, STORE_ROLE_ADMIN, STORE_OWN_SELF, password_fields, .check = may_set_password, .aside = true},
+    {"user.rehash", "the same password, hashed anew; refused if it is another by now",
+     &store_kind_user, STORE_CHANGES, STORE_ROLE_DAEMON, .fields = rehash_fields, .check = is_still_that, .aside = true},
     {"user.delete", "a user who has no desktop any more",
      &store_kind_user, STORE_REMOVES, STORE_ROLE_ADMIN, .fields = delete_fields, .check = leaves_admin},
     {NULL},

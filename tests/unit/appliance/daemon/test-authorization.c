@@ -59,6 +59,7 @@ static const Line table[] = {
     {"Submit",       "('$session', '', 'user.create', 0, {'user': <'$new'>, 'name': <'$new'>})",                 "SFFyy"},
     {"Submit",       "('$session', '', 'user.create', 0, {'user': <'$bert'>, 'password': <'short'>})",            "SFFyy"},
     {"Submit",       "('$session', '', 'user.use_totp', 0, {'user': <'$self'>, 'totp_step': <int64 9>})",        "SFFFF"},
+    {"Submit",       "('$session', '', 'user.rehash', 0, {'user': <'$self'>, 'was': <'$y$j9T$s$h'>, 'password': <'$y$j9T$s$h'>})", "SFFFF"},
     {"Submit",       "('$session', '', 'user.arrive', 0, {'user': <'$new'>, 'source': <'d'>, 'directory_id': <'1'>, 'name': <'n'>, "
                      "'role': <'admin'>, 'groups': <@aa{sv} []>})",                                              "SFFFF"},
     {"Submit",       "('$session', '', 'assignment.create', 0, {'assignment': <'$new'>, 'user': <'$self'>, 'desktop': <'$room'>})", "SFFyy"},

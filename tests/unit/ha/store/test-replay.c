@@ -9,7 +9,8 @@
 
 #include "ha/store/snapshot.h"
 
-#define SEED 6
+#define SEED 7
+#define PLACES_MAX 100000
 
 /* Its bytes, as a snapshot has them. */
 static GBytes *
@@ -108,24 +109,35 @@ test_other_ways(void)
     house_forget_folder(folder);
 }
 
+/* The first command that is not in the set; NULL: all are. */
+static const char *
+missing_in(GHashTable *set)
+{
+    const StoreCommandKind *kind;
+
+    for (unsigned i = 0; (kind = store_catalog_command(i)); i++)
+        if (!g_hash_table_contains(set, kind->name))
+            return kind->name;
+    return NULL;
+}
+
+/* What chance makes of the catalog is all of it, sooner or later. */
 static void
 test_covers_catalog(void)
 {
     g_autoptr(House) house = house_new();
     g_autoptr(GHashTable) done = g_hash_table_new(g_str_hash, g_str_equal);
     g_autoptr(GHashTable) refused = g_hash_table_new(g_str_hash, g_str_equal);
-    const StoreCommandKind *kind;
 
-    for (uint32_t place = 0; place < 24000; place++) {
+    for (uint32_t place = 0; place < PLACES_MAX && (missing_in(done) || missing_in(refused)); place++) {
         g_autoptr(StoreCommand) command = workload_command(SEED, place);
         g_autofree char *said = NULL;
         bool was_done = apply_one(house->store, place, &said);
         g_hash_table_add(was_done ? done : refused, (void *)g_intern_string(command->name));
     }
-    for (unsigned i = 0; (kind = store_catalog_command(i)); i++) {
-        if (!g_hash_table_contains(done, kind->name) || !g_hash_table_contains(refused, kind->name))
-            g_error("%s was never %s", kind->name, g_hash_table_contains(done, kind->name) ? "refused" : "done");
-    }
+    g_test_message("never done: %s; never refused: %s", missing_in(done), missing_in(refused));
+    g_assert_null(missing_in(done));
+    g_assert_null(missing_in(refused));
 }
 
 int

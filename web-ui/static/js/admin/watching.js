@@ -25,7 +25,7 @@ export function Sessions({ session }) {
 }
 
 const VERBS = { create: "made", change: "changed", delete: "deleted", add: "made", remove: "removed", want: "switched", take: "took one of", release: "took back", add_member: "added somebody to", remove_member: "took somebody out of",
-  set_password: "set the password of", set_totp: "changed the second factor of", place: "placed", settle: "settled", arrive: "met", set: "set", clear: "reset", use_totp: "used a code of", use_recovery: "used a recovery code of" };
+  set_password: "set the password of", rehash: "hashed anew the password of", set_totp: "changed the second factor of", place: "placed", settle: "settled", arrive: "met", set: "set", clear: "reset", use_totp: "used a code of", use_recovery: "used a recovery code of" };
 
 function detailsOf(line) {
   try {

@@ -88,6 +88,39 @@ test_set_password(void)
     g_assert_cmpstr(password, ==, "$y$j9T$salt$anna");
 }
 
+/* A hash comes late; what was set meanwhile stays. */
+static void
+test_rehash(void)
+{
+    g_autoptr(House) house = house_new_furnished();
+    g_autoptr(GVariant) uwe = NULL;
+    const char *password;
+
+    house_do(house, "user.set_password", "{'user': <'$uwe'>, 'password': <'$y$j9T$salt$old'>}");
+    g_autofree char *edited = house_column(house, "user", "$uwe", "edited");
+    house_refuse(house, STORE_ERROR_FORBIDDEN, "needs the role daemon", "user.rehash",
+                 "{'user': <'$uwe'>, 'was': <'$y$j9T$salt$old'>, 'password': <'$y$jCT$salt$new'>}");
+    house->actor = STORE_ACTOR_DAEMON;
+    house_refuse(house, STORE_ERROR_FIELD, "was: it is not a hashed password", "user.rehash",
+                 "{'user': <'$uwe'>, 'was': <'old'>, 'password': <'$y$jCT$salt$new'>}");
+    house_do(house, "user.rehash", "{'user': <'$uwe'>, 'was': <'$y$j9T$salt$old'>, 'password': <'$y$jCT$salt$new'>}");
+    house_refuse(house, STORE_ERROR_CHANGED, "the password of “uwe” is another by now", "user.rehash",
+                 "{'user': <'$uwe'>, 'was': <'$y$j9T$salt$old'>, 'password': <'$y$jCT$salt$late'>}");
+    house_do(house, "user.create", "{'user': <'$none'>, 'name': <'none'>}");
+    house_refuse(house, STORE_ERROR_CHANGED, "is another by now", "user.rehash",
+                 "{'user': <'$none'>, 'was': <'$y$j9T$salt$old'>, 'password': <'$y$jCT$salt$new'>}");
+    house_assert_column(house, "user", "$uwe", "edited", edited); /* by nobody: who looks at the user may go on */
+    g_assert_true(store_reader_find_secret(house->reader, store_catalog_find_kind("user"), "uwe", &uwe, NULL));
+    g_assert_true(g_variant_lookup(uwe, "password", "&s", &password));
+    g_assert_cmpstr(password, ==, "$y$jCT$salt$new");
+    const StoreAuditQuery all = {.limit = 10};
+    g_autoptr(GPtrArray) lines = store_reader_audit(house->reader, &all, NULL);
+    for (guint i = 0; i < lines->len; i++) {
+        g_autofree char *line = g_variant_print(lines->pdata[i], FALSE);
+        g_assert_null(strstr(line, "$y$"));
+    }
+}
+
 static void
 test_delete(void)
 {
@@ -121,6 +154,7 @@ main(int argc, char **argv)
     g_test_add_func("/store/users/change", test_change);
     g_test_add_func("/store/users/last-admin", test_last_admin);
     g_test_add_func("/store/users/set-password", test_set_password);
+    g_test_add_func("/store/users/rehash", test_rehash);
     g_test_add_func("/store/users/delete", test_delete);
     return g_test_run();
 }
