@@ -75,12 +75,13 @@ def pytest(options, report, part, folder, *more):
 
 
 def lint(options, report):
-    """Formatting, layers, man pages."""
+    """Formatting, layers, man pages, AppArmor profiles."""
     files = [f for top in SOURCES for f in glob.glob(f"{top}/**/*.[ch]", recursive=True)]
     tool(report, "clang-format", "clang-format", "--dry-run", "-Werror", *files)
     tool(report, "layers", sys.executable, "tests/runner/layers.py")
     tool(report, "manual has every key", sys.executable, "tests/runner/man_keys.py")
     tool(report, "filters have every request", sys.executable, "tests/runner/filter_requests.py")
+    tool(report, "AppArmor profiles", "apparmor_parser", "--skip-kernel-load", "--skip-cache", "appliance/apparmor/carrel")
     for page in glob.glob("*/*.[1-8]"):
         tool(report, f"man page {page}", "mandoc", "-T", "lint", "-W", "warning", page)
 
