@@ -15,6 +15,8 @@
 #include <spice/enums.h>
 #include <spice/protocol.h>
 
+#include "display/spice/traffic.h"
+
 #define MAX_NUMBER 4096
 /* Of the link message, capabilities included: real ones have less than 100. */
 #define LINK_BYTES 512
@@ -198,12 +200,21 @@ hear(int number, const uint8_t *bytes, size_t n)
     return !is_still_there(guard);
 }
 
+bool
+guard_watches(int number)
+{
+    return number >= 0 && number < MAX_NUMBER && g_atomic_pointer_get(&guards[number]);
+}
+
 ssize_t
 read(int number, void *buffer, size_t size)
 {
     ssize_t n = syscall(SYS_read, number, buffer, size);
 
-    if (n <= 0 || number >= MAX_NUMBER || !g_atomic_pointer_get(&guards[number]) || hear(number, buffer, (size_t)n))
+    if (n <= 0 || !guard_watches(number))
+        return n;
+    traffic_received((size_t)n);
+    if (hear(number, buffer, (size_t)n))
         return n;
     errno = ECONNRESET;
     return -1;

@@ -26,3 +26,5 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Guard, guard_free)
 
 /* The link is done: what is read from now on are messages of a channel of @type (SPICE_CHANNEL_…). */
 void guard_begin(Guard *guard, int type);
+/* Whether descriptor @number is guarded now. Any thread. */
+bool guard_watches(int number);

@@ -30,6 +30,7 @@ struct Inputs {
     SpiceTabletInstance tablet_instance;
     SpiceMouseInstance mouse_instance;
     Keys keyboard, tablet, mouse;
+    Question *question;
     bool running;
     ScanDecoder decoder;
     unsigned leds;      /* SPICE_KEYBOARD_MODIFIER_FLAGS_… */
@@ -60,6 +61,7 @@ put(uint64_t *set, unsigned key, bool in)
 typedef struct {
     InputEvent events[4 + G_N_ELEMENTS(buttons)];
     size_t n;
+    bool asks; /* for a picture: something goes down, or a wheel turns */
 } Report;
 
 static void
@@ -67,6 +69,7 @@ add_event(Report *report, uint16_t type, uint16_t code, int32_t value)
 {
     g_assert(report->n < G_N_ELEMENTS(report->events));
     report->events[report->n++] = (InputEvent){type, code, value};
+    report->asks |= (type == EV_KEY && value) || (type == EV_REL && code == REL_WHEEL);
 }
 
 /* Notes that a key is held or not, and adds what the guest does not know yet. A key that goes down in a pause does not. */
@@ -85,8 +88,11 @@ hold(Inputs *inputs, Keys *keys, unsigned key, bool down, Report *report)
 static void
 send_report(const Inputs *inputs, const Keys *keys, const Report *report)
 {
-    if (report->n && inputs->running)
-        keys->sink.ops->report(keys->sink.sink, report->events, report->n);
+    if (!report->n || !inputs->running)
+        return;
+    if (report->asks)
+        question_ask(inputs->question, g_get_monotonic_time()); /* first: the guest may answer at once */
+    keys->sink.ops->report(keys->sink.sink, report->events, report->n);
 }
 
 static void
@@ -295,10 +301,11 @@ set_leds_listener(Inputs *inputs, InputLeds listener)
 }
 
 Inputs *
-inputs_new(SpiceServer *server, const SpiceDisplayInputs *devices)
+inputs_new(SpiceServer *server, const SpiceDisplayInputs *devices, Question *question)
 {
     Inputs *inputs = g_new0(Inputs, 1);
 
+    inputs->question = question;
     inputs->running = true;
     inputs->keyboard.sink = devices->keyboard;
     inputs->tablet.sink = devices->tablet;

@@ -7,13 +7,15 @@
  */
 #pragma once
 
+#include "display/spice/question.h"
 #include "display/spice/server.h"
 
 #include <spice.h>
 
 typedef struct Inputs Inputs;
 
-Inputs *inputs_new(SpiceServer *server, const SpiceDisplayInputs *devices);
+/* What the guest is told of that asks for a picture (see SpiceQuality) is noted in @question, which outlives this. */
+Inputs *inputs_new(SpiceServer *server, const SpiceDisplayInputs *devices, Question *question);
 /* Once the server is destroyed. */
 void inputs_free(Inputs *inputs);
 

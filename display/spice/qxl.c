@@ -37,12 +37,18 @@ typedef enum { STEP_NONE, STEP_CREATE, STEP_DESTROY } Step;
 /* Told apart in async_complete(). */
 enum { COOKIE_CREATE = 1, COOKIE_DESTROY, COOKIE_EXPECT, COOKIE_TOLD };
 
+/* When what a frame shows began, µs of the monotonic clock. 0: no change of the guest's; no input that it answers. */
+typedef struct {
+    gint64 changed, asked;
+} Origin;
+
 struct Qxl {
     QXLInstance instance;
     SpiceServer *server;
     const QxlOps *ops;
     void *user;
     bool in_bands;
+    Question *question;
     QxlCursor *cursor;
     Arrivals *arrivals;
     GMainContext *context; /* the worker's; atomic, NULL until it asked for a command */
@@ -60,11 +66,14 @@ struct Qxl {
     gint64 progress_at; /* monotonic time, µs: a frame was handed out, or a part of it taken */
     bool told_blocked;  /* since the last frame was sent */
     bool owes_receipt;  /* counted as sent, not handed out yet: for the picture a new client is sent */
+    Origin origin;      /* of what is marked */
+    Timing frame_age, input;
 
     /* the worker's */
     Picture *picture;
-    uint64_t *taken; /* the marked tiles of the frame under construction */
-    void *canvas;    /* the primary's pixels, spice-server's picture of what was drawn */
+    uint64_t *taken; /* the marked tiles of the frame under construction, */
+    Origin taken_origin;
+    void *canvas; /* the primary's pixels, spice-server's picture of what was drawn */
     size_t canvas_bytes;
     PixelPool pool;
     Film *film;
@@ -248,11 +257,25 @@ mark_all(Qxl *qxl)
     qxl->any_marked = true;
 }
 
+/* The guest announced a change, which is marked. The clock is read for the first of a frame's alone. Lock held. */
+static void
+note_change(Qxl *qxl)
+{
+    if (qxl->origin.changed && !question_waits(qxl->question))
+        return;
+    gint64 now = g_get_monotonic_time(), asked = question_take(qxl->question, now);
+    if (!qxl->origin.changed)
+        qxl->origin.changed = now;
+    if (!qxl->origin.asked)
+        qxl->origin.asked = asked;
+}
+
 static void
 on_destroyed(Qxl *qxl)
 {
     g_mutex_lock(&qxl->lock);
     qxl->primary = PRIMARY_NONE;
+    qxl->origin = (Origin){0};
     free_primary(qxl);
     g_mutex_unlock(&qxl->lock);
     need_step(qxl);
@@ -293,6 +316,8 @@ qxl_set_surface(Qxl *qxl, Surface *surface)
     show = is_showing(qxl);
     if (show) {
         mark_all(qxl);
+        if (qxl->watched)
+            note_change(qxl);
         wanted = qxl->watched && qxl->sent < MAX_FRAMES;
     }
     g_mutex_unlock(&qxl->lock);
@@ -311,6 +336,7 @@ qxl_damage(Qxl *qxl, const pixman_box32_t *box)
     if (qxl->watched && is_showing(qxl)) {
         tile_set_add_box(&qxl->grid, qxl->marked, box);
         qxl->any_marked = true;
+        note_change(qxl);
         wanted = qxl->sent < MAX_FRAMES; /* else the receipt wakes */
         blocked = !wanted && !qxl->told_blocked;
         qxl->told_blocked |= blocked;
@@ -429,16 +455,32 @@ box_done(void *user)
 typedef struct {
     Command command;
     Qxl *qxl;
+    Origin origin; /* of the frame */
 } Receipt;
+
+/* A frame was sent. Lock held. */
+static void
+count_frame(Qxl *qxl, const Origin *origin)
+{
+    gint64 now = origin->changed && qxl->watched ? g_get_monotonic_time() : 0;
+
+    if (!now) /* a new client's first picture, or nobody is left to have it */
+        return;
+    timing_add(&qxl->frame_age, now - origin->changed);
+    if (origin->asked)
+        timing_add(&qxl->input, now - origin->asked);
+}
 
 static void
 receipt_done(Command *command)
 {
     Receipt *receipt = (Receipt *)command;
     Qxl *qxl = receipt->qxl;
+    const Origin origin = receipt->origin;
 
     g_free(receipt);
     g_mutex_lock(&qxl->lock);
+    count_frame(qxl, &origin);
     qxl->sent--;
     qxl->told_blocked = false;
     bool more = qxl->watched && qxl->any_marked, step = qxl->primary == PRIMARY_SHOWN && !fits(qxl);
@@ -455,7 +497,7 @@ receipt_surface_done(Command *unused)
 }
 
 static void
-enqueue_receipt(Qxl *qxl)
+enqueue_receipt(Qxl *qxl, Origin origin)
 {
     Receipt *receipt = g_new(Receipt, 1);
 
@@ -466,6 +508,7 @@ enqueue_receipt(Qxl *qxl)
         enqueue(qxl, &qxl->receipt_surface, QXL_CMD_SURFACE);
     }
     receipt->qxl = qxl;
+    receipt->origin = origin;
     receipt->command.done = receipt_done;
     command_init_receipt(&receipt->command);
     enqueue(qxl, &receipt->command, QXL_CMD_DRAW);
@@ -485,6 +528,8 @@ take_marks(Qxl *qxl)
     qxl->marked = cleared;
     tile_set_clear(&qxl->grid, qxl->marked);
     qxl->any_marked = false;
+    qxl->taken_origin = qxl->origin;
+    qxl->origin = (Origin){0};
     return surface_ref(qxl->surface);
 }
 
@@ -494,7 +539,7 @@ enqueue_frame(Qxl *qxl, Frame *frame, size_t n)
     for (size_t i = 0; i < n; i++)
         enqueue(qxl, frame_command(frame, i), QXL_CMD_DRAW);
     qxl->n_held += (unsigned)n;
-    enqueue_receipt(qxl);
+    enqueue_receipt(qxl, qxl->taken_origin);
     if (qxl->n_held > MAX_HELD || qxl->pool.bytes > 2 * qxl->canvas_bytes)
         enqueue_update(qxl, PRIMARY_SURFACE, qxl->grid.width, qxl->grid.height);
     g_mutex_lock(&qxl->lock);
@@ -567,7 +612,10 @@ make_frame(Qxl *qxl)
         picture_forget(qxl->picture);
         g_mutex_lock(&qxl->lock);
         mark_all(qxl); /* for the next time */
+        qxl->origin = qxl->taken_origin;
         g_mutex_unlock(&qxl->lock);
+    } else {
+        question_give_back(qxl->question, qxl->taken_origin.asked); /* what was announced changed no pixel */
     }
 }
 
@@ -592,7 +640,7 @@ settle(Qxl *qxl)
     if (now)
         tell_film(qxl, false);
     if (owes)
-        enqueue_receipt(qxl);
+        enqueue_receipt(qxl, (Origin){0});
     if (update)
         enqueue_update(qxl, PRIMARY_SURFACE, qxl->grid.width, qxl->grid.height);
 }
@@ -684,6 +732,7 @@ qxl_set_watched(Qxl *qxl, unsigned n_clients)
         return; /* set_client_capabilities() says when */
     g_mutex_lock(&qxl->lock);
     qxl->watched = false;
+    qxl->origin = (Origin){0};
     qxl->let_go = true;
     g_mutex_unlock(&qxl->lock);
     wake(qxl);
@@ -695,6 +744,15 @@ qxl_stuck_since(Qxl *qxl)
     g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&qxl->lock);
 
     return qxl->sent ? qxl->progress_at : 0;
+}
+
+void
+qxl_add_timings(Qxl *qxl, Timing *frame_age, Timing *input)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&qxl->lock);
+
+    timing_merge(frame_age, &qxl->frame_age);
+    timing_merge(input, &qxl->input);
 }
 
 static int
@@ -787,7 +845,8 @@ static const QXLInterface qxl_interface = {
 };
 
 Qxl *
-qxl_new(SpiceServer *server, unsigned id, const char *gpu, bool in_bands, const QxlOps *ops, void *user)
+qxl_new(SpiceServer *server, unsigned id, const char *gpu, bool in_bands, Question *question, const QxlOps *ops,
+        void *user)
 {
     g_assert(ops->monitors && ops->blocked && ops->film);
     Qxl *qxl = g_new0(Qxl, 1);
@@ -800,6 +859,7 @@ qxl_new(SpiceServer *server, unsigned id, const char *gpu, bool in_bands, const 
     qxl->ops = ops;
     qxl->user = user;
     qxl->in_bands = in_bands;
+    qxl->question = question;
     qxl->arrivals = arrivals_new();
     qxl->step_alarm = alarm_new("spice primary", take_step, qxl);
     qxl->instance.base.sif = &qxl_interface.base;

@@ -14,6 +14,8 @@
 
 #include "display/scanout.h"
 #include "display/spice/arrival.h"
+#include "display/spice/question.h"
+#include "display/spice/timing.h"
 
 #include <spice.h>
 
@@ -31,9 +33,10 @@ typedef struct {
 
 /*
  * Adds display channel @id to an initialised server. @gpu: the graphics card's address, of which this is an output, or NULL.
- * @in_bands: pictures are compressed; see frame_boxes().
+ * @in_bands: pictures are compressed; see frame_boxes(). @question: the desktop's, which outlives it.
  */
-Qxl *qxl_new(SpiceServer *server, unsigned id, const char *gpu, bool in_bands, const QxlOps *ops, void *user);
+Qxl *qxl_new(SpiceServer *server, unsigned id, const char *gpu, bool in_bands, Question *question, const QxlOps *ops,
+             void *user);
 /* Once the server is destroyed, which ends its worker. */
 void qxl_free(Qxl *qxl);
 
@@ -49,6 +52,8 @@ void qxl_forget(Qxl *qxl, int number);
 void qxl_set_watched(Qxl *qxl, unsigned n_clients);
 /* Monotonic time, µs, since when the clients took nothing of the frame they are being sent; 0: none is under way. Any thread. */
 gint64 qxl_stuck_since(Qxl *qxl);
+/* Adds what this scanout has counted; see SpiceQuality. Any thread. */
+void qxl_add_timings(Qxl *qxl, Timing *frame_age, Timing *input);
 
 /* Producer's thread; see ViewerOps. */
 void qxl_set_surface(Qxl *qxl, Surface *surface);

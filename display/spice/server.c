@@ -20,6 +20,7 @@
 #include "display/spice/inputs.h"
 #include "display/spice/monitors.h"
 #include "display/spice/stall.h"
+#include "display/spice/traffic.h"
 
 struct SpiceDisplay {
     SpiceServer *server;
@@ -34,7 +35,8 @@ struct SpiceDisplay {
     guint films;                             /* the scanouts that show one, a bit each; atomic */
     Qxl *scanouts[SCREEN_MAX_SCANOUTS];
     unsigned n_scanouts;
-    bool closing; /* the last channels' ends are heard of when their workers are gone */
+    bool closing;      /* the last channels' ends are heard of when their workers are gone */
+    Question question; /* the input that waits for a picture */
     Inputs *inputs;
     Agent *agent; /* NULL: none */
     SpiceClipboard clipboard;
@@ -283,7 +285,8 @@ add_scanouts(SpiceDisplay *display, const SpiceDisplayOptions *options)
     unsigned n = screen_n_scanouts(display->screen);
 
     for (unsigned i = 0; i < n; i++) {
-        display->scanouts[i] = qxl_new(display->server, i, options->gpu, !is_raw(options), &qxl_ops, display);
+        display->scanouts[i] =
+            qxl_new(display->server, i, options->gpu, !is_raw(options), &display->question, &qxl_ops, display);
         display->n_scanouts++;
     }
     stall_watch_set_scanouts(display->stall_watch, display->scanouts, n);
@@ -321,7 +324,7 @@ spice_display_new(const SpiceDisplayOptions *options, Screen *screen, const Spic
         return NULL;
     }
     add_scanouts(display, options);
-    display->inputs = inputs_new(display->server, inputs);
+    display->inputs = inputs_new(display->server, inputs, &display->question);
     spice_server_vm_start(display->server);
     screen_add_viewer(screen, &viewer_ops, display);
     clients_start(display->clients, display->server);
@@ -395,6 +398,15 @@ void
 spice_display_cut(SpiceDisplay *display, const char *name)
 {
     clients_cut(display->clients, name);
+}
+
+void
+spice_display_quality(const SpiceDisplay *display, SpiceQuality *quality)
+{
+    *quality = (SpiceQuality){0};
+    for (unsigned i = 0; i < display->n_scanouts; i++)
+        qxl_add_timings(display->scanouts[i], &quality->frame_age, &quality->input);
+    traffic_count(&quality->sent_bytes, &quality->received_bytes);
 }
 
 SpiceServer *

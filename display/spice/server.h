@@ -8,6 +8,7 @@
 #pragma once
 
 #include "display/scanout.h"
+#include "display/spice/timing.h"
 #include "vmm/virtio/console.h"
 #include "vmm/board/input.h"
 
@@ -88,5 +89,30 @@ unsigned spice_display_n_clients(const SpiceDisplay *display);
 /* Names of connections, and the end of all of one name: clients.h. */
 char **spice_display_connections(const SpiceDisplay *display);
 void spice_display_cut(SpiceDisplay *display, const char *name);
+
+/*
+ * How good sessions are, counted since the display was made. Nothing of it changes while nobody is connected, and nothing wakes
+ * up to measure.
+ *
+ * The age of a picture: from the guest's word that something changed (a flush, or another surface of the same size; where the
+ * guest gives no word, from when the change was found) to when the sockets of all clients have taken the last byte of the
+ * picture that shows it. Several changes that went as one picture count once, from the first. Not counted: changes that changed
+ * no pixel, what a client is sent because it has just come, and the first picture of a new size. A client that goes is waited
+ * for no more.
+ *
+ * The round trip of an input: from a key or button that goes down, or a wheel that turns, as it comes from the client's socket and
+ * goes on to the guest's device, to when the sockets of all clients have taken the first picture of a change that the guest
+ * announced afterwards. Of several inputs before that change the first counts. Not counted: what goes up, motion, and inputs that
+ * no change follows within QUESTION_SECONDS. It is not known whether the input was the cause: while a film runs, any input is
+ * answered by the film's next picture.
+ *
+ * Neither holds the way to the client and back, nor what the client does with a picture.
+ */
+typedef struct {
+    Timing frame_age, input;
+    uint64_t sent_bytes, received_bytes; /* over all clients' channels, as they are on their sockets */
+} SpiceQuality;
+/* Main thread. */
+void spice_display_quality(const SpiceDisplay *display, SpiceQuality *quality);
 /* The server itself, for others' channels: they are gone before the display is freed. */
 struct RedsState *spice_display_server(SpiceDisplay *display);

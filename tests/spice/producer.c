@@ -9,6 +9,7 @@
  * What clients do (they come and go, press keys, ask for monitors) is printed as it happens.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -309,6 +310,19 @@ do_clients(Call *call)
 }
 
 static const char *
+do_quality(Call *call)
+{
+    SpiceQuality quality;
+
+    spice_display_quality(app.display, &quality);
+    say("quality frames=%" PRIu64 " frames-us=%" PRIu64 " frames-within=%" PRIu64 " inputs=%" PRIu64
+        " inputs-us=%" PRIu64 " sent=%" PRIu64 " received=%" PRIu64,
+        quality.frame_age.count, quality.frame_age.total_us, quality.frame_age.within[TIMING_BOUNDS - 2],
+        quality.input.count, quality.input.total_us, quality.sent_bytes, quality.received_bytes);
+    return NULL;
+}
+
+static const char *
 do_leds(Call *call)
 {
     virtual_keyboard_set_leds(number(call, 1));
@@ -374,6 +388,7 @@ static const struct {
     {"usb", 2, false, do_usb},               /* CHANNELS [RULES] */
     {"usb-read", 2, false, do_usb_read},     /* ID [REPEAT]: see usb-guest.h */
     {"usb-stream", 3, false, do_usb_stream}, /* ID SECONDS: the same */
+    {"quality", 1, false, do_quality},       /* what is counted; frames-within: half a second */
     {"quit", 1, false, do_quit},
 };
 

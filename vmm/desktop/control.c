@@ -263,6 +263,30 @@ add_nets(Desktop *desktop, GVariantBuilder *counters)
 }
 
 static void
+add_timing(GVariantBuilder *counters, const char *id, const Timing *timing)
+{
+    add(counters, id, "count", timing->count);
+    add(counters, id, "us", timing->total_us);
+    for (unsigned i = 0; i < TIMING_BOUNDS; i++) {
+        g_autofree char *name = g_strdup_printf("within-%u", timing_bounds_us[i]);
+        add(counters, id, name, timing->within[i]);
+    }
+}
+
+static void
+add_quality(const SpiceDisplay *spice, GVariantBuilder *counters)
+{
+    SpiceQuality quality;
+
+    spice_display_quality(spice, &quality);
+    add(counters, "spice", "clients", spice_display_n_clients(spice));
+    add(counters, "spice", "sent-bytes", quality.sent_bytes);
+    add(counters, "spice", "received-bytes", quality.received_bytes);
+    add_timing(counters, "spice.frame-age", &quality.frame_age);
+    add_timing(counters, "spice.input", &quality.input);
+}
+
+static void
 add_display(Desktop *desktop, GVariantBuilder *counters)
 {
     for (unsigned i = 0; desktop->screen && i < screen_n_scanouts(desktop->screen); i++) {
@@ -280,7 +304,7 @@ add_display(Desktop *desktop, GVariantBuilder *counters)
         add(counters, "gpu0", "host-bytes", stats.host_bytes);
     }
     if (desktop->spice)
-        add(counters, "spice", "clients", spice_display_n_clients(desktop->spice));
+        add_quality(desktop->spice, counters);
 }
 
 /* What the guest said of its memory when it was asked last; what it says now is for the next to ask. */
