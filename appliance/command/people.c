@@ -148,7 +148,8 @@ cli_run_who(CliCall *call, GError **error)
 CliExit
 cli_run_sessions(CliCall *call, GError **error)
 {
-    static const char *const columns[] = {"name", "client", "address", "began", "used", "id", NULL};
+    static const char *const columns[] = {"name",    "client",       "address",  "began", "used",
+                                          "desktop", "frame_age_us", "input_us", "id",    NULL};
     g_autoptr(GVariant) answer =
         cli_call(call->client, "ListSessions", g_variant_new("(s)", call->client->token), NULL, error);
     g_autoptr(GVariant) list = answer ? g_variant_get_child_value(answer, 0) : NULL;

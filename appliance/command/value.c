@@ -192,12 +192,15 @@ static char *
 number_text(const char *name, uint64_t number)
 {
     static const char *const times[] = {"created", "time", "began", "used", "since", "changed", NULL};
-    static const char *const bytes[] = {"bytes",         "memory_free",  "memory_promised", "memory_promisable",
-                                        "storage_bytes", "storage_free", "memory",          "disk_read",
-                                        "disk_written",  "net_received", "net_sent",        NULL};
+    static const char *const bytes[] = {
+        "bytes",           "memory_free", "memory_promised", "memory_promisable", "storage_bytes", "storage_free",
+        "memory",          "disk_read",   "disk_written",    "net_received",      "net_sent",      "client_sent",
+        "client_received", NULL};
 
     if (g_strv_contains(times, name))
         return time_text((int64_t)number);
+    if (g_str_has_suffix(name, "_us"))
+        return g_strdup_printf("%.1f ms", (double)number / 1000);
     if (g_strv_contains(bytes, name) || (!strcmp(name, "size") && number > 10000))
         return size_text(number);
     return g_strdup_printf("%" G_GUINT64_FORMAT, number);

@@ -103,9 +103,9 @@ static const struct {
     {"disk_written", "desktop_disk_written_bytes_total", "counter", "Bytes a desktop has written to its disks.", 1},
     {"net_received", "desktop_network_received_bytes_total", "counter", "Bytes a desktop has received.", 1},
     {"net_sent", "desktop_network_sent_bytes_total", "counter", "Bytes a desktop has sent.", 1},
-    {"frames", "desktop_frames_total", "counter", "Pictures sent to a desktop's clients.", 1},
-    {"frame_age_us", "desktop_frame_age_seconds", "gauge", "How old a picture is when its client has it.", 1e-6},
-    {"input_us", "desktop_input_seconds", "gauge", "From an input of a client's to the picture that follows.", 1e-6},
+    {"frames", "desktop_frames_total", "counter", "Changes of the picture that a desktop has announced.", 1},
+    {"client_sent", "desktop_client_sent_bytes_total", "counter", "Bytes a desktop has sent to its clients.", 1},
+    {"client_received", "desktop_client_received_bytes_total", "counter", "Bytes a desktop's clients have sent.", 1},
     {"usb_errors", "desktop_usb_errors_total", "counter", "Transfers of a desktop's USB devices that failed.", 1},
 };
 
@@ -123,6 +123,15 @@ number_of(GVariant *live, const char *key, double *number)
     return true;
 }
 
+/* "carrel_NAME{desktop=…,name=…", to which the caller may add labels. */
+static void
+begin_of_desktop(GString *text, const char *name, const Running *one)
+{
+    g_string_append_printf(text, "carrel_%s{desktop=\"%s\",name=\"", name, one->id);
+    add_label(text, one->name);
+    g_string_append_c(text, '"');
+}
+
 static void
 add_figure(GString *text, GPtrArray *running, gsize figure)
 {
@@ -133,9 +142,8 @@ add_figure(GString *text, GPtrArray *running, gsize figure)
         const Running *one = running->pdata[i];
         if (!number_of(one->live, figures[figure].key, &number))
             continue;
-        g_string_append_printf(text, "carrel_%s{desktop=\"%s\",name=\"", figures[figure].name, one->id);
-        add_label(text, one->name);
-        g_string_append(text, "\"}");
+        begin_of_desktop(text, figures[figure].name, one);
+        g_string_append_c(text, '}');
         add_number(text, number * figures[figure].unit);
     }
 }
@@ -147,10 +155,122 @@ add_clients(GString *text, GPtrArray *running)
     for (guint i = 0; i < running->len; i++) {
         const Running *one = running->pdata[i];
         g_autoptr(GVariant) clients = g_variant_lookup_value(one->live, "clients", G_VARIANT_TYPE("as"));
-        g_string_append_printf(text, "carrel_desktop_clients{desktop=\"%s\",name=\"", one->id);
-        add_label(text, one->name);
-        g_string_append(text, "\"}");
+        begin_of_desktop(text, "desktop_clients", one);
+        g_string_append_c(text, '}');
         add_number(text, clients ? (double)g_variant_n_children(clients) : 0);
+    }
+}
+
+/* --- how good sessions are --- */
+
+/* The two that are timed. What they are is said in full where they are taken: SpiceQuality of the VMM's display. */
+static const struct {
+    const char *name, *help;
+    gsize timing; /* its place in DesktopQuality */
+} timings[] = {
+    {"frame_age_seconds", "From a change of the picture to when the clients' sockets have it.",
+     offsetof(DesktopQuality, frame_age)},
+    {"input_seconds", "From an input to when the clients' sockets have the first picture that changed after it.",
+     offsetof(DesktopQuality, input)},
+};
+
+static const DesktopTiming *
+timing_of(const DesktopQuality *quality, gsize which)
+{
+    return (const DesktopTiming *)((const char *)quality + timings[which].timing);
+}
+
+static void
+add_bound(GString *text, const char *name, const Running *one, const char *bound, uint64_t count)
+{
+    begin_of_desktop(text, name, one);
+    g_string_append_printf(text, ",le=\"%s\"}", bound);
+    add_number(text, (double)count);
+}
+
+static void
+add_histogram_of(GString *text, gsize which, const Running *one, const DesktopTiming *timing)
+{
+    g_autofree char *bucket = g_strdup_printf("desktop_%s_bucket", timings[which].name);
+    g_autofree char *sum = g_strdup_printf("desktop_%s_sum", timings[which].name);
+    g_autofree char *count = g_strdup_printf("desktop_%s_count", timings[which].name);
+    char digits[G_ASCII_DTOSTR_BUF_SIZE];
+
+    for (unsigned i = 0; i < timing->n; i++)
+        add_bound(text, bucket, one, g_ascii_dtostr(digits, sizeof(digits), (double)timing->within[i].us / 1e6),
+                  timing->within[i].count);
+    add_bound(text, bucket, one, "+Inf", timing->count);
+    begin_of_desktop(text, sum, one);
+    g_string_append_c(text, '}');
+    add_number(text, (double)timing->total_us / 1e6);
+    begin_of_desktop(text, count, one);
+    g_string_append_c(text, '}');
+    add_number(text, (double)timing->count);
+}
+
+static void
+add_histogram(GString *text, Daemon *daemon, GPtrArray *running, gsize which)
+{
+    g_autofree char *name = g_strdup_printf("desktop_%s", timings[which].name);
+    DesktopQuality quality;
+
+    begin(text, name, "histogram", timings[which].help);
+    for (guint i = 0; i < running->len; i++) {
+        const Running *one = running->pdata[i];
+        if (desktops_quality(daemon->rooms.desktops, one->id, &quality))
+            add_histogram_of(text, which, one, timing_of(&quality, which));
+    }
+}
+
+/* Of each session at a desktop, since it came there: numbers of DesktopQuality. A summary has two lines. */
+static const struct {
+    const char *family, *type, *help; /* NULL: the family goes on */
+    const char *name;
+    gsize number;
+    double unit;
+} session_figures[] = {
+    {"session_frame_age_seconds", "summary", "As desktop_frame_age_seconds, since a session came to its desktop.",
+     "session_frame_age_seconds_sum", offsetof(DesktopQuality, frame_age.total_us), 1e-6},
+    {NULL, NULL, NULL, "session_frame_age_seconds_count", offsetof(DesktopQuality, frame_age.count), 1},
+    {"session_input_seconds", "summary", "As desktop_input_seconds, since a session came to its desktop.",
+     "session_input_seconds_sum", offsetof(DesktopQuality, input.total_us), 1e-6},
+    {NULL, NULL, NULL, "session_input_seconds_count", offsetof(DesktopQuality, input.count), 1},
+    {"session_sent_bytes_total", "counter", "Bytes to a desktop's clients since a session came to it.",
+     "session_sent_bytes_total", offsetof(DesktopQuality, sent), 1},
+    {"session_received_bytes_total", "counter", "Bytes from a desktop's clients since a session came to it.",
+     "session_received_bytes_total", offsetof(DesktopQuality, received), 1},
+    {"session_usb_errors_total", "counter", "Failed transfers of USB devices since a session came to its desktop.",
+     "session_usb_errors_total", offsetof(DesktopQuality, usb_errors), 1},
+};
+
+typedef struct {
+    GString *text;
+    gsize figure;
+} SessionFigure;
+
+static void
+add_visit(void *user, const DesktopsVisit *visit)
+{
+    const SessionFigure *line = user;
+    uint64_t number;
+
+    memcpy(&number, (const char *)visit->since + session_figures[line->figure].number, sizeof number);
+    g_string_append_printf(line->text, "carrel_%s{session=\"", session_figures[line->figure].name);
+    add_label(line->text, visit->session);
+    g_string_append(line->text, "\",user=\"");
+    add_label(line->text, visit->user);
+    g_string_append_printf(line->text, "\",desktop=\"%s\",visit=\"%u\"}", visit->desktop, visit->number);
+    add_number(line->text, (double)number * session_figures[line->figure].unit);
+}
+
+static void
+add_sessions(GString *text, Daemon *daemon)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(session_figures); i++) {
+        SessionFigure line = {text, i};
+        if (session_figures[i].family)
+            begin(text, session_figures[i].family, session_figures[i].type, session_figures[i].help);
+        desktops_visits(daemon->rooms.desktops, add_visit, &line);
     }
 }
 
@@ -216,5 +336,8 @@ metrics_text(Daemon *daemon, const StorageRoom *room)
     add_clients(text, running);
     for (gsize i = 0; i < G_N_ELEMENTS(figures); i++)
         add_figure(text, running, i);
+    for (gsize i = 0; i < G_N_ELEMENTS(timings); i++)
+        add_histogram(text, daemon, running, i);
+    add_sessions(text, daemon);
     return g_string_free(text, FALSE);
 }

@@ -237,6 +237,20 @@ desktops_live(Desktops *desktops, const char *id)
     return g_variant_ref_sink(g_variant_dict_end(&what));
 }
 
+bool
+desktops_quality(Desktops *desktops, const char *id, DesktopQuality *quality)
+{
+    Desktop *desktop = desktops_find(desktops, id);
+
+    return desktop && figures_quality(desktop->figures, 0, quality);
+}
+
+void
+desktops_visits(Desktops *desktops, DesktopsVisitor each, void *user)
+{
+    visits_each(desktops->visits, each, user);
+}
+
 void
 desktops_memory(Desktops *desktops, uint64_t *promised, uint64_t *all)
 {
@@ -310,6 +324,7 @@ desktops_new(const DesktopsSettings *settings, const DesktopsOps *ops, void *own
     desktops->ops = *ops;
     desktops->owner = owner;
     desktops->desktops = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify)desktop_free);
+    desktops->visits = visits_new();
     desktops->tunnels = tunnels_new(desktops);
     desktops->pools = pools_new(desktops);
     if (!make_folders(settings, error) || !adopt_all(desktops, error))
@@ -342,7 +357,9 @@ desktops_free(Desktops *desktops)
     desktops->closing = true;
     if (desktops->figures_source)
         g_source_remove(desktops->figures_source);
+    figures_give_up(desktops);
     tunnels_free(desktops->tunnels);
+    visits_free(desktops->visits);
     wait_for_calls(desktops);
     pools_free(desktops->pools);
     g_hash_table_unref(desktops->desktops);

@@ -120,6 +120,39 @@ GVariant *desktops_live(Desktops *desktops, const char *desktop);
 /* Somebody looks at the figures (cpu, memory, …), so they are taken every two seconds; calls of the one are undone by the other. */
 void desktops_follow(Desktops *desktops);
 void desktops_unfollow(Desktops *desktops);
+/* Takes them once, unless somebody follows; @done when they are there, or a second later without those that do not answer. */
+void desktops_refresh(Desktops *desktops, void (*done)(void *data), void *data);
+
+/* How long something took, since the desktop's VMM started. */
+#define DESKTOP_BOUNDS_MAX 16
+typedef struct {
+    uint64_t count, total_us;
+    unsigned n;
+    struct {
+        uint64_t us, count;       /* those that took so long at most */
+    } within[DESKTOP_BOUNDS_MAX]; /* ascending */
+} DesktopTiming;
+/* How good sessions are; "spice.…" of GetStatistics (org.carrel.Vmm1) says what each is. */
+typedef struct {
+    DesktopTiming frame_age, input;
+    uint64_t sent, received; /* bytes to and from SPICE clients */
+    uint64_t usb_errors;
+} DesktopQuality;
+/* As of when figures were taken last; false: never, or it does not run. */
+bool desktops_quality(Desktops *desktops, const char *desktop, DesktopQuality *quality);
+
+/*
+ * Somebody at a desktop, from the first connection that a ticket opened to the end of the last: who opened the ticket, and what
+ * their desktop has counted since they came. Where several are there, each has all of it: a picture is one for all of them.
+ */
+typedef struct {
+    unsigned number; /* no other visit's, as long as this daemon runs */
+    const char *desktop, *user, *session, *address;
+    const DesktopQuality *since;
+} DesktopsVisit;
+typedef void (*DesktopsVisitor)(void *user, const DesktopsVisit *visit);
+/* All of them now. Those who came to a daemon before this one are counted from when this one found them there. */
+void desktops_visits(Desktops *desktops, DesktopsVisitor each, void *user);
 /* Bytes promised to desktops that run, and those there are to promise. */
 void desktops_memory(Desktops *desktops, uint64_t *promised, uint64_t *all);
 /* This host's VMMs, for metrics: how many are in that state ("running"; NULL: any but stopped). */

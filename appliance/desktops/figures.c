@@ -2,12 +2,14 @@
 #include "appliance/desktops/figures.h"
 
 #include "appliance/desktops/private.h"
+#include "appliance/desktops/quality.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #define INTERVAL_SECONDS 2
+#define REFRESH_MS 1000
 
 /* Sums of the VMM's counters ("disk0.read-bytes", "usb.errors"). */
 static const struct {
@@ -23,8 +25,10 @@ struct Figures {
     uint64_t cpu_us, memory;
     double cpu; /* processors in use since the time before; below 0: not known yet */
     uint64_t sums[G_N_ELEMENTS(sums)];
-    bool counted; /* .sums are there */
-    bool asked;   /* an answer is to come */
+    int64_t counted; /* monotonic µs: when .sums and .quality were; 0: never */
+    bool asked;      /* an answer is to come */
+    DesktopQuality quality;
+    int64_t frame_age_us, input_us; /* in the mean of the last interval in which there were some; below 0: not known */
 };
 
 void
@@ -90,7 +94,26 @@ take_counters(Figures *figures, GVariant *counters)
         for (unsigned i = 0; i < G_N_ELEMENTS(sums); i++)
             if (g_str_has_prefix(name, sums[i].group) && g_str_has_suffix(name, sums[i].counter))
                 figures->sums[i] += value;
-    figures->counted = true;
+}
+
+/* The first time there is nothing to hold it against. With nobody there, what was is of no use any more. */
+static void
+take_quality(Figures *figures, GVariant *counters, bool anybody)
+{
+    const DesktopQuality before = figures->quality;
+    DesktopQuality between;
+    uint64_t mean;
+
+    quality_read(&figures->quality, counters);
+    if (!anybody)
+        figures->frame_age_us = figures->input_us = -1;
+    else if (figures->counted) {
+        quality_between(&before, &figures->quality, &between);
+        if (quality_mean(&between.frame_age, &mean))
+            figures->frame_age_us = (int64_t)MIN(mean, G_MAXINT64);
+        if (quality_mean(&between.input, &mean))
+            figures->input_us = (int64_t)MIN(mean, G_MAXINT64);
+    }
 }
 
 /* A tap that the kernel serves is counted by the kernel. */
@@ -116,6 +139,8 @@ tell(Desktop *desktop)
     desktops->ops.changed(desktops->owner, desktop->id, g_variant_dict_end(&what));
 }
 
+static void end_refreshes(Desktops *desktops);
+
 static void
 on_statistics(GObject *source, GAsyncResult *result, gpointer user)
 {
@@ -127,11 +152,14 @@ on_statistics(GObject *source, GAsyncResult *result, gpointer user)
         return;
     Desktop *desktop = user;
     desktop->figures->asked = false;
-    if (!answered)
-        return;
-    take_counters(desktop->figures, counters);
-    take_network(desktop);
-    tell(desktop);
+    if (answered) {
+        take_counters(desktop->figures, counters);
+        take_quality(desktop->figures, counters, desktop->clients > 0);
+        desktop->figures->counted = g_get_monotonic_time();
+        take_network(desktop);
+        tell(desktop);
+    }
+    end_refreshes(desktop->desktops);
 }
 
 static void
@@ -159,6 +187,7 @@ figures_take(Desktop *desktop)
     if (!desktop->figures) {
         desktop->figures = g_new0(Figures, 1);
         desktop->figures->cpu = -1;
+        desktop->figures->frame_age_us = desktop->figures->input_us = -1;
     }
     take_process(desktop->figures, desktop->record->pid);
     if (desktop->figures->asked)
@@ -177,6 +206,23 @@ figures_describe(const Figures *figures, GVariantDict *what)
     g_variant_dict_insert(what, "memory", "t", figures->memory);
     for (unsigned i = 0; figures->counted && i < G_N_ELEMENTS(sums); i++)
         g_variant_dict_insert(what, sums[i].name, "t", figures->sums[i]);
+    if (!figures->counted)
+        return;
+    g_variant_dict_insert(what, "client_sent", "t", figures->quality.sent);
+    g_variant_dict_insert(what, "client_received", "t", figures->quality.received);
+    if (figures->frame_age_us >= 0)
+        g_variant_dict_insert(what, "frame_age_us", "t", (guint64)figures->frame_age_us);
+    if (figures->input_us >= 0)
+        g_variant_dict_insert(what, "input_us", "t", (guint64)figures->input_us);
+}
+
+bool
+figures_quality(const Figures *figures, int64_t since, DesktopQuality *quality)
+{
+    if (!figures || figures->counted <= since)
+        return false;
+    *quality = figures->quality;
+    return true;
 }
 
 /* ---- all desktops ---- */
@@ -211,4 +257,76 @@ desktops_unfollow(Desktops *desktops)
         return;
     g_source_remove(desktops->figures_source);
     desktops->figures_source = 0;
+}
+
+/* ---- once ---- */
+
+typedef struct {
+    Desktops *desktops;
+    void (*done)(void *data);
+    void *data;
+    guint timeout;
+} Refresh;
+
+static void
+end_refresh(Refresh *refresh)
+{
+    refresh->desktops->refreshes = g_list_remove(refresh->desktops->refreshes, refresh);
+    if (refresh->timeout)
+        g_source_remove(refresh->timeout);
+    refresh->done(refresh->data);
+    g_free(refresh);
+}
+
+void
+figures_give_up(Desktops *desktops)
+{
+    while (desktops->refreshes)
+        end_refresh(desktops->refreshes->data);
+}
+
+static bool
+any_asked(Desktops *desktops)
+{
+    GHashTableIter iter;
+    Desktop *desktop;
+
+    g_hash_table_iter_init(&iter, desktops->desktops);
+    while (g_hash_table_iter_next(&iter, NULL, (gpointer *)&desktop))
+        if (desktop->figures && desktop->figures->asked)
+            return true;
+    return false;
+}
+
+/* An answer came. */
+static void
+end_refreshes(Desktops *desktops)
+{
+    if (desktops->refreshes && !any_asked(desktops))
+        figures_give_up(desktops);
+}
+
+static gboolean
+on_refresh_late(gpointer user)
+{
+    Refresh *refresh = user;
+
+    refresh->timeout = 0;
+    end_refresh(refresh);
+    return G_SOURCE_REMOVE;
+}
+
+void
+desktops_refresh(Desktops *desktops, void (*done)(void *data), void *data)
+{
+    Refresh *refresh = g_new0(Refresh, 1);
+
+    if (!desktops->followers)
+        take_all(desktops);
+    *refresh = (Refresh){desktops, done, data, 0};
+    desktops->refreshes = g_list_append(desktops->refreshes, refresh);
+    if (any_asked(desktops))
+        refresh->timeout = g_timeout_add(REFRESH_MS, on_refresh_late, refresh);
+    else
+        end_refresh(refresh);
 }

@@ -5,6 +5,7 @@
 #include "appliance/desktops/desktop.h"
 #include "appliance/desktops/pools.h"
 #include "appliance/desktops/tunnels.h"
+#include "appliance/desktops/visits.h"
 
 struct Desktops {
     DesktopsSettings settings; /* with copies of its strings */
@@ -13,10 +14,12 @@ struct Desktops {
     GHashTable *desktops; /* id → Desktop, of those that were ever looked at */
     unsigned calls;       /* of ours that others will answer: this must last as long */
     Tunnels *tunnels;
+    Visits *visits;
     Pools *pools;
     unsigned followers; /* of figures */
     guint figures_source;
-    GList *actions; /* Action, under way */
+    GList *refreshes; /* Refresh: those who wait for fresh ones */
+    GList *actions;   /* Action, under way */
     bool closing;
 };
 

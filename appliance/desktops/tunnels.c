@@ -93,7 +93,12 @@ static void
 tell_client(Tunnels *tunnels, const Ticket *ticket, DesktopsClient what, const char *address)
 {
     Desktops *desktops = tunnels->desktops;
+    Desktop *desktop = desktops_find(desktops, ticket->desktop);
 
+    if (what == DESKTOPS_CLIENT_LEFT)
+        visits_end(desktops->visits, ticket);
+    else if (desktop)
+        visits_begin(desktops->visits, desktop, ticket, address);
     desktops->ops.client(desktops->owner, ticket->desktop, what, ticket->caller, address);
     tell_clients(tunnels, ticket->desktop);
 }

@@ -128,9 +128,19 @@ metrics_looked(GObject *source, GAsyncResult *result, gpointer data)
     call_return(call, g_variant_new("(s)", text));
 }
 
+static void
+metrics_refreshed(void *data)
+{
+    Call *call = data;
+
+    if (call->daemon->rooms.desktops)
+        look(call, metrics_looked);
+    else
+        call_fail_with(call, CARREL_ERROR_UNAVAILABLE, "The daemon is ending.");
+}
+
 void
 call_get_metrics(Call *call)
 {
-    rooms_follow_figures(call->daemon);
-    look(call, metrics_looked);
+    desktops_refresh(call->daemon->rooms.desktops, metrics_refreshed, call);
 }

@@ -80,20 +80,17 @@ call_get_session(Call *call)
         call_fail_with(call, CARREL_ERROR_NOT_SIGNED_IN, "You are not signed in, or not any more.");
 }
 
-static GVariant *
-describe(const Session *session)
+static void
+describe(const Session *session, GVariantDict *line)
 {
-    g_auto(GVariantDict) line = G_VARIANT_DICT_INIT(NULL);
-
-    g_variant_dict_insert(&line, "id", "s", session->id);
-    g_variant_dict_insert(&line, "user", "s", session->user_id);
-    g_variant_dict_insert(&line, "name", "s", session->user_name);
-    g_variant_dict_insert(&line, "role", "s", sign_in_role_name(session->role));
-    g_variant_dict_insert(&line, "client", "s", caller_client_words[session->client]);
-    g_variant_dict_insert(&line, "address", "s", session->source);
-    g_variant_dict_insert(&line, "began", "x", session->began);
-    g_variant_dict_insert(&line, "used", "x", session->used);
-    return g_variant_dict_end(&line);
+    g_variant_dict_insert(line, "id", "s", session->id);
+    g_variant_dict_insert(line, "user", "s", session->user_id);
+    g_variant_dict_insert(line, "name", "s", session->user_name);
+    g_variant_dict_insert(line, "role", "s", sign_in_role_name(session->role));
+    g_variant_dict_insert(line, "client", "s", caller_client_words[session->client]);
+    g_variant_dict_insert(line, "address", "s", session->source);
+    g_variant_dict_insert(line, "began", "x", session->began);
+    g_variant_dict_insert(line, "used", "x", session->used);
 }
 
 /* Those that the caller may know of and end. */
@@ -105,15 +102,59 @@ list_theirs(const Call *call)
     return sessions_list(people_sessions(call->daemon->people), all ? NULL : call->caller->user);
 }
 
-void
-call_list_sessions(Call *call)
+typedef struct {
+    const Session *session;
+    GVariantDict *line;
+} Seat;
+
+static void
+add_mean(GVariantDict *line, const char *key, const DesktopTiming *timing)
 {
+    if (timing->count)
+        g_variant_dict_insert(line, key, "t", (guint64)(timing->total_us / timing->count));
+}
+
+/* A session that is at several desktops is told of as being at one of them. */
+static void
+add_seat(void *user, const DesktopsVisit *visit)
+{
+    Seat *seat = user;
+
+    if (strcmp(visit->session, seat->session->id) != 0 || g_variant_dict_contains(seat->line, "desktop"))
+        return;
+    g_variant_dict_insert(seat->line, "desktop", "s", visit->desktop);
+    g_variant_dict_insert(seat->line, "client_sent", "t", (guint64)visit->since->sent);
+    g_variant_dict_insert(seat->line, "client_received", "t", (guint64)visit->since->received);
+    g_variant_dict_insert(seat->line, "usb_errors", "t", (guint64)visit->since->usb_errors);
+    add_mean(seat->line, "frame_age_us", &visit->since->frame_age);
+    add_mean(seat->line, "input_us", &visit->since->input);
+}
+
+static void
+list_sessions(void *data)
+{
+    Call *call = data;
     g_autoptr(GPtrArray) sessions = list_theirs(call);
     g_auto(GVariantBuilder) list = G_VARIANT_BUILDER_INIT(G_VARIANT_TYPE("aa{sv}"));
 
-    for (guint i = 0; i < sessions->len; i++)
-        g_variant_builder_add_value(&list, describe(sessions->pdata[i]));
+    if (!call->daemon->rooms.desktops) {
+        call_fail_with(call, CARREL_ERROR_UNAVAILABLE, "The daemon is ending.");
+        return;
+    }
+    for (guint i = 0; i < sessions->len; i++) {
+        g_auto(GVariantDict) line = G_VARIANT_DICT_INIT(NULL);
+        Seat seat = {sessions->pdata[i], &line};
+        describe(seat.session, &line);
+        desktops_visits(call->daemon->rooms.desktops, add_seat, &seat);
+        g_variant_builder_add_value(&list, g_variant_dict_end(&line));
+    }
     call_return(call, g_variant_new("(@aa{sv})", g_variant_builder_end(&list)));
+}
+
+void
+call_list_sessions(Call *call)
+{
+    desktops_refresh(call->daemon->rooms.desktops, list_sessions, call);
 }
 
 static bool

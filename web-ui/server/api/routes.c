@@ -51,6 +51,12 @@ static const ApiField session_answer[] = {
     {"used", "when they were last heard of", API_TIME},
     {"client", "web, api or command", API_TEXT},
     {"address", "from where", API_TEXT},
+    {"desktop", "at which they sit; what follows is since they came there", API_TEXT},
+    {"client_sent", "bytes to the desktop's SPICE clients", API_BYTES},
+    {"client_received", "bytes from them", API_BYTES},
+    {"frame_age_us", "as a desktop's", API_BYTES},
+    {"input_us", "as a desktop's", API_BYTES},
+    {"usb_errors", "as a desktop's", API_BYTES},
     {NULL},
 };
 static const ApiField password_body[] = {
@@ -79,8 +85,11 @@ static const ApiField remove_totp_body[] = {PASSWORD("password", "one's own; not
         {"clients", "their addresses", API_TEXTS, .max = 64}, {"cpu", "1: one processor", API_REAL},                  \
         {"memory", "bytes of the host's", API_BYTES}, {"disk_read", "bytes", API_BYTES},                              \
         {"disk_written", "bytes", API_BYTES}, {"net_received", "bytes", API_BYTES}, {"net_sent", "bytes", API_BYTES}, \
-        {"frames", "shown", API_BYTES}, {"frame_age_us", "microseconds from the guest to the client", API_BYTES},     \
-        {"input_us", "microseconds of an input's round trip", API_BYTES},                                             \
+        {"frames", "changes of the picture that the guest announced", API_BYTES},                                     \
+        {"frame_age_us", "microseconds from such a change to the clients' sockets, in the mean", API_BYTES},          \
+        {"input_us", "microseconds from a key to the next picture at the clients' sockets, in the mean", API_BYTES},  \
+        {"client_sent", "bytes to its SPICE clients", API_BYTES},                                                     \
+        {"client_received", "bytes from its SPICE clients", API_BYTES},                                               \
     {                                                                                                                 \
         "usb_errors", "since it started", API_BYTES                                                                   \
     }

@@ -61,13 +61,22 @@ function Figures({ live, desktop }) {
     <div class="card tile"><span class="soft small">Network</span><span class="figure">${perSecond(net)}</span><${Spark} values=${netHistory} label="Bytes over its network" /></div></section>`;
 }
 
-const milliseconds = (us) => (us === undefined ? "–" : `${(Number(us) / 1000).toFixed(1)} ms`);
+const milliseconds = (us) => (us === undefined ? undefined : Number(us) / 1000);
+const inMilliseconds = (ms) => (ms === undefined ? "–" : `${ms.toFixed(1)} ms`);
+
+/** How good it is for those who are there, as far as the desktop can tell: the way to them is not in it. */
+function Quality({ live }) {
+  const age = milliseconds(live.frame_age_us), input = milliseconds(live.input_us);
+  const ages = useHistory(age), inputs = useHistory(input);
+  const net = useRate(sum(live.client_sent, live.client_received));
+  return html`<dl class="facts"><dt>From</dt><dd>${live.clients.join(", ")}</dd>
+    <dt>A picture takes</dt><dd>${inMilliseconds(age)}<${Spark} values=${ages} label="How long pictures take to clients" /></dd>
+    <dt>From a key to its picture</dt><dd>${inMilliseconds(input)}<${Spark} values=${inputs} label="How long inputs wait for a picture" /></dd>
+    <dt>To and from them</dt><dd>${perSecond(net)}</dd><dt>Faults of USB</dt><dd>${live.usb_errors ?? 0}</dd></dl>`;
+}
 
 function Connected({ live }) {
-  return html`<section class="card"><h2>Who is connected</h2>${live.clients?.length
-    ? html`<dl class="facts"><dt>From</dt><dd>${live.clients.join(", ")}</dd><dt>A picture is on its way</dt><dd>${milliseconds(live.frame_age_us)}</dd>
-        <dt>A key there and back</dt><dd>${milliseconds(live.input_us)}</dd><dt>Faults of USB</dt><dd>${live.usb_errors ?? 0}</dd></dl>`
-    : html`<p class="soft">Nobody.</p>`}</section>`;
+  return html`<section class="card"><h2>Who is connected</h2>${live.clients?.length ? html`<${Quality} live=${live} />` : html`<p class="soft">Nobody.</p>`}</section>`;
 }
 
 function ResizeDialog({ desktop, place, size, onClose }) {
