@@ -71,7 +71,7 @@ def test_pictures(watched):
 def test_what_changes_no_pixel_is_no_picture(watched):
     watched.fill("123456")
     watched.until_counted("frames", 1)
-    watched.producer.do(f"damage 0 0 0 {SIDE} {SIDE}")
+    watched.producer.do(f"damage 0 {SIDE + 64} 0 64 {SIDE}")  # elsewhere: it may be looked at while the next is drawn
     watched.fill("654321")
     watched.until_counted("frames", 2)
 
