@@ -74,6 +74,17 @@ def agent_connected(client):
     return client.main.get_property("agent-connected")
 
 
+def with_agent(producer, client):
+    """An agent that has answered the client's question what it can; before that one, the server passes nothing on."""
+    guest = Guest(producer)
+    producer.do("agent take 100000")
+    producer.do("agent open")
+    client.until(lambda: ANNOUNCE_CAPABILITIES in [type_ for type_, _ in guest.messages()], "the client's question")
+    guest.announce()
+    client.until(lambda: client.main.agent_test_capability(CAP_CLIPBOARD_SELECTION), "what the agent can")
+    return guest
+
+
 def test_clients_are_told_of_the_agent(session):
     producer, client, guest = session
     client.turn(0.1)
@@ -96,14 +107,11 @@ def test_the_guest_is_told_of_the_host(session):
 
 def test_clipboard_from_the_guest(session):
     from client import on
-    producer, client, guest = session
+    producer, client, _ = session
     grabs, texts = [], []
     on(client.main, "main-clipboard-selection-grab", lambda *call: grabs.append(call[1:]) or True)
     on(client.main, "main-clipboard-selection", lambda *call: texts.append(call))
-    producer.do("agent take 100000")
-    producer.do("agent open")
-    client.until(lambda: agent_connected(client), "the agent")
-    guest.announce()
+    guest = with_agent(producer, client)
     guest.write(message(CLIPBOARD_GRAB, struct.pack("<BxxxI", 0, UTF8)))
     client.until(lambda: grabs, "the grab")
     client.main.clipboard_selection_request(0, UTF8)
@@ -129,16 +137,6 @@ def test_clipboard_to_the_guest_waits_for_room(session):
             break
     data = [data for type_, data in guest.messages() if type_ == CLIPBOARD]
     assert data and data[0][8:] == text
-
-
-def with_agent(producer, client):
-    guest = Guest(producer)
-    producer.do("agent take 100000")
-    producer.do("agent open")
-    client.until(lambda: agent_connected(client), "the agent")
-    guest.announce()
-    client.until(lambda: client.main.agent_test_capability(CAP_CLIPBOARD_SELECTION), "what the agent can")
-    return guest
 
 
 def test_clipboard_to_the_desktop_only(serve, connect):
