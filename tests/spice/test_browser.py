@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The page's own SPICE client, in Chromium."""
 
+import signal
 import struct
 
 import pytest
@@ -135,6 +136,80 @@ def test_text_without_keys(chromium, open_desktop):
     assert key_events(producer, 6) == ["keyboard 1:30:1", "keyboard 1:30:0", "keyboard 1:42:1", "keyboard 1:53:1", "keyboard 1:53:0", "keyboard 1:42:0"]
 
 
+def test_a_long_text(chromium, open_desktop):
+    """At the pace of a keyboard; behind it comes what is typed meanwhile."""
+    producer = open_desktop()
+    chromium.until("return session.inputs?.linked")
+    assert chromium.run("return session.inputs.typeText(arguments[0])", "ab" * 100 + "é") == ["é"]
+    assert chromium.run("return session.inputs.typing.length") > 150  # not all at once
+    assert chromium.run("return session.inputs.typeText('\\b')") == []
+    expected = [f"keyboard 1:{key}:{down}" for key in [30, 48] * 100 + [14] for down in (1, 0)]
+    assert key_events(producer, len(expected)) == expected
+
+
+KEYBOARD_OF = """
+const { Keyboard } = await import("/js/viewer/keyboard.js");
+screens.keyboard = new Keyboard({ inputs: () => screens.inputs, onKey: () => {}, onLeave: () => {}, system: arguments[0] });
+"""
+PRESS = """
+for (const [type, code, more] of arguments)
+  screens.screens[0].element.dispatchEvent(new KeyboardEvent(`key${type}`, { code, cancelable: true, ...more }));
+"""
+
+
+@pytest.fixture
+def keyboard_of(chromium, open_desktop):
+    """keyboard_of(SYSTEM): a producer, before which somebody types as that system tells of it."""
+    def start(system):
+        producer = open_desktop()
+        chromium.until("return session.inputs?.linked")
+        chromium.driver.execute_async_script(f"const done = arguments[1]; (async () => {{ {KEYBOARD_OF} }})().then(done)", system)
+        return producer
+    return start
+
+
+def test_alt_gr_of_windows(chromium, keyboard_of):
+    producer = keyboard_of("windows")
+    chromium.run(PRESS, ("down", "ControlLeft"), ("down", "AltRight"), ("down", "KeyQ"), ("up", "KeyQ"), ("up", "ControlLeft"), ("up", "AltRight"))
+    assert key_events(producer, 4) == ["keyboard 1:100:1", "keyboard 1:16:1", "keyboard 1:16:0", "keyboard 1:100:0"]
+
+
+def test_control_of_windows(chromium, keyboard_of):
+    producer = keyboard_of("windows")
+    chromium.run(PRESS, ("down", "ControlLeft"), ("down", "KeyQ"), ("up", "KeyQ"), ("up", "ControlLeft"))
+    assert key_events(producer, 4) == ["keyboard 1:29:1", "keyboard 1:16:1", "keyboard 1:16:0", "keyboard 1:29:0"]
+    chromium.run(PRESS, ("down", "ControlLeft"))  # by itself
+    assert key_events(producer, 1) == ["keyboard 1:29:1"]
+
+
+def test_command_of_a_mac(chromium, keyboard_of):
+    """It is Ctrl, and other keys do not stay down, whose coming up a Mac does not tell of."""
+    producer = keyboard_of("mac")
+    chromium.run(PRESS, ("down", "MetaLeft", {"metaKey": True}), ("down", "KeyC", {"metaKey": True}), ("up", "MetaLeft"))
+    assert key_events(producer, 4) == ["keyboard 1:29:1", "keyboard 1:46:1", "keyboard 1:46:0", "keyboard 1:29:0"]
+
+
+def test_a_key_that_waits_for_the_clipboard_does_not_stick(chromium, open_desktop):
+    producer = open_desktop()
+    chromium.until("return session.inputs?.linked")
+    chromium.run("screens.focus()")
+    chromium.run(PRESS + "document.activeElement.blur()", ("down", "ControlLeft", {"ctrlKey": True}), ("down", "KeyV", {"ctrlKey": True}))
+    chromium.run("screens.focus()")
+    chromium.run(PRESS, ("down", "KeyA"))
+    assert key_events(producer, 3) == ["keyboard 1:29:1", "keyboard 1:29:0", "keyboard 1:30:1"]
+
+
+def test_words_in_the_making(chromium, open_desktop):
+    """As keyboards on glass tell of them: the word so far, again and again."""
+    producer = open_desktop()
+    chromium.until("return session.inputs?.linked")
+    chromium.run("screens.showKeyboard()")
+    for word in ("h", "hi", "he"):
+        chromium.driver.execute_cdp_cmd("Input.imeSetComposition", {"text": word, "selectionStart": len(word), "selectionEnd": len(word)})
+    keys = [35, 23, 14, 18]  # h, i, back, e
+    assert key_events(producer, 8) == [f"keyboard 1:{key}:{down}" for key in keys for down in (1, 0)]
+
+
 def test_a_keyboard_of_glass(chromium, open_desktop):
     producer = open_desktop()
     chromium.run("screens.showKeyboard(); const field = document.activeElement;"
@@ -165,8 +240,66 @@ def test_the_pointer(chromium, open_desktop):
 def test_the_wheel(chromium, open_desktop):
     producer = open_desktop()
     chromium.until("return session.absolute && session.inputs?.linked && screens.screens[0].canvas")
-    chromium.run("screens.screens[0].element.dispatchEvent(new WheelEvent('wheel', { deltaY: -60, cancelable: true }))")
+    chromium.run("screens.screens[0].element.dispatchEvent(new WheelEvent('wheel', { deltaY: -100, cancelable: true }))")
     assert producer.wait_event("tablet 2:8:1")
+
+
+TOUCH = """
+const [type, id, x, y] = arguments;
+const box = screens.screens[0].canvas.getBoundingClientRect();
+screens.screens[0].element.dispatchEvent(new PointerEvent(type, { pointerId: id, pointerType: "touch", clientX: box.left + x, clientY: box.top + y,
+  bubbles: true, cancelable: true }));
+"""
+LEFT, RIGHT, WHEEL = "tablet 1:272", "tablet 1:273", "tablet 2:8"
+
+
+@pytest.fixture
+def glass(chromium, open_desktop):
+    """touch(type, finger, x, y), before a producer."""
+    producer = open_desktop()
+    chromium.until("return session.absolute && session.inputs?.linked && screens.screens[0].canvas")
+    chromium.run("Element.prototype.setPointerCapture = () => {}")  # which knows real fingers alone
+    return producer, lambda *what: chromium.run(TOUCH, *what)
+
+
+def pointer_events(producer, n):
+    """Buttons and wheel."""
+    found = []
+    while len(found) < n:
+        event = producer.wait_event("tablet")
+        found += [event] if not event.startswith("tablet 3:") else []
+    return found
+
+
+def test_a_tap_and_a_long_touch(glass):
+    producer, touch = glass
+    touch("pointerdown", 1, 100, 100)
+    touch("pointermove", 1, 103, 100)
+    touch("pointerup", 1, 103, 100)
+    assert pointer_events(producer, 2) == [f"{LEFT}:1", f"{LEFT}:0"]
+    touch("pointerdown", 1, 100, 100)
+    assert pointer_events(producer, 2) == [f"{RIGHT}:1", f"{RIGHT}:0"]
+    touch("pointerup", 1, 100, 100)
+    touch("pointerdown", 1, 200, 100)
+    touch("pointermove", 1, 250, 100)
+    assert pointer_events(producer, 1) == [f"{LEFT}:1"]  # and nothing came of the finger's leaving before
+    touch("pointerup", 1, 250, 100)
+    assert pointer_events(producer, 1) == [f"{LEFT}:0"]
+
+
+def test_two_fingers(glass):
+    producer, touch = glass
+    touch("pointerdown", 1, 100, 100)
+    touch("pointerdown", 2, 200, 100)
+    for step in range(1, 5):
+        for finger in (1, 2):
+            touch("pointermove", finger, 100 * finger, 100 - 20 * step)
+    touch("pointerup", 1, 100, 20)
+    touch("pointerup", 2, 200, 20)
+    assert pointer_events(producer, 2) == [f"{WHEEL}:-1", f"{WHEEL}:-1"]
+    touch("pointerdown", 1, 100, 100)
+    touch("pointerup", 1, 100, 100)
+    assert pointer_events(producer, 2) == [f"{LEFT}:1", f"{LEFT}:0"]
 
 
 def test_the_cursor(chromium, open_desktop):
@@ -197,6 +330,45 @@ def test_a_lost_server_is_told(chromium, serve):
     chromium.until_shows(producer.drawn())
     producer.do("quit")
     chromium.told("ended")
+
+
+WATCH = """
+const done = arguments[0];
+import("/js/viewer/pulse.js").then(({ Pulse }) => {
+  window.dead = "";
+  new Pulse({ waitsSince: () => session.inputs.waitsSince(), onDead: (error) => { window.dead = error.message; } }).start();
+}).then(done);
+"""
+
+
+@pytest.fixture
+def watched(chromium, open_desktop):
+    """A producer whose connection is looked after."""
+    producer = open_desktop()
+    chromium.until("return session.absolute && session.inputs?.linked && screens.screens[0].canvas")
+    chromium.driver.execute_async_script(WATCH)
+    return producer
+
+
+def test_a_host_that_is_silent_is_noticed(chromium, watched):
+    """Its connection stands, as that of a network that went away does."""
+    move = "for (let i = 0; i < 8; i++) session.inputs.position(i, i, 0)"
+    chromium.run(move)
+    chromium.until("return session.inputs.waitsSince() === 0")
+    watched.process.send_signal(signal.SIGSTOP)
+    chromium.run(move)
+    chromium.until("return window.dead.includes('does not answer')")
+    watched.process.send_signal(signal.SIGCONT)
+
+
+def test_a_computer_that_slept_is_noticed(chromium, watched):
+    chromium.run("const now = Date.now; Date.now = () => now() + 60000")
+    chromium.until("return window.dead.includes('slept')")
+
+
+def test_a_network_that_comes_back_is_noticed(chromium, watched):
+    chromium.run("dispatchEvent(new Event('online'))")
+    chromium.until("return window.dead")
 
 
 class GuestAgent:

@@ -8,6 +8,9 @@ const INIT = 101, MODIFIERS = 102, MOTION_ACK = 111;
 const KEY_DOWN = 101, KEY_UP = 102, KEY_MODIFIERS = 103, MOTION = 111, POSITION = 112, PRESS = 113, RELEASE = 114;
 const BUNCH = 4; // motions that one acknowledgement is for
 const UNANSWERED_MAX = 4 * BUNCH;
+// A desktop takes a key going down or up every 8 ms and keeps some thousand that wait; a character takes up to four.
+const CHARACTER_MS = 32;
+const CHARACTERS_AT_ONCE = 30; // where timers come late, as in windows that nobody looks at
 export const LOCKS = { ScrollLock: 1, NumLock: 2, CapsLock: 4 };
 // By MouseEvent.button: [button, its bit in the state].
 const BUTTONS = [[1, 1], [2, 2], [3, 4], [6, 32], [7, 64]];
@@ -20,6 +23,8 @@ export class InputsChannel extends Channel {
     this.buttons = 0;
     this.locks = 0;
     this.unanswered = 0;
+    this.unansweredSince = 0; // performance.now() of the first of those that are
+    this.typing = [];
     this.waiting = null; // the last position, or motions added up, that are not sent yet
   }
 
@@ -27,6 +32,7 @@ export class InputsChannel extends Channel {
     if (type === INIT || type === MODIFIERS) this.locks = body.u16();
     else if (type === MOTION_ACK) {
       this.unanswered = Math.max(0, this.unanswered - BUNCH);
+      this.unansweredSince = performance.now();
       this.move();
     }
   }
@@ -46,12 +52,24 @@ export class InputsChannel extends Channel {
     [...codes].reverse().forEach((code) => this.key(code, false));
   }
 
-  /** Types what has no key: from keyboards on glass. */
+  /** Types a text at the pace of a fast keyboard, behind what is being typed. @returns the characters that have no key. */
   typeText(text) {
-    for (const character of text) {
-      const [code, shift] = keyOfCharacter(character) || [];
-      if (code) this.combination(shift ? ["ShiftLeft", code] : [code]);
-    }
+    const all = [...text.replaceAll("\r\n", "\n")];
+    this.typing.push(...all.map(keyOfCharacter).filter(Boolean));
+    if (!this.typingTimer) this.typeSome(1);
+    return all.filter((character) => !keyOfCharacter(character));
+  }
+
+  typeSome(n) {
+    for (const [code, shift] of this.typing.splice(0, n)) this.combination(shift ? ["ShiftLeft", code] : [code]);
+    const began = performance.now();
+    const late = () => Math.min(Math.max(1, Math.floor((performance.now() - began) / CHARACTER_MS)), CHARACTERS_AT_ONCE);
+    this.typingTimer = this.typing.length && !this.closed ? setTimeout(() => this.typeSome(late()), CHARACTER_MS) : 0;
+  }
+
+  /** Since when motions wait for an answer; 0: none does. */
+  waitsSince() {
+    return this.unanswered >= BUNCH ? this.unansweredSince : 0;
   }
 
   /** The window was left: whatever is held would stay held. */
@@ -85,7 +103,7 @@ export class InputsChannel extends Channel {
     if (!this.waiting || (!anyway && this.unanswered >= UNANSWERED_MAX)) return;
     const { x, y, dx, dy, display } = this.waiting;
     this.waiting = null;
-    this.unanswered++;
+    if (this.unanswered++ < BUNCH) this.unansweredSince = performance.now();
     if (dx !== undefined) this.send(MOTION, new Writer().i32(dx).i32(dy).u16(this.buttons));
     else this.send(POSITION, new Writer().u32(x).u32(y).u16(this.buttons).u8(display));
   }

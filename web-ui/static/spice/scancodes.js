@@ -40,7 +40,7 @@ export function keyUp(code) {
 // Characters of keyboards on glass, which have no keys: as a keyboard of the United States has them.
 const PLAIN = "`Backquote -Minus =Equal [BracketLeft ]BracketRight \\Backslash ;Semicolon 'Quote ,Comma .Period /Slash";
 const SHIFTED = "~Backquote !Digit1 @Digit2 #Digit3 $Digit4 %Digit5 ^Digit6 &Digit7 *Digit8 (Digit9 )Digit0 _Minus +Equal {BracketLeft }BracketRight |Backslash :Semicolon \"Quote <Comma >Period ?Slash";
-const CHARACTERS = new Map([[" ", ["Space", false]], ["\n", ["Enter", false]], ["\t", ["Tab", false]]]);
+const CHARACTERS = new Map([[" ", ["Space", false]], ["\n", ["Enter", false]], ["\t", ["Tab", false]], ["\b", ["Backspace", false]]]);
 for (const word of PLAIN.split(" ")) CHARACTERS.set(word[0], [word.slice(1), false]);
 for (const word of SHIFTED.split(" ")) CHARACTERS.set(word[0], [word.slice(1), true]);
 for (let i = 0; i < 26; i++) {

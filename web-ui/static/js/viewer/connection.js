@@ -4,6 +4,7 @@
 //   asking ─▶ opening ─▶ open ─lost─▶ asking …          a desktop that was switched off: off; what trying again cannot mend: failed
 import { get, post, query } from "../lib/api.js";
 import { Session } from "../../spice/session.js";
+import { Pulse } from "./pulse.js";
 
 const RETRY_MS = [300, 1000, 2000, 4000, 8000];
 const OFF = ["stopped", "stopping", "suspended", "suspending", "failed"];
@@ -18,6 +19,9 @@ export class Connection {
     this.over = false;
     this.session = null;
     this.wasOpen = false;
+    this.pulse = new Pulse({ waitsSince: () => this.session?.inputs?.waitsSince() || 0, onDead: (error) => this.lost(error) });
+    this.back = () => this.timer && this.start();
+    addEventListener("online", this.back); // whoever waits for the next try need not
   }
 
   tell(phase, message = "", live, status = 0) {
@@ -26,6 +30,7 @@ export class Connection {
 
   async start() {
     clearTimeout(this.timer);
+    this.timer = 0;
     this.session?.close();
     this.tell(this.wasOpen ? "again" : "asking");
     try {
@@ -47,12 +52,15 @@ export class Connection {
     this.tries = 0;
     this.wasOpen = true;
     this.tell("open");
+    this.pulse.start();
     return undefined;
   }
 
   /** What to do depends on whether the desktop is still there. */
   async lost(error) {
     if (this.over) return;
+    this.pulse.stop();
+    this.session?.close();
     if (HOPELESS.includes(error.status)) return this.tell("failed", error.message, undefined, error.status);
     const live = await get(`/desktops/live${query({ id: this.id })}`).then((all) => all?.[this.id], () => undefined);
     if (this.over) return;
@@ -73,6 +81,8 @@ export class Connection {
 
   close() {
     this.over = true;
+    this.pulse.stop();
+    removeEventListener("online", this.back);
     clearTimeout(this.timer);
     this.session?.close();
   }

@@ -1,22 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
 // The desktop's monitors on the page: puts canvases into their places, fits them, and turns what the person does there into what the
 // SPICE session takes. One element a monitor; what is outside is the viewer's (viewer.js).
-import { LOCKS } from "../../spice/inputs.js";
+import { Keyboard } from "./keyboard.js";
+import { Touch } from "./touch.js";
 
-const WHEEL_STEP = 60; // CSS pixels a click of the wheel
+// What a click of the wheel is, by WheelEvent.deltaMode: pixels, lines, pages.
+const WHEEL_STEPS = [100, 3, 1];
+const TOUCH_STEP = 30; // CSS pixels
 const RESIZE_SETTLE_MS = 200;
 const WIDTH_MIN = 320, HEIGHT_MIN = 200;
-const PASTE_HEAD_START_MS = 60; // for the clipboard to be there before the key that pastes
-const LOCK_KEYS = new Set(Object.keys(LOCKS));
+
+/** What is typed to make one word of another. */
+function changeOf(from, to) {
+  const [before, after] = [[...from], [...to]];
+  let same = 0;
+  while (same < before.length && before[same] === after[same]) same++;
+  return "\b".repeat(before.length - same) + after.slice(same).join("");
+}
 
 export class Screens {
   /** holder: the element that everything is in. session(): the SPICE session, or null. onLeave(): the keyboard is to go elsewhere. */
   constructor(holder, { session, onLeave }) {
     this.holder = holder;
     this.session = session;
-    this.onLeave = onLeave;
+    this.keyboard = new Keyboard({ inputs: () => this.inputs, onKey: () => this.giveCopied(), onLeave });
     this.count = 1;
-    this.sharp = false;
+    this.sharp = !Number.isInteger(devicePixelRatio); // letters made larger by a fraction are blurred
     this.screens = [];
     this.cursor = "default";
     this.absolute = true;
@@ -55,6 +64,11 @@ export class Screens {
     element.setAttribute("aria-label", id ? `Monitor ${id + 1} of the desktop` : "The desktop. Shift and F12 together lead back to the buttons above it.");
     this.holder.append(element);
     const screen = { id, element, canvas: null, listening: new AbortController() };
+    screen.touch = new Touch({
+      to: (x, y) => this.place(screen, x, y),
+      button: (number, down) => this.inputs?.button(number, down),
+      wheel: (pixels) => this.turn(pixels / TOUCH_STEP),
+    });
     this.listen(screen);
     return screen;
   }
@@ -75,6 +89,7 @@ export class Screens {
     const unit = this.sharp ? devicePixelRatio : 1;
     const scale = Math.min(1 / unit, room.width / canvas.width, room.height / canvas.height);
     screen.scale = scale;
+    canvas.style.imageRendering = Number.isInteger(scale * devicePixelRatio) ? "pixelated" : "auto";
     canvas.style.width = `${canvas.width * scale}px`;
     canvas.style.height = `${canvas.height * scale}px`;
     screen.element.style.cursor = this.absolute ? this.cursor : "default";
@@ -115,18 +130,30 @@ export class Screens {
     this.screens[0]?.element.focus({ preventScroll: true });
   }
 
-  /** Where there are no keys: a field that nobody sees has the device show its keyboard of glass, which tells of text alone. */
+  /**
+   * Where there are no keys: a field that nobody sees has the device show its keyboard of glass, which tells of text alone, and of words
+   * in the making again and again, as they are by then.
+   */
   makeGlass() {
+    let word = "";
     const field = document.createElement("textarea");
     field.className = "unseen";
     field.setAttribute("aria-label", "Keyboard of the desktop");
     field.tabIndex = -1;
     field.autocapitalize = "none";
     field.addEventListener("beforeinput", (event) => {
-      if (event.inputType === "deleteContentBackward") this.inputs?.combination(["Backspace"]);
-      else if (event.inputType === "insertLineBreak") this.inputs?.combination(["Enter"]);
-      else if (event.data) this.inputs?.typeText(event.data);
-      event.preventDefault();
+      const text = event.data || "";
+      if (event.inputType === "insertCompositionText") {
+        this.inputs?.typeText(changeOf(word, text));
+        word = text;
+      } else {
+        this.inputs?.typeText({ deleteContentBackward: "\b", insertLineBreak: "\n" }[event.inputType] || text);
+        event.preventDefault();
+      }
+    });
+    field.addEventListener("compositionend", () => {
+      word = "";
+      field.value = "";
     });
     this.holder.append(field);
     return field;
@@ -144,11 +171,12 @@ export class Screens {
     on("pointermove", (event) => this.moved(screen, event));
     on("pointerdown", (event) => this.pressed(screen, event, true));
     on("pointerup", (event) => this.pressed(screen, event, false));
+    on("pointercancel", (event) => event.pointerType === "touch" && screen.touch.up(event));
     on("wheel", (event) => this.wheeled(event), { passive: false });
     on("contextmenu", (event) => event.preventDefault());
-    on("keydown", (event) => this.keyDown(event));
-    on("keyup", (event) => this.keyUp(event));
-    on("blur", () => this.inputs.letGo());
+    on("keydown", (event) => this.keyboard.down(event));
+    on("keyup", (event) => this.keyboard.up(event));
+    on("blur", () => this.keyboard.letGo());
     on("focus", () => this.readClipboard());
     on("paste", (event) => this.pasted(event));
   }
@@ -159,13 +187,18 @@ export class Screens {
   }
 
   moved(screen, event) {
-    if (!screen.canvas) return;
+    if (event.pointerType === "touch") return screen.touch.move(event);
     if (document.pointerLockElement === screen.element) return this.inputs.motion(event.movementX, event.movementY);
-    if (!this.absolute) return;
+    return this.place(screen, event.clientX, event.clientY);
+  }
+
+  /** The pointer, at a place of the page. */
+  place(screen, x, y) {
+    if (!screen.canvas || !this.absolute || !this.inputs) return;
     const box = screen.canvas.getBoundingClientRect();
     const within = (value, size) => Math.max(0, Math.min(size - 1, Math.floor(value)));
-    this.inputs.position(within((event.clientX - box.left) / screen.scale, screen.canvas.width),
-      within((event.clientY - box.top) / screen.scale, screen.canvas.height), screen.id);
+    this.inputs.position(within((x - box.left) / screen.scale, screen.canvas.width),
+      within((y - box.top) / screen.scale, screen.canvas.height), screen.id);
   }
 
   pressed(screen, event, down) {
@@ -174,69 +207,28 @@ export class Screens {
       screen.element.focus({ preventScroll: true });
       screen.element.setPointerCapture(event.pointerId);
       this.giveCopied();
+      if (event.pointerType === "touch") return screen.touch.down(event);
       if (!this.absolute && document.pointerLockElement !== screen.element) return screen.element.requestPointerLock();
     }
+    if (event.pointerType === "touch") return screen.touch.up(event);
     this.moved(screen, event);
     return this.inputs.button(event.button, down);
   }
 
   wheeled(event) {
     event.preventDefault();
-    this.wheel += event.deltaMode ? event.deltaY * WHEEL_STEP : event.deltaY;
-    const steps = Math.trunc(this.wheel / WHEEL_STEP);
-    this.wheel -= steps * WHEEL_STEP;
-    if (steps) this.inputs.wheel(steps);
+    this.turn(event.deltaY / WHEEL_STEPS[event.deltaMode]);
   }
 
-  keyDown(event) {
-    if (event.isComposing) return;
-    if (event.code === "F12" && event.shiftKey) {
-      event.preventDefault();
-      this.inputs.letGo();
-      this.onLeave();
-      return;
-    }
-    this.giveCopied();
-    if (!LOCK_KEYS.has(event.code)) this.matchLocks(event);
-    const pastes = (event.code === "KeyV" && (event.ctrlKey || event.metaKey)) || (event.code === "Insert" && event.shiftKey);
-    if (pastes && !event.repeat) return this.holdForPaste(event); // the browser tells what is pasted only if the key is left to it
-    event.preventDefault();
-    event.stopPropagation();
-    if (event.repeat) return; // the guest's keyboard repeats by itself
-    if (event.code && event.code !== "Unidentified") this.inputs.key(event.code, true);
-    else if (event.key.length === 1) this.inputs.typeText(event.key);
-  }
-
-  keyUp(event) {
-    event.preventDefault();
-    event.stopPropagation();
-    if (this.held && event.code === this.held.code) return this.releaseHeld(true);
-    if (event.code) this.inputs.key(event.code, false);
-    // While Meta is held, a Mac tells of no other key's coming up.
-    if (event.code.startsWith("Meta")) this.inputs.letGo();
-  }
-
-  matchLocks(event) {
-    if (!event.getModifierState) return;
-    let locks = 0;
-    for (const [name, bit] of Object.entries(LOCKS)) if (event.getModifierState(name)) locks |= bit;
-    this.inputs.setLocks(locks);
+  /** The wheel, by so many clicks, which add up to whole ones. */
+  turn(clicks) {
+    this.wheel += clicks;
+    const steps = Math.trunc(this.wheel);
+    this.wheel -= steps;
+    if (steps) this.inputs?.wheel(steps);
   }
 
   // ---- the clipboard ----
-
-  holdForPaste(event) {
-    event.stopPropagation();
-    this.held = { code: event.code, timer: setTimeout(() => this.releaseHeld(false), PASTE_HEAD_START_MS) };
-  }
-
-  releaseHeld(up) {
-    const { code, timer } = this.held;
-    clearTimeout(timer);
-    this.held = null;
-    this.inputs?.key(code, true);
-    if (up) this.inputs?.key(code, false);
-  }
 
   pasted(event) {
     event.preventDefault();

@@ -63,7 +63,8 @@ function ClipboardDialog({ screens, onClose }) {
   };
   const type = () => {
     onClose();
-    screens.inputs?.typeText(text);
+    const left = screens.inputs?.typeText(text);
+    if (left?.length) say(`A keyboard of the United States has no ${left.slice(0, 5).join(" ")}: that was left out.`);
   };
   return html`<${Dialog} title="Give the desktop a text" onClose=${onClose}><div class="form">
     <p class="small soft">Copying and pasting with the keyboard works by itself. This is for when it does not: for a password at a screen before anybody is signed in, for one.</p>
