@@ -2,6 +2,7 @@
 #include "appliance/daemon/sight.h"
 
 #include "appliance/daemon/error.h"
+#include "ha/store/search.h"
 
 #include <string.h>
 
@@ -150,12 +151,14 @@ sight_own(StoreReader *reader, const Caller *caller, const StoreKind *kind, GErr
     return g_steal_pointer(&themselves);
 }
 
-/* As a list in the store is narrowed: equal to the value, or without one. */
+/* As a list in the store is narrowed: equal to the value, or without one; and with the key in its name. */
 static bool
-fits(const StoreQuery *query, GVariant *thing)
+fits(const StoreQuery *query, const char *key, GVariant *thing)
 {
     const char *has = NULL;
 
+    if (key && !store_search_fits(query->kind, key, thing))
+        return false;
     if (!query->filter)
         return true;
     g_variant_lookup(thing, query->filter, "&s", &has);
@@ -166,12 +169,14 @@ fits(const StoreQuery *query, GVariant *thing)
 static bool
 list_own(StoreReader *reader, const Caller *caller, const StoreQuery *query, StorePage *page, GError **error)
 {
-    g_autoptr(GPtrArray) own = sight_own(reader, caller, query->kind, error);
+    g_autofree char *key = NULL;
+    g_autoptr(GPtrArray) own = NULL;
 
-    if (!own)
+    if (!store_search_read(query->kind, query->search, &key, error) ||
+        !(own = sight_own(reader, caller, query->kind, error)))
         return false;
     for (guint i = 0; i < own->len; i++)
-        if (fits(query, own->pdata[i]))
+        if (fits(query, key, own->pdata[i]))
             g_ptr_array_add(page->rows, g_variant_ref(own->pdata[i]));
     return true;
 }

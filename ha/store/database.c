@@ -2,6 +2,7 @@
 #include "ha/store/database.h"
 
 #include "ha/store/error.h"
+#include "ha/store/search.h"
 
 #include <stdarg.h>
 
@@ -47,6 +48,11 @@ set_up(StoreDatabase *database, StoreDatabaseMode mode, GError **error)
     sqlite3_busy_timeout(database->handle, BUSY_TIMEOUT);
     sqlite3_db_config(database->handle, SQLITE_DBCONFIG_DEFENSIVE, mode != STORE_DATABASE_FINISH, NULL);
     sqlite3_db_config(database->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, mode == STORE_DATABASE_INSPECT, NULL);
+    int code = store_search_set_up(database->handle);
+    if (code != SQLITE_OK) {
+        store_database_error(database, code, error);
+        return false;
+    }
     return store_database_script(database,
                                  "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA foreign_keys = ON;"
                                  "PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY; PRAGMA secure_delete = ON",

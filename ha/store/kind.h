@@ -45,12 +45,14 @@ typedef struct StoreKind {
     const char *name;           /* "desktop": also the field that carries its id in a command */
     const char *table;          /* "desktops" */
     const char *label;          /* the column people know it by */
-    const char *order;          /* the column lists are sorted by; with the id it has an index */
+    const char *order;          /* the column lists are sorted by, of which no two are alike */
     const StoreColumn *columns; /* ends with a NULL name; without those that every kind has */
     const StorePart *parts;     /* likewise, or NULL */
     const StoreUse *uses;       /* ends with a NULL by, or NULL: nobody can be using it */
     /* Columns a list can be narrowed by, or NULL; each with an index that goes on with .order. */
     const char *const *filters;
+    /* Columns of text beside the name that a search looks into, or NULL. search.h */
+    const char *const *searched;
     /* What else is said of one that is no state, since it follows from the id: .tell adds what .told lists. Or both NULL. */
     const StoreColumn *told;
     void (*tell)(const char *id, GVariantBuilder *thing);

@@ -8,6 +8,7 @@
 #include "ha/store/error.h"
 #include "ha/store/ownership.h"
 #include "ha/store/record.h"
+#include "ha/store/search.h"
 #include "ha/store/text.h"
 
 #include <string.h>
@@ -233,19 +234,16 @@ store_page_clear(StorePage *page)
     g_clear_pointer(&page->next, g_free);
 }
 
-/* Where the page before ended: its last row's order and id, with a line's end between, which no name holds. */
-static bool
-read_cursor(const char *after, char **order, char **id, GError **error)
+/* Where the page before ended: its last row's order and id, with a line's end between, which no name holds. NULL: an error. */
+static char *
+read_cursor(const char *after, GError **error)
 {
     const char *end = strchr(after, '\n');
 
-    if (!end || !g_utf8_validate(after, -1, NULL)) {
-        g_set_error_literal(error, STORE_ERROR, STORE_ERROR_FIELD, "after: that is where no page ended");
-        return false;
-    }
-    *order = g_strndup(after, end - after);
-    *id = g_strdup(end + 1);
-    return true;
+    if (end && g_utf8_validate(after, -1, NULL))
+        return g_strndup(after, end - after);
+    g_set_error_literal(error, STORE_ERROR, STORE_ERROR_FIELD, "after: that is where no page ended");
+    return NULL;
 }
 
 static bool
@@ -259,23 +257,55 @@ check_query(const StoreQuery *query, GError **error)
     return true;
 }
 
-/* ?1 the filter's value, ?2 and ?3 the cursor, ?4 how many. */
-static GString *
-select_page(const StoreQuery *query)
-{
-    const StoreKind *kind = query->kind;
-    GString *sql = select_things(kind, false);
-    const char *word = " WHERE ";
+/* Parameters of statements for lists. */
+enum {
+    VALUE = 1, /* the filter's */
+    SEARCH,    /* the key of a search */
+    AFTER,     /* where the page before ended */
+    LIMIT,
+};
 
+/* Which of a kind's there are on all pages. @word goes before the next condition. */
+static void
+narrow(GString *sql, const StoreQuery *query, const char *key, const char **word)
+{
     if (query->filter) {
-        g_string_append_printf(sql, "%s\"%s\" IS ?1", word, query->filter);
-        word = " AND ";
+        g_string_append_printf(sql, "%s\"%s\" IS ?%d", *word, query->filter, VALUE);
+        *word = " AND ";
     }
-    if (query->after && !strcmp(kind->order, "id"))
-        g_string_append_printf(sql, "%sid > ?3", word);
-    else if (query->after)
-        g_string_append_printf(sql, "%s(%s, id) > (?2, ?3)", word, kind->order);
-    g_string_append_printf(sql, " ORDER BY %s%s LIMIT ?4", kind->order, strcmp(kind->order, "id") ? ", id" : "");
+    if (key) {
+        g_string_append(sql, *word);
+        store_search_condition(sql, query->kind, SEARCH);
+        *word = " AND ";
+    }
+}
+
+/* The end of a statement: which of them are on the page. */
+static void
+narrow_to_page(GString *sql, const StoreQuery *query, const char *key)
+{
+    const char *order = query->kind->order, *word = " WHERE ";
+
+    narrow(sql, query, key, &word);
+    if (query->after)
+        g_string_append_printf(sql, "%s%s > ?%d", word, order, AFTER);
+    g_string_append_printf(sql, " ORDER BY %s LIMIT ?%d", order, LIMIT);
+}
+
+static GString *
+select_page(const StoreQuery *query, const char *key)
+{
+    const char *order = query->kind->order;
+    GString *sql = select_things(query->kind, false);
+
+    if (!key) {
+        narrow_to_page(sql, query, key);
+        return sql;
+    }
+    /* All names are looked at in their index alone; only what is shown is fetched from the table. */
+    g_string_append_printf(sql, " WHERE %s IN (SELECT %s FROM %s", order, order, query->kind->table);
+    narrow_to_page(sql, query, key);
+    g_string_append_printf(sql, ") ORDER BY %s", order);
     return sql;
 }
 
@@ -317,13 +347,14 @@ read_rows(StoreReader *reader, const StoreQuery *query, sqlite3_stmt *rows, Stor
 bool
 store_reader_list(StoreReader *reader, const StoreQuery *query, StorePage *page, GError **error)
 {
-    g_autofree char *order = NULL, *id = NULL;
+    g_autofree char *after = NULL, *key = NULL;
     g_auto(StorePage) read = {0};
 
-    if (!check_query(query, error) || (query->after && !read_cursor(query->after, &order, &id, error)))
+    if (!check_query(query, error) || !store_search_read(query->kind, query->search, &key, error) ||
+        (query->after && !(after = read_cursor(query->after, error))))
         return false;
-    g_autoptr(GString) sql = select_page(query);
-    sqlite3_stmt *rows = store_database_prepare(reader->database, error, sql->str, "sssi", query->value, order, id,
+    g_autoptr(GString) sql = select_page(query, key);
+    sqlite3_stmt *rows = store_database_prepare(reader->database, error, sql->str, "sssi", query->value, key, after,
                                                 (int64_t)query->limit + 1);
     read.rows = g_ptr_array_new_with_free_func(unref_variant);
     if (!rows || !read_rows(reader, query, rows, &read, error))
@@ -337,13 +368,14 @@ bool
 store_reader_count(StoreReader *reader, const StoreQuery *query, int64_t *count, GError **error)
 {
     g_autoptr(GString) sql = g_string_new("SELECT count(*) FROM ");
+    g_autofree char *key = NULL;
+    const char *word = " WHERE ";
 
-    if (!check_query(query, error))
+    if (!check_query(query, error) || !store_search_read(query->kind, query->search, &key, error))
         return false;
     g_string_append(sql, query->kind->table);
-    if (query->filter)
-        g_string_append_printf(sql, " WHERE \"%s\" IS ?1", query->filter);
-    return store_database_number(reader->database, count, 0, error, sql->str, query->filter ? "s" : "", query->value);
+    narrow(sql, query, key, &word);
+    return store_database_number(reader->database, count, 0, error, sql->str, "ss", query->value, key);
 }
 
 /* --- whose --- */

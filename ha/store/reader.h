@@ -44,6 +44,7 @@ typedef struct {
     const char *value;  /* which it must be equal to; NULL: those that have none */
     const char *after;  /* the .next of the page before; NULL: the first */
     unsigned limit;     /* 1 to STORE_PAGE_MAX */
+    const char *search; /* what their names must hold (search.h); NULL: anything */
 } StoreQuery;
 
 typedef struct {

@@ -109,6 +109,8 @@ store_text_check_uuid(const char *text)
 char *
 store_text_key(const char *name)
 {
+    if (g_str_is_ascii(name)) /* most are, and a search folds thousands */
+        return g_ascii_strdown(name, -1);
     g_autofree char *compatible = g_utf8_normalize(name, -1, G_NORMALIZE_NFKC);
     g_autofree char *folded = g_utf8_casefold(compatible, -1);
 

@@ -55,6 +55,7 @@ call_list_kind(Call *call)
     g_variant_lookup(asked, "value", "&s", &query.value);
     g_variant_lookup(asked, "after", "&s", &query.after);
     g_variant_lookup(asked, "limit", "u", &query.limit);
+    g_variant_lookup(asked, "search", "&s", &query.search);
     if (sight_list(call->daemon->reader, call->caller, &query, &page, &count, &error))
         call_return(call, g_variant_new("(@aa{sv}sx)", call_list(page.rows), page.next ? page.next : "", count));
     else

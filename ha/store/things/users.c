@@ -28,7 +28,8 @@ static const StoreUse uses[] = {
     {NULL},
 };
 static const char *const filters[] = {"role", "source", NULL};
-const StoreKind store_kind_user = {"user", "users", "name", "name_key", columns, parts, uses, filters};
+static const char *const searched[] = {"full_name", NULL};
+const StoreKind store_kind_user = {"user", "users", "name", "name_key", columns, parts, uses, filters, searched};
 
 const char *const store_user_role_words[] = {"user", "operator", "admin", NULL};
 

@@ -140,9 +140,79 @@ test_find(void)
 }
 
 static void
+assert_found(House *house, const char *of, const char *search, const char *names)
+{
+    const StoreQuery query = {.kind = kind(of), .limit = 2, .search = search};
+    g_auto(GStrv) each = g_strsplit_set(names, " |", -1);
+    int64_t n, expected = 0;
+
+    for (char **name = each; *name; name++)
+        expected += **name != 0;
+    assert_names(house, query, names);
+    g_assert_true(store_reader_count(house->reader, &query, &n, NULL));
+    g_assert_cmpint(n, ==, expected);
+}
+
+static void
+make_group(House *house, const char *id, const char *name)
+{
+    g_autofree char *fields = g_strdup_printf("{'group': <'$%s'>, 'name': <\"%s\">}", id, name);
+
+    house_do(house, "group.create", fields);
+}
+
+/* In any case, anywhere in the name; every character is itself. */
+static void
+test_search(void)
+{
+    g_autoptr(House) house = house_new();
+
+    make_group(house, "a", "Büro");
+    make_group(house, "b", "BÜRO-2");
+    make_group(house, "c", "Приёмная");
+    make_group(house, "d", "100%");
+    make_group(house, "e", "a_b");
+    make_group(house, "f", "'\\\\'");
+    make_group(house, "g", "Straße");
+    assert_found(house, "group", "büro", "Büro BÜRO-2 ");
+    assert_found(house, "group", "ÜR", "Büro BÜRO-2 ");
+    assert_found(house, "group", "B\x75\xcc\x88ro", "Büro BÜRO-2 "); /* u and a mark */
+    assert_found(house, "group", "buro", "");
+    assert_found(house, "group", "ПРИЁМ", "Приёмная ");
+    assert_found(house, "group", "STRASSE", "Straße ");
+    assert_found(house, "group", "%", "100% ");
+    assert_found(house, "group", "_", "a_b ");
+    assert_found(house, "group", "'", "'\\' ");
+    assert_found(house, "group", "*", "");
+    assert_found(house, "group", "\x01", "");
+    assert_found(house, "group", " 100% ", "100% ");
+    assert_found(house, "group", "o", "Büro BÜRO-2 ");
+    assert_found(house, "group", "r", "Büro BÜRO-2 | Straße ");
+}
+
+/* Page after page, narrowed by a filter too, and for users in their full names. */
+static void
+test_search_in_pages(void)
+{
+    g_autoptr(House) house = house_new_furnished();
+
+    house_do(house, "user.create", "{'user': <'$lind'>, 'name': <'x1'>, 'full_name': <'Lindgren, ÅSA'>}");
+    assert_found(house, "user", "åsa", "x1 ");
+    assert_found(house, "user", "L", "olaf x1 ");
+    assert_found(house, "user", "", "anna olaf | uwe x1 ");
+    assert_found(house, "user", "  ", "anna olaf | uwe x1 ");
+    assert_names(house, (StoreQuery){.kind = kind("user"), .limit = 1, .search = "l"}, "olaf | x1 ");
+    assert_names(
+        house, (StoreQuery){.kind = kind("user"), .filter = "role", .value = "user", .limit = 9, .search = "L"}, "x1 ");
+    assert_names(house, (StoreQuery){.kind = kind("desktop"), .filter = "pool", .limit = 9, .search = "recep"},
+                 "Reception ");
+}
+
+static void
 test_wrong_queries(void)
 {
     g_autoptr(House) house = house_new_furnished();
+    g_autofree char *long_text = g_strnfill(10000, 'a');
     const StoreQuery queries[] = {
         {.kind = kind("user"), .limit = 0},
         {.kind = kind("user"), .limit = STORE_PAGE_MAX + 1},
@@ -151,6 +221,10 @@ test_wrong_queries(void)
         {.kind = kind("host"), .limit = 1, .filter = "address"},
         {.kind = kind("user"), .limit = 1, .after = "anna"},
         {.kind = kind("user"), .limit = 1, .after = "\xff\n\xff"},
+        {.kind = kind("user"), .limit = 1, .search = "\xff"},
+        {.kind = kind("user"), .limit = 1, .search = long_text},
+        {.kind = kind("host"), .limit = 1, .search = "host1"},
+        {.kind = kind("assignment"), .limit = 1, .search = "a"},
     };
 
     for (unsigned i = 0; i < G_N_ELEMENTS(queries); i++) {
@@ -283,6 +357,8 @@ main(int argc, char **argv)
     g_test_add_func("/store/reader/by-id", test_by_id);
     g_test_add_func("/store/reader/count", test_count);
     g_test_add_func("/store/reader/find", test_find);
+    g_test_add_func("/store/reader/search", test_search);
+    g_test_add_func("/store/reader/search-in-pages", test_search_in_pages);
     g_test_add_func("/store/reader/wrong-queries", test_wrong_queries);
     g_test_add_func("/store/reader/plans", test_plans);
     g_test_add_func("/store/reader/changes", test_changes);
