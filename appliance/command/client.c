@@ -172,15 +172,17 @@ cli_label(CliClient *client, const char *kind, const char *id)
 }
 
 static GVariant *
-make_query(const char *filter, const char *value, const char *after, unsigned limit)
+make_query(const CliNarrow *narrow, const char *after, unsigned limit)
 {
     GVariantBuilder query;
 
     g_variant_builder_init(&query, G_VARIANT_TYPE_VARDICT);
-    if (filter)
-        g_variant_builder_add(&query, "{sv}", "filter", g_variant_new_string(filter));
-    if (filter && value)
-        g_variant_builder_add(&query, "{sv}", "value", g_variant_new_string(value));
+    if (narrow->filter)
+        g_variant_builder_add(&query, "{sv}", "filter", g_variant_new_string(narrow->filter));
+    if (narrow->filter && narrow->value)
+        g_variant_builder_add(&query, "{sv}", "value", g_variant_new_string(narrow->value));
+    if (narrow->search)
+        g_variant_builder_add(&query, "{sv}", "search", g_variant_new_string(narrow->search));
     if (*after)
         g_variant_builder_add(&query, "{sv}", "after", g_variant_new_string(after));
     g_variant_builder_add(&query, "{sv}", "limit", g_variant_new_uint32(limit));
@@ -188,14 +190,14 @@ make_query(const char *filter, const char *value, const char *after, unsigned li
 }
 
 GPtrArray *
-cli_list(CliClient *client, const char *kind, const char *filter, const char *value, unsigned limit, GError **error)
+cli_list(CliClient *client, const char *kind, const CliNarrow *narrow, unsigned limit, GError **error)
 {
     g_autoptr(GPtrArray) things = g_ptr_array_new_with_free_func((GDestroyNotify)g_variant_unref);
     g_autofree char *after = g_strdup("");
 
     do {
         unsigned want = limit ? MIN(limit - things->len, PAGE) : PAGE;
-        GVariant *arguments = g_variant_new("(ss@a{sv})", client->token, kind, make_query(filter, value, after, want));
+        GVariant *arguments = g_variant_new("(ss@a{sv})", client->token, kind, make_query(narrow, after, want));
         g_autoptr(GVariant) answer = cli_call(client, "List", arguments, NULL, error), page = NULL;
         if (!answer)
             return NULL;

@@ -59,6 +59,10 @@ GVariant *cli_get(CliClient *client, const char *kind, const char *word, GError 
 char *cli_find(CliClient *client, const char *kind, const char *word, GError **error);
 /* What people call it; the id itself where it cannot be known. Borrowed from the client. */
 const char *cli_label(CliClient *client, const char *kind, const char *id);
-/* All of a kind, a{sv} each; @filter NULL: no filter. @limit 0: all. */
-GPtrArray *cli_list(CliClient *client, const char *kind, const char *filter, const char *value, unsigned limit,
-                    GError **error);
+/* Of a list: what List of org.carrel.Host1 narrows it by; each may be NULL. */
+typedef struct {
+    const char *filter, *value, *search;
+} CliNarrow;
+
+/* All of a kind, a{sv} each. @limit 0: all. */
+GPtrArray *cli_list(CliClient *client, const char *kind, const CliNarrow *narrow, unsigned limit, GError **error);

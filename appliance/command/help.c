@@ -85,12 +85,21 @@ offer(const char *word, const char *begin)
         puts(word);
 }
 
+/* Those that may fit; NULL: nobody can say. */
+static GPtrArray *
+things_with(const StoreKind *kind, const char *begin)
+{
+    CliNarrow narrow = {.search = *begin && !strcmp(kind->label, "name") ? begin : NULL};
+    g_autoptr(CliClient) client = cli_client_new(NULL, NULL);
+
+    return client ? cli_list(client, kind->name, &narrow, 1000, NULL) : NULL;
+}
+
 static void
 offer_values(const CliVerb *verb, const StoreField *raw, const char *begin)
 {
     StoreField whole = cli_field_of(verb, raw), *field = &whole;
-    g_autoptr(CliClient) client = field->to ? cli_client_new(NULL, NULL) : NULL;
-    g_autoptr(GPtrArray) things = client ? cli_list(client, field->to->name, NULL, NULL, 1000, NULL) : NULL;
+    g_autoptr(GPtrArray) things = field->to ? things_with(field->to, begin) : NULL;
 
     for (const char *const *word = field->words; word && *word; word++)
         offer(*word, begin);

@@ -73,19 +73,22 @@ CliExit
 cli_run_list(CliCall *call, GError **error)
 {
     const StoreKind *kind = cli_store_kind(call->verb->kind);
-    const char *filter = NULL, *value = NULL;
+    CliNarrow narrow = {.search = cli_text(call, "search")};
     GHashTableIter given;
     gpointer name;
 
-    if (g_hash_table_size(call->values) > 1)
-        return cli_fail(error, CLI_USAGE, "a list is narrowed by one option at a time"), CLI_USAGE;
     g_hash_table_iter_init(&given, call->values);
-    if (g_hash_table_iter_next(&given, &name, NULL)) {
-        filter = name;
-        value = cli_text(call, name);
+    while (g_hash_table_iter_next(&given, &name, NULL)) {
+        if (!strcmp(name, "search"))
+            continue;
+        if (narrow.filter)
+            return cli_fail(error, CLI_USAGE, "a list is narrowed by one option at a time, and --search"), CLI_USAGE;
+        narrow.filter = name;
+        narrow.value = cli_text(call, name);
     }
-    g_autoptr(GPtrArray) things =
-        cli_list(call->client, kind->name, filter, value && strcmp(value, "none") ? value : NULL, 0, error);
+    if (!g_strcmp0(narrow.value, "none"))
+        narrow.value = NULL;
+    g_autoptr(GPtrArray) things = cli_list(call->client, kind->name, &narrow, 0, error);
     if (!things)
         return CLI_FAILED;
     if (!strcmp(kind->name, "desktop"))

@@ -117,13 +117,21 @@ cli_store_kind(const char *kind)
     return store_catalog_find_kind(strcmp(kind, "assign") ? kind : "assignment");
 }
 
+static bool
+has_names(const StoreKind *kind)
+{
+    return !strcmp(kind->label, "name");
+}
+
 /* A list has an option for each way it can be narrowed. */
 static const StoreField *
 list_fields(const StoreKind *kind)
 {
     unsigned n = kind->filters ? g_strv_length((char **)kind->filters) : 0;
-    StoreField *fields = g_new0(StoreField, n + 1);
+    StoreField *fields = g_new0(StoreField, n + 2);
 
+    if (has_names(kind))
+        fields[n] = (StoreField){"search", "only those with this in their names, in any case", STORE_FIELD_LINE};
     for (unsigned i = 0; i < n; i++) {
         const StoreKind *to = store_catalog_find_kind(kind->filters[i]);
         fields[i] = (StoreField){kind->filters[i], "only those of it; none: those that have none",

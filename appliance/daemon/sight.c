@@ -151,13 +151,14 @@ sight_own(StoreReader *reader, const Caller *caller, const StoreKind *kind, GErr
     return g_steal_pointer(&themselves);
 }
 
-/* As a list in the store is narrowed: equal to the value, or without one; and with the key in its name. */
+/* As a list in the store is narrowed: equal to the value, or without one; with the key in its name; one of those that were named. */
 static bool
 fits(const StoreQuery *query, const char *key, GVariant *thing)
 {
     const char *has = NULL;
 
-    if (key && !store_search_fits(query->kind, key, thing))
+    if ((key && !store_search_fits(query->kind, key, thing)) ||
+        (query->ids && !g_strv_contains(query->ids, id_of(thing))))
         return false;
     if (!query->filter)
         return true;

@@ -254,6 +254,8 @@ check_query(const StoreQuery *query, GError **error)
     if (query->filter && !(query->kind->filters && g_strv_contains(query->kind->filters, query->filter)))
         return store_refuse(error, STORE_ERROR_FIELD, "filter: a list of %s cannot be narrowed by that",
                             query->kind->table);
+    if (query->ids && g_strv_length((char **)query->ids) > STORE_PAGE_MAX)
+        return store_refuse(error, STORE_ERROR_FIELD, "ids: there can be %d of them", STORE_PAGE_MAX);
     return true;
 }
 
@@ -263,7 +265,23 @@ enum {
     SEARCH,    /* the key of a search */
     AFTER,     /* where the page before ended */
     LIMIT,
+    IDS, /* as JSON */
 };
+
+/* As an array of JSON; what can be no id is left out, since there is nothing of it. NULL: there are none to write. */
+static char *
+ids_as_json(const StoreQuery *query)
+{
+    g_autoptr(GString) json = g_string_new("[");
+
+    for (const char *const *id = query->ids; id && *id; id++) {
+        g_autofree char *odd = store_text_check_token(*id, 1, 64);
+        if (!odd)
+            g_string_append_printf(json, "%s\"%s\"", json->len > 1 ? "," : "", *id);
+    }
+    g_string_append_c(json, ']');
+    return query->ids ? g_string_free_and_steal(g_steal_pointer(&json)) : NULL;
+}
 
 /* Which of a kind's there are on all pages. @word goes before the next condition. */
 static void
@@ -276,6 +294,10 @@ narrow(GString *sql, const StoreQuery *query, const char *key, const char **word
     if (key) {
         g_string_append(sql, *word);
         store_search_condition(sql, query->kind, SEARCH);
+        *word = " AND ";
+    }
+    if (query->ids) {
+        g_string_append_printf(sql, "%sid IN (SELECT value FROM json_each(?%d))", *word, IDS);
         *word = " AND ";
     }
 }
@@ -347,15 +369,15 @@ read_rows(StoreReader *reader, const StoreQuery *query, sqlite3_stmt *rows, Stor
 bool
 store_reader_list(StoreReader *reader, const StoreQuery *query, StorePage *page, GError **error)
 {
-    g_autofree char *after = NULL, *key = NULL;
+    g_autofree char *after = NULL, *key = NULL, *ids = ids_as_json(query);
     g_auto(StorePage) read = {0};
 
     if (!check_query(query, error) || !store_search_read(query->kind, query->search, &key, error) ||
         (query->after && !(after = read_cursor(query->after, error))))
         return false;
     g_autoptr(GString) sql = select_page(query, key);
-    sqlite3_stmt *rows = store_database_prepare(reader->database, error, sql->str, "sssi", query->value, key, after,
-                                                (int64_t)query->limit + 1);
+    sqlite3_stmt *rows = store_database_prepare(reader->database, error, sql->str, "sssis", query->value, key, after,
+                                                (int64_t)query->limit + 1, ids);
     read.rows = g_ptr_array_new_with_free_func(unref_variant);
     if (!rows || !read_rows(reader, query, rows, &read, error))
         return false;
@@ -368,14 +390,15 @@ bool
 store_reader_count(StoreReader *reader, const StoreQuery *query, int64_t *count, GError **error)
 {
     g_autoptr(GString) sql = g_string_new("SELECT count(*) FROM ");
-    g_autofree char *key = NULL;
+    g_autofree char *key = NULL, *ids = ids_as_json(query);
     const char *word = " WHERE ";
 
     if (!check_query(query, error) || !store_search_read(query->kind, query->search, &key, error))
         return false;
     g_string_append(sql, query->kind->table);
     narrow(sql, query, key, &word);
-    return store_database_number(reader->database, count, 0, error, sql->str, "ss", query->value, key);
+    return store_database_number(reader->database, count, 0, error, sql->str, "sssis", query->value, key, NULL,
+                                 (int64_t)0, ids);
 }
 
 /* --- whose --- */

@@ -40,11 +40,12 @@ bool store_reader_find_secret(StoreReader *reader, const StoreKind *kind, const 
 
 typedef struct {
     const StoreKind *kind;
-    const char *filter; /* one of the kind's filters; NULL: all there are */
-    const char *value;  /* which it must be equal to; NULL: those that have none */
-    const char *after;  /* the .next of the page before; NULL: the first */
-    unsigned limit;     /* 1 to STORE_PAGE_MAX */
-    const char *search; /* what their names must hold (search.h); NULL: anything */
+    const char *filter;     /* one of the kind's filters; NULL: all there are */
+    const char *value;      /* which it must be equal to; NULL: those that have none */
+    const char *after;      /* the .next of the page before; NULL: the first */
+    unsigned limit;         /* 1 to STORE_PAGE_MAX */
+    const char *search;     /* what their names must hold (search.h); NULL: anything */
+    const char *const *ids; /* only of these, at most STORE_PAGE_MAX; NULL: of all */
 } StoreQuery;
 
 typedef struct {

@@ -129,6 +129,42 @@ def test_pages_go_on_where_they_ended(visit, console):
     assert names == [f"group {i}" for i in range(7)]
 
 
+def test_search(visit, console):
+    admin = visit("ada", "admin")
+    for name in ("Büro", "BÜRO 2", "100%", "a_b"):
+        console.make("desktop", name=name, memory=64, vcpus=1)
+
+    def found(kind="desktops", **more):
+        answer = admin.get(f"/{kind}", params=more)
+        assert answer.status_code == 200, answer.text
+        page = answer.json()
+        assert page["count"] >= len(page["items"])
+        return [each["name"] for each in page["items"]]
+    assert found(search="büro") == ["Büro", "BÜRO 2"] and found(search=" ÜRO 2 ") == ["BÜRO 2"]
+    assert found(search="%") == ["100%"] and found(search="_") == ["a_b"] and found(search="*") == []
+    assert found(search="' OR 1=1 --") == [] and found(search="") == ["100%", "a_b", "Büro", "BÜRO 2"]
+    first = admin.get("/desktops", params={"search": "B", "limit": 2}).json()
+    assert first["count"] == 3 and first["next"] and [each["name"] for each in first["items"]] == ["a_b", "Büro"]
+    assert found(search="B", limit=2, after=first["next"]) == ["BÜRO 2"]
+    assert found(search="b", filter="pool") == ["a_b", "Büro", "BÜRO 2"]
+    admin.patch(f"/users/{console.find('user', 'ada')['id']}", json={"full_name": "Ada Lövgren"})
+    assert found("users", search="LÖV") == ["ada"]
+    ids = [each["id"] for each in first["items"]]
+    assert found(ids=ids) == ["a_b", "Büro"] and found(ids=[ids[1], "nobody", '"]']) == ["Büro"]
+
+
+@pytest.mark.parametrize("search", ["a\0b", "a" * 10_240, "a" * 129, "ü" * 129])
+def test_search_that_no_name_holds(visit, search):
+    answer = visit("ada", "admin").get("/desktops", params={"search": search})
+    assert answer.status_code == 400 and error_of(answer)["field"] in ("search", "query"), answer.text
+
+
+def test_what_has_no_names_is_not_searched(visit):
+    admin = visit("ada", "admin")
+    for kind in ("assignments", "settings", "hosts"):
+        assert admin.get(f"/{kind}", params={"search": "a"}).status_code == 400
+
+
 def test_user_sees_no_other(visit, console):
     anna = visit("anna")
     other = console.make("user", name="bert")

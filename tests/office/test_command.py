@@ -304,6 +304,18 @@ def test_the_host(terminal):
     assert [each["id"] for each in terminal.do("host", "list", "--json").json] == ["desk1"]
 
 
+def test_search(terminal):
+    for name in ("Büro", "büro 2", "Lab"):
+        terminal.do("desktop", "create", name, "64M", "1")
+    assert [each["name"] for each in terminal.do("desktop", "list", "--search", "BÜRO", "--json").json] == ["Büro", "büro 2"]
+    assert [each["name"] for each in terminal.do("desktop", "list", "--pool", "none", "--search=lab", "--json").json] == ["Lab"]
+    assert terminal.do("desktop", "list", "--search", "%").text == ""
+    assert "search: it can have 128 characters" in terminal.refused(INVALID, "desktop", "list", "--search", "x" * 10_240)
+    terminal.refused(USAGE, "setting", "list", "--search", "pools")
+    terminal.refused(USAGE, "desktop", "list", "--pool", "none", "--user", "none")
+    assert "--search" in completed(terminal, "carrel desktop list --")
+
+
 def test_settings(terminal):
     text = terminal.do("setting", "list").text
     assert text.splitlines()[0].split() == ["ID", "VALUE", "DEFAULT", "UNIT", "MIN", "MAX", "TITLE"]

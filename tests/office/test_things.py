@@ -5,7 +5,7 @@ import uuid
 
 import pytest
 from carreld import PASSWORD
-from host import Connection, HostError, Session, u
+from host import Connection, GLib, HostError, Session, u
 
 
 def refused(call, *arguments, **more):
@@ -63,6 +63,17 @@ def test_what_operators_and_admins_see(house):
     shown = house.olga.Get("user", house.user["anna"])
     assert "totp_step" not in shown and "recovery" not in shown
     assert all("password" not in each and "totp" not in each for each in house.ada.list("user"))
+
+
+def test_who_searches_finds_what_they_see(house):
+    assert [each["name"] for each in house.ada.list("desktop", search="'S")] == ["Anna's", "Bert's"]
+    assert [each["name"] for each in house.anna.list("desktop", search="'S")] == ["Anna's"]
+    assert house.anna.List("desktop", {"search": "bert"}) == ([], "", 0)
+    assert house.anna.List("desktop", {"ids": GLib.Variant("as", [house.berts])}) == ([], "", 0)
+    assert [each["id"] for each in house.anna.List("desktop", {"ids": GLib.Variant("as", [house.berts, house.annas])})[0]] == [house.annas]
+    assert refused(house.ada.List, "desktop", {"search": "x" * 10_240}) == "Invalid"
+    assert refused(house.anna.List, "desktop", {"search": "x" * 10_240}) == "Invalid"
+    assert house.ada.List("desktop", {"search": "\x07%"}) == ([], "", 0)
 
 
 def test_a_user_may_want_only_their_own(house, console):

@@ -44,6 +44,7 @@ call_list_kind(Call *call)
     const StoreKind *kind = kind_of(call);
     g_autoptr(GVariant) asked = NULL;
     g_autoptr(GError) error = NULL;
+    g_autofree const char **ids = NULL;
     g_auto(StorePage) page = {0};
     StoreQuery query = {.kind = kind, .limit = PAGE_DEFAULT};
     int64_t count;
@@ -56,6 +57,8 @@ call_list_kind(Call *call)
     g_variant_lookup(asked, "after", "&s", &query.after);
     g_variant_lookup(asked, "limit", "u", &query.limit);
     g_variant_lookup(asked, "search", "&s", &query.search);
+    g_variant_lookup(asked, "ids", "^a&s", &ids);
+    query.ids = (const char *const *)ids;
     if (sight_list(call->daemon->reader, call->caller, &query, &page, &count, &error))
         call_return(call, g_variant_new("(@aa{sv}sx)", call_list(page.rows), page.next ? page.next : "", count));
     else

@@ -156,6 +156,15 @@ def test_thousands_of_users(sign_in_at_page, console):
     page.fill("Search by name", "0242")
     page.sees("user0242")
     page.until("return document.querySelectorAll('tbody tr').length === 1", what="one row")
+    page.sees("1 user")
+    page.fill("Search by name", "USER01")
+    page.sees("100 users")
+    page.fill("Search by name", "nobody")
+    page.sees("Nothing found.")
+    page.look("search-nothing")
+    page.fill("Search by name", "")
+    page.sees("1 to 100 of 252 users")
+    assert page.run("return document.activeElement.type") == "search"
 
 
 def test_the_menu_by_keyboard(sign_in_at_page):

@@ -333,15 +333,20 @@ read_query(ApiCall *call, GError **error)
 {
     const char *text = g_uri_get_query(soup_server_message_get_uri(call->message));
     g_autoptr(GArray) values = g_array_new(FALSE, FALSE, sizeof(TextValue));
+    g_autoptr(GError) odd = NULL;
     GUriParamsIter iter;
     char *name, *value;
 
     g_uri_params_iter_init(&iter, text ?: "", -1, "&", G_URI_PARAMS_WWW_FORM);
-    while (g_uri_params_iter_next(&iter, &name, &value, NULL)) {
+    while (g_uri_params_iter_next(&iter, &name, &value, &odd)) {
         TextValue one = {name, value};
         g_array_append_val(values, one);
     }
-    call->query = json_read_texts((TextValue *)values->data, values->len, call->route->query, error);
+    /* What comes behind cannot be read either: with half of what was asked, more would be answered than was meant. */
+    if (odd)
+        g_set_error_literal(error, API_ERROR, API_ERROR_INVALID, "query: it holds what is no text");
+    else
+        call->query = json_read_texts((TextValue *)values->data, values->len, call->route->query, error);
     for (guint i = 0; i < values->len; i++) {
         g_free(g_array_index(values, TextValue, i).name);
         g_free(g_array_index(values, TextValue, i).value);

@@ -99,6 +99,7 @@ read_kinds(JsonArray *array)
             .table = text_of(object, "table"),
             .columns = read_columns(object, false),
             .whole = read_columns(object, true),
+            .searchable = !strcmp(text_of(object, "label"), "name"),
             .filters = texts_of(object, "filters"),
         };
     }

@@ -14,6 +14,7 @@ typedef struct {
     const char *table;          /* "desktops": its path */
     const ApiField *columns;    /* as lists have it */
     const ApiField *whole;      /* and its parts, where it is asked for alone */
+    bool searchable;            /* its things have names */
     const char *const *filters; /* may be empty */
     bool named;                 /* its id is a name that people choose, not a UUID */
 } CatalogKind;

@@ -261,18 +261,25 @@ camel(const char *verb, const char *name)
 static const ApiField *
 list_query(const CatalogKind *kind)
 {
-    const ApiField fields[] = {
+    static const ApiField paging[] = {
         {"after", "the “next” of the page before", API_OPAQUE, 0, 1, 1024},
         {"limit", "how many on a page; 100", API_COUNT, 0, 1, 1000},
+        {"ids", "only of these; again and again", API_TEXTS, .max = 1000},
+    };
+    static const ApiField search = {
+        "search", "what their names hold, in any case; a user's full name counts too", API_TEXT, 0, 0, 128};
+    const ApiField narrowing[] = {
         {"filter", "the column that must be equal", API_WORD, .words = kind->filters},
         {"value", "to this; absent: nothing is there", API_LINE, 0, 0, 256},
-        {NULL},
     };
-    ApiField *copy = g_memdup2(fields, sizeof(fields));
+    GArray *fields = g_array_new(TRUE, FALSE, sizeof(ApiField));
 
-    if (!kind->filters[0])
-        copy[2] = (ApiField){NULL};
-    return copy;
+    g_array_append_vals(fields, paging, G_N_ELEMENTS(paging));
+    if (kind->searchable)
+        g_array_append_val(fields, search);
+    if (kind->filters[0])
+        g_array_append_vals(fields, narrowing, G_N_ELEMENTS(narrowing));
+    return (const ApiField *)g_array_free(fields, FALSE);
 }
 
 static void

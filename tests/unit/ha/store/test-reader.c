@@ -208,11 +208,32 @@ test_search_in_pages(void)
                  "Reception ");
 }
 
+/* Only what is named, whatever else is in the list of names. */
+static void
+test_ids(void)
+{
+    g_autoptr(House) house = house_new_furnished();
+    const char *some[] = {house_id("uwe"), "\"]); --", "", house_id("nobody"), house_id("anna"), NULL},
+               *none[] = {NULL};
+    const StoreQuery query = {.kind = kind("user"), .limit = 1, .ids = some};
+    int64_t n;
+
+    assert_names(house, query, "anna | uwe ");
+    g_assert_true(store_reader_count(house->reader, &query, &n, NULL));
+    g_assert_cmpint(n, ==, 2);
+    assert_names(house, (StoreQuery){.kind = kind("user"), .limit = 9, .ids = some, .search = "U"}, "uwe ");
+    assert_names(house, (StoreQuery){.kind = kind("user"), .limit = 9, .ids = none}, "");
+}
+
 static void
 test_wrong_queries(void)
 {
     g_autoptr(House) house = house_new_furnished();
     g_autofree char *long_text = g_strnfill(10000, 'a');
+    g_autofree const char **many = g_new0(const char *, STORE_PAGE_MAX + 2);
+
+    for (unsigned i = 0; i <= STORE_PAGE_MAX; i++)
+        many[i] = "a";
     const StoreQuery queries[] = {
         {.kind = kind("user"), .limit = 0},
         {.kind = kind("user"), .limit = STORE_PAGE_MAX + 1},
@@ -223,6 +244,7 @@ test_wrong_queries(void)
         {.kind = kind("user"), .limit = 1, .after = "\xff\n\xff"},
         {.kind = kind("user"), .limit = 1, .search = "\xff"},
         {.kind = kind("user"), .limit = 1, .search = long_text},
+        {.kind = kind("user"), .limit = 1, .ids = many},
         {.kind = kind("host"), .limit = 1, .search = "host1"},
         {.kind = kind("assignment"), .limit = 1, .search = "a"},
     };
@@ -359,6 +381,7 @@ main(int argc, char **argv)
     g_test_add_func("/store/reader/find", test_find);
     g_test_add_func("/store/reader/search", test_search);
     g_test_add_func("/store/reader/search-in-pages", test_search_in_pages);
+    g_test_add_func("/store/reader/ids", test_ids);
     g_test_add_func("/store/reader/wrong-queries", test_wrong_queries);
     g_test_add_func("/store/reader/plans", test_plans);
     g_test_add_func("/store/reader/changes", test_changes);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Choosing one of many: type some of the name, take one of what is found. For users and desktops, of which there are thousands.
 import { html, useEffect, useRef, useState } from "../lib/html.js";
-import { nameOf, readAll } from "../lib/data.js";
+import { get, items, query } from "../lib/api.js";
+import { nameOf, PATHS } from "../lib/data.js";
 
 const SETTLE_MS = 200;
 const SHOWN_MAX = 20;
@@ -11,10 +12,8 @@ function useFound(kind, text, open) {
   useEffect(() => {
     if (!open) return undefined;
     const abort = new AbortController();
-    const low = text.trim().toLowerCase();
-    const matches = (thing) => !low || `${thing.name} ${thing.full_name || ""}`.toLowerCase().includes(low);
-    const timer = setTimeout(() => readAll(kind, { signal: abort.signal, each: (_, all) => all.filter(matches).length < SHOWN_MAX })
-      .then((all) => set(all.filter(matches).slice(0, SHOWN_MAX)), () => {}), SETTLE_MS);
+    const timer = setTimeout(() => get(`/${PATHS[kind]}${query({ search: text.trim(), limit: SHOWN_MAX })}`, { signal: abort.signal })
+      .then((page) => set(items(page)), () => {}), SETTLE_MS);
     return () => {
       clearTimeout(timer);
       abort.abort();

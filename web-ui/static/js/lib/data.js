@@ -56,10 +56,11 @@ export function useRead(load, inputs, hears = () => false) {
 
 const touches = (kinds) => (topic, data) => topic === "things" && changesOf(data).some((change) => kinds.includes(change.kind));
 
-/** A page of a kind: value is {items, next, count}. */
-export function useList(kind, { filter, value, after, limit = PAGE } = {}) {
-  return useRead((signal) => get(`/${PATHS[kind]}${query({ filter, value, after, limit })}`, { signal }),
-    [kind, filter, value, after, limit], touches([kind]));
+/** A page of a kind: value is {items, next, count, narrowed: whether that is not all there are}. */
+export function useList(kind, { filter, value, search, after, limit = PAGE } = {}) {
+  return useRead((signal) => get(`/${PATHS[kind]}${query({ filter, value, search, after, limit })}`, { signal })
+    .then((page) => ({ ...page, narrowed: Boolean(filter || search) })),
+  [kind, filter, value, search, after, limit], touches([kind]));
 }
 
 /** All of a kind of which there are never many: networks, images, policies, templates, pools, groups. */
@@ -67,14 +68,13 @@ export function useAll(kind) {
   return useRead((signal) => readAll(kind, { signal }), [kind], touches([kind]));
 }
 
-/** Every thing of a kind, page after page; each() may look at them as they come, and end it by saying false. */
-export async function readAll(kind, { filter, value, signal, each } = {}) {
+/** Every thing of a kind, page after page. */
+async function readAll(kind, { signal }) {
   const all = [];
   let after;
   do {
-    const page = await get(`/${PATHS[kind]}${query({ filter, value, after, limit: 1000 })}`, { signal });
+    const page = await get(`/${PATHS[kind]}${query({ after, limit: 1000 })}`, { signal });
     all.push(...items(page));
-    if (each && each(items(page), all) === false) break;
     after = page.next;
   } while (after);
   return all;
@@ -118,9 +118,30 @@ export function merged(old, data) {
   return { ...before, ...news };
 }
 
-// Names of things that others refer to, asked for once each.
+// Names of things that others refer to, asked for once each, and those that are wanted at the same moment together: a table of a
+// hundred desktops refers to a hundred users.
 const names = new Map();
 let waiting = new Map();
+let wanted = {}; // kind → [{id, tell}], to be asked for soon
+
+function ask() {
+  const now = wanted;
+  wanted = {};
+  for (const [kind, all] of Object.entries(now))
+    for (let i = 0; i < all.length; i += PAGE) {
+      const some = all.slice(i, i + PAGE);
+      get(`/${PATHS[kind]}${query({ ids: some.map((one) => one.id), limit: PAGE })}`).then(items, () => [])
+        .then((things) => some.forEach(({ id, tell }) => {
+          const thing = things.find((each) => each.id === id);
+          tell(thing ? thing.name || thing.id : "");
+        }));
+    }
+}
+
+function askSoon(kind, id) {
+  if (!Object.keys(wanted).length) setTimeout(ask);
+  return new Promise((tell) => (wanted[kind] ||= []).push({ id, tell }));
+}
 
 listen("things", (data) => {
   for (const { kind, id } of changesOf(data)) names.delete(`${kind} ${id}`);
@@ -131,8 +152,7 @@ export function nameOf(kind, id) {
   const key = `${kind} ${id}`;
   if (!names.has(key)) {
     if (!waiting.has(key))
-      waiting.set(key, get(`/${PATHS[kind]}/${id}`).then((thing) => thing.name || thing.id, () => "")
-        .then((name) => { names.set(key, name); waiting.delete(key); return name; }));
+      waiting.set(key, askSoon(kind, id).then((name) => { names.set(key, name); waiting.delete(key); return name; }));
     return waiting.get(key);
   }
   return Promise.resolve(names.get(key));
