@@ -3,7 +3,7 @@
  * Prints the catalog as JSON, when Carrel is built: what offers commands to people without knowing the store takes its
  * validation and its help from that.
  *
- *   {"kinds": [{"name", "table", "label", "columns": [{"name", "type"}], "parts": [{"name", "columns"}], "filters": []}],
+ *   {"kinds": [{"name", "table", "label", "columns": [{"name", "type", "about"}], "parts": [{"name", "columns"}], "filters": []}],
  *    "commands": [{"name", "about", "kind", "action", "role", "own", "fields": [{"name", "about", "type", …}]}]}
  */
 #include "ha/store/catalog.h"
@@ -61,7 +61,11 @@ print_columns(const StoreColumn *columns, const StoreColumn *more)
         }
         if (column->type == STORE_COLUMN_SECRET)
             continue;
-        g_print("%s{\"name\": \"%s\", \"type\": \"%s\"}", first ? "" : ", ", column->name, column_type(column->type));
+        g_print("%s{\"name\": \"%s\"", first ? "" : ", ", column->name);
+        print_member("type", column_type(column->type));
+        if (column->about)
+            print_member("about", column->about);
+        g_print("}");
         first = false;
     }
     g_print("]");

@@ -25,6 +25,7 @@ typedef enum {
 typedef struct {
     const char *name;
     StoreColumnType type;
+    const char *about; /* for people, where the name does not say it; or NULL */
 } StoreColumn;
 
 /* A list that belongs to a thing: rows of another table, where the column of the kind's name has the thing's id. */

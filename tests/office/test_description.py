@@ -60,6 +60,11 @@ def document(web):
     return web.browser().get("/openapi.json").json()
 
 
+def test_what_no_name_says_is_described(document):
+    answer = document["paths"]["/images/{id}"]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+    assert "as it was uploaded" in answer["properties"]["sha256"]["description"]
+
+
 @pytest.fixture
 def held(web, visit, document):
     called = set()

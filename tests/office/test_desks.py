@@ -3,9 +3,11 @@
 An office at work, through the daemon: an image comes, desktops are made of it and given to people, who sit down at them. The
 desktop is the echo disk.
 """
+import hashlib
 import os
 import socket
 import struct
+import subprocess
 import time
 
 import pytest
@@ -100,6 +102,16 @@ def test_an_image_comes(office):
     assert refused(office.ada.Upload, office.image, 1) == "InUse"
     assert [job["state"] for job in office.ada.ListJobs()] == ["done"]
     assert office.anna.ListJobs() == [] and len(office.olga.ListJobs()) == 1
+
+
+def test_sum_of_an_image_is_that_of_the_file_that_came(console, tmp_path):
+    """Which somebody can compare with theirs; what is kept of it was converted."""
+    raw, packed = tmp_path / "raw", tmp_path / "qcow2"
+    raw.write_bytes(ECHO)
+    subprocess.run(["qemu-img", "convert", "-f", "raw", "-O", "qcow2", raw, packed], check=True)
+    image = console.Get("image", upload(console, "Packed", packed.read_bytes()))
+    assert image["sha256"] == hashlib.sha256(packed.read_bytes()).hexdigest()
+    assert image["size"] == len(ECHO)
 
 
 def test_images_that_do_not_come(office):

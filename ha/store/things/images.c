@@ -9,12 +9,15 @@
 
 #include <string.h>
 
+/* Which people can compare with what they have, whatever it was converted to. */
+#define SHA256_ABOUT "of the file as it was uploaded; none of an image made from a disk"
+
 static const StoreColumn columns[] = {
     {"name", STORE_COLUMN_TEXT},
     {"type", STORE_COLUMN_TEXT},
     {"state", STORE_COLUMN_TEXT},
     {"size", STORE_COLUMN_NUMBER},
-    {"sha256", STORE_COLUMN_TEXT},
+    {"sha256", STORE_COLUMN_TEXT, SHA256_ABOUT},
     {"description", STORE_COLUMN_TEXT},
     {NULL},
 };
@@ -43,7 +46,7 @@ static const StoreField settle_fields[] = {
     STORE_OLD_ID("image"),
     {"state", "what became of it", STORE_FIELD_WORD, STORE_FIELD_REQUIRED, .words = end_words},
     {"size", "bytes a desktop sees of it", STORE_FIELD_NUMBER, 0, 1, INT64_C(1) << 50},
-    {"sha256", "of those bytes", STORE_FIELD_SHA256},
+    {"sha256", SHA256_ABOUT, STORE_FIELD_SHA256},
     {NULL},
 };
 static const StoreField delete_fields[] = {STORE_OLD_ID("image"), {NULL}};

@@ -57,6 +57,8 @@ add_columns(ApiField *fields, JsonObject *object)
     for (guint i = 0; i < n; i++) {
         JsonObject *column = json_array_get_object_element(columns, i);
         fields[i] = (ApiField){.name = text_of(column, "name"), .type = type_of(text_of(column, "type"))};
+        if (json_object_has_member(column, "about"))
+            fields[i].about = text_of(column, "about");
     }
     return n;
 }
