@@ -106,6 +106,32 @@ is_allowed(const Call *call)
     return call->caller->role >= needed[call->kind->for_whom];
 }
 
+/* Who runs the host does so with scripts, too; whoever is at its console is root there. */
+static const AllowanceRate rates[] = {
+    [STORE_ROLE_USER] = {.at_once = 120, .a_second = 2},
+    [STORE_ROLE_OPERATOR] = {.at_once = 2000, .a_second = 50},
+    [STORE_ROLE_ADMIN] = {.at_once = 2000, .a_second = 50},
+};
+
+/* Answers the call where it is too much. */
+static bool
+is_too_much(Call *call)
+{
+    const Caller *caller = call->caller;
+    Daemon *daemon = call->daemon;
+
+    if (!call->kind->costs || !caller || caller->console)
+        return false;
+    int64_t wait = allowance_take(daemon->allowance, caller->user, &rates[caller->role], people_now(daemon->people));
+    if (!wait)
+        return false;
+    g_autofree char *sentence =
+        g_strdup_printf("This is more than one person may do at once: go on in %" G_GINT64_FORMAT " s.",
+                        (wait + G_USEC_PER_SEC - 1) / G_USEC_PER_SEC);
+    call_fail_with(call, CARREL_ERROR_BUSY, sentence);
+    return true;
+}
+
 void
 call_begin(const Peer *peer, const char *method, GVariant *arguments, GDBusMethodInvocation *invocation)
 {
@@ -129,6 +155,6 @@ call_begin(const Peer *peer, const char *method, GVariant *arguments, GDBusMetho
         call_fail_with(call, CARREL_ERROR_NOT_SIGNED_IN, "You are not signed in, or not any more.");
     else if (kind->for_whom != CALL_FOR_ANYBODY && !is_allowed(call))
         call_fail_with(call, CARREL_ERROR_FORBIDDEN, "This is not for you to do: ask an administrator.");
-    else
+    else if (!is_too_much(call))
         kind->run(call);
 }

@@ -27,6 +27,8 @@ typedef struct {
     const char *method;
     CallFor for_whom;
     bool use; /* it counts as use of the session; what goes on by itself does not, and keeps nobody signed in */
+    bool
+        costs; /* it writes into the store, or takes as much work: nobody may do it any number of times (allowance.h) */
     /* Main thread; it answers the call, or has it answered later. */
     void (*run)(Call *call);
 } CallKind;

@@ -123,6 +123,7 @@ sweep(gpointer data)
     Daemon *daemon = data;
 
     sessions_sweep(people_sessions(daemon->people), people_now(daemon->people));
+    allowance_sweep(daemon->allowance, people_now(daemon->people));
     if (daemon->sessions_used)
         daemon_sessions_changed(daemon);
     daemon->sessions_used = false;
@@ -153,6 +154,7 @@ make_people(Daemon *daemon, GError **error)
     daemon->events = events_new(daemon->reader);
     daemon->jobs = jobs_new(job_changed, daemon);
     daemon->watching = watching_new(daemon->events);
+    daemon->allowance = allowance_new();
     daemon->people = people_new(daemon->config, daemon->commands, daemon->reader, session_ended, daemon);
     if (!people_set_directory(daemon->people, daemon->config, error))
         return false;
@@ -198,6 +200,7 @@ daemon_free(Daemon *daemon)
     jobs_free(daemon->jobs);
     events_free(daemon->events);
     commands_free(daemon->commands);
+    allowance_free(daemon->allowance);
     pending_secrets_free(daemon->secrets);
     store_reader_free(daemon->reader);
     daemon_config_free(daemon->config);

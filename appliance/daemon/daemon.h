@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include "appliance/daemon/allowance.h"
 #include "appliance/daemon/commands.h"
 #include "appliance/daemon/config.h"
 #include "appliance/daemon/events.h"
@@ -30,6 +31,7 @@ typedef struct Daemon {
     Events *events;
     Jobs *jobs;
     Watching *watching;
+    Allowance *allowance; /* of those who are signed in */
     Rooms rooms;
     Service *service;
     HostFigures figures;

@@ -14,6 +14,8 @@
 
 #define TICKET_SECONDS 120
 #define TICKETS_PER_SESSION 32
+/* Of one ticket all may be closed, and something be opened again: a client that looked what it needs. Each time is written down. */
+#define TICKET_USES 8
 #define TICKETS_MAX 20000
 
 typedef struct {
@@ -23,6 +25,7 @@ typedef struct {
     char *address; /* whose first connection is open still, and from where; NULL: none is */
     int64_t expires;
     unsigned open; /* connections, and those that are waited for */
+    unsigned uses; /* how often the last of its connections was closed */
 } Ticket;
 
 typedef struct Tickets Tickets;

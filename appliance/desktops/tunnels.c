@@ -126,6 +126,8 @@ drop(Tunnels *tunnels, Tunnel *tunnel)
     bool last = was_open && !count_open(tunnels, ticket);
     if (last) {
         g_clear_pointer(&ticket->address, g_free);
+        if (++ticket->uses >= TICKET_USES)
+            ticket->expires = G_MININT64;
         tell_client(tunnels, ticket, DESKTOPS_CLIENT_LEFT, address);
     }
     tickets_closed(tunnels->tickets, ticket, g_get_monotonic_time());

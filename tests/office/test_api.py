@@ -41,6 +41,16 @@ def test_script_signs_in_with_token(visit):
     assert not script.cookies
 
 
+def test_too_much_at_once_is_told_when_to_go_on(visit):
+    script = visit("anna", client="api")
+    answers = [script.post("/groups", json={"name": "mine"}) for _ in range(200)]
+    assert answers[0].status_code == 403
+    late = answers[-1]
+    assert late.status_code == 429 and error_of(late)["code"] == "busy" and "at once" in error_of(late)["message"]
+    assert int(late.headers["Retry-After"]) > 0
+    assert script.get("/session").status_code == 200
+
+
 def test_cookie_alone_changes_nothing(visit, console):
     admin = visit("ada", "admin")
     for proof in (None, "", "guess"):

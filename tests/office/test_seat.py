@@ -282,6 +282,17 @@ def test_start_that_fails_is_told_to_who_waits(tmp_path):
     house.end()
 
 
+def test_ticket_that_is_used_again_and_again(rooms):
+    """Whose every use goes into the audit trail."""
+    desk = rooms.desktop()
+    ticket, _ = rooms.connect(desk)
+    for _ in range(8):
+        rooms.tunnel(ticket).shutdown(socket.SHUT_RDWR)
+        rooms.wait(f"client {desk} 0")
+    rooms.say(f"tunnel {ticket}")
+    assert "not good" in rooms.wait("failed tunnel")
+
+
 def test_too_many_tickets(rooms):
     desk = rooms.desktop()
     with pytest.raises(Failure):

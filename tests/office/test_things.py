@@ -172,6 +172,31 @@ def test_subscriptions_are_the_peers(house, carreld, console):
     assert refused(house.ada.Subscribe, 0) == "Busy"
 
 
+def submit_group(session):
+    return session.Submit("", "group.create", 0, {"group": str(uuid.uuid4()), "name": str(uuid.uuid4())})
+
+
+def test_nobody_floods_the_store(house, carreld, console):
+    """What is too much is refused before it leaves a trace, in all of a user's sessions; others go on."""
+    codes = [refused(submit_group, house.anna) for _ in range(400)]
+    assert codes[:120] == ["Forbidden"] * 120, "so many are anybody's"
+    assert codes[-1] == "Busy"
+    assert refused(submit_group, carreld.signed_in("anna")) == "Busy"
+    assert refused(house.anna.Control, house.annas, "start", {}) == "Busy"
+    assert house.anna.Get("desktop", house.annas), "who may not change anything may look"
+    assert refused(submit_group, house.bert) == "Forbidden"
+    lines = console.ListAudit({"column": "actor", "value": house.user["anna"], "limit": u(1000)})
+    assert len(lines) == codes.count("Forbidden"), "what was refused so is in the audit trail"
+    submit_group(house.ada)
+
+
+def test_scripts_of_those_who_run_the_host_are_no_flood(house, console):
+    for number in range(1000):
+        house.ada.make("desktop", name=f"Desk {number}", memory=64, vcpus=1)
+    for number in range(200):
+        submit_group(console)
+
+
 def test_strangers_are_turned_away(carreld):
     """The kernel says who a peer is; others than root and the web server's user do not come in, though they may connect."""
     script = ("import gi; gi.require_version('Gio', '2.0'); from gi.repository import Gio\n"
