@@ -178,6 +178,23 @@ def test_the_web_server_is_started_anew(desk, web):
     types(page, "ab")
 
 
+def test_a_text_is_typed_key_by_key(desk):
+    """Longer than the keys that a PC's BIOS keeps; in full screen, where the desktop is asked for all keys."""
+    page, _ = desk
+    sits_down(page, "Desk")
+    types(page, "a")
+    page.run("navigator.keyboard.lock = async (...keys) => { window.locked = keys; }")
+    page.press("Full screen")
+    page.until("return Boolean(document.fullscreenElement && window.locked)", what="the keyboard")
+    page.shot("viewer-full-screen")
+    page.press("Leave full screen")
+    page.press("Text")
+    page.fill("Text", "bell" * 12)
+    page.press("Type it, key by key")
+    screen = Screen(page)
+    screen.wait(lambda: screen.count("b") == 12 and screen.count("l") == 24, "the text on the screen")
+
+
 def test_a_desktop_that_is_switched_off_stays_off(desk, console):
     page, desktop = desk
     sits_down(page, "Desk")

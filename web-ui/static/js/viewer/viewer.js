@@ -129,17 +129,18 @@ export function Viewer({ id, session }) {
     document.title = `${name} – Carrel`;
   }, [name]);
   useEffect(() => {
-    const changed = () => setFull(document.fullscreenElement === whole.current);
+    const changed = () => {
+      const is = document.fullscreenElement === whole.current;
+      setFull(is);
+      if (!is) return navigator.keyboard?.unlock?.();
+      navigator.keyboard?.lock?.().catch(() => {}); // Escape, Alt+Tab and the like go to the desktop where the browser can
+      return parts.screens.focus();
+    };
     document.addEventListener("fullscreenchange", changed);
     return () => document.removeEventListener("fullscreenchange", changed);
   }, []);
 
-  const toggleFull = async () => {
-    if (document.fullscreenElement) return document.exitFullscreen();
-    await whole.current.requestFullscreen({ navigationUI: "hide" });
-    navigator.keyboard?.lock?.().catch(() => {}); // Escape, Alt+Tab and the like go to the desktop where the browser can
-    return parts.screens.focus();
-  };
+  const toggleFull = () => (document.fullscreenElement ? document.exitFullscreen() : whole.current.requestFullscreen({ navigationUI: "hide" }));
   const press = (codes) => () => {
     parts.screens.inputs?.combination(codes);
     parts.screens.focus();
