@@ -1,20 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Carrel as it is installed, on a host with systemd, nftables and VLANs: it starts by its units, desktops outlive the daemon, and
-nothing of the hardening is in anybody's way. The desktop is the echo disk: its screen and keys are others' to test.
+Carrel as it is installed, on a host with systemd, AppArmor, nftables, VLANs and LVM: it starts by its units, desktops outlive the
+daemon and keep to their limits, disks are thin volumes, and nothing of the hardening is in anybody's way. Desktops are echo disks:
+their screen and keys are others' to test.
 """
 import json
 import os
 import pathlib
 import time
+import uuid
 
 import pytest
 import requests
 import urllib3
 from rig import office, rooms
+from rig.stick import Stick
 
 BUILD = pathlib.Path(os.environ.get("CARREL_BUILD", pathlib.Path(__file__).resolve().parents[2] / "build"))
 SOON = 90
+GROUP, POOL = "desks", "pool"  # of volumes
+
+# Under a profile of Carrel's, whatever the shell is told: to see that what is not allowed is refused, and told.
+CONFINED = "bash -c 'echo -n exec {profile} >/proc/thread-self/attr/apparmor/exec; exec {command}' 2>&1 || true"
 
 
 class House:
@@ -40,12 +47,41 @@ class House:
         links = json.loads(self.run("ip -j -d link"))
         return {link["ifname"]: link for link in links if link.get("ifalias", "").startswith("carrel ")}
 
-    def desktop(self, name, network):
+    def sets(self):
+        """What the firewall knows of desktops' cards: the elements of each set."""
+        rules = json.loads(self.run("nft -j list table bridge carrel"))["nftables"]
+        return {each["set"]["name"]: each["set"].get("elem", []) for each in rules if "set" in each}
+
+    def upload_echo(self):
+        self.carrel("image upload Echo -", data=(BUILD / "tests/office/echo.raw").read_bytes().ljust(1 << 20, b"\0"))
+
+    def desktop(self, name, network, more=""):
+        """Its id; it runs."""
         if not self.json("image list"):
-            self.carrel("image upload Echo -", data=(BUILD / "tests/office/echo.raw").read_bytes().ljust(1 << 20, b"\0"))
-        self.carrel(f"desktop create {name} 64M 1 --firmware bios --disk image=Echo --nic network={network}")
+            self.upload_echo()
+        self.carrel(f"desktop create {name} 64M 1 --firmware bios --disk image=Echo --nic network={network} {more}")
+        self.start(name)
+        return self.json(f"desktop show {name}")["id"]
+
+    def start(self, name):
         self.carrel(f"desktop start {name}")
         self.wait(name, "running")
+
+    def stop(self, name):
+        self.carrel(f"desktop stop {name}")
+        self.wait(name, "stopped")
+
+    def vmm(self, desktop, verb):
+        """What carrel-vmm ctl prints of a desktop that runs."""
+        return self.run(f"carrel-vmm ctl /run/carrel/desktops/{desktop}/control {verb}")
+
+    def confinement(self, program):
+        """The AppArmor labels of all processes of a name."""
+        return set(self.run(f"for pid in $(pgrep -x {program}); do cat /proc/$pid/attr/apparmor/current; done").splitlines())
+
+    def denials(self):
+        """What AppArmor refused since the host started."""
+        return [line for line in self.run("dmesg").splitlines() if 'apparmor="DENIED"' in line]
 
     def wait(self, desktop, state):
         self.until(lambda: self.json(f"desktop show {desktop}")["state"] == state, f"{desktop} {state}")
@@ -57,9 +93,17 @@ class House:
             time.sleep(0.3)
 
     def end_desktop(self, name):
-        self.carrel(f"desktop stop {name}")
-        self.wait(name, "stopped")
+        self.stop(name)
         self.carrel(f"desktop delete {name}")
+
+
+@pytest.fixture
+def stick(house, tmp_path):
+    image = tmp_path / "stick.raw"
+    image.write_bytes(os.urandom(1 << 20))
+    stick = Stick(house.host.machine, image, "CARREL-STICK")
+    yield stick
+    stick.pull()
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +123,7 @@ def test_everything_starts_by_its_units(house):
     status = dict(line.split(":", 1) for line in house.run(
         f"cat /proc/{house.property('carrel-web.service', 'MainPID')}/status").splitlines())
     assert status["Uid"].split()[0] == house.run("id -u carrel-web").strip() and int(status["CapBnd"], 16) == 0
+    assert house.confinement("carrel-web") == {"carrel-web (enforce)"}
     port = house.host.forward(443)
     urllib3.disable_warnings()
     page = requests.get(f"https://127.0.0.1:{port}/", verify=False, timeout=SOON)
@@ -95,15 +140,51 @@ def test_everything_starts_by_its_units(house):
 def test_the_doctor_runs_a_guest(house):
     findings = {each["what"]: each for each in house.json("doctor")}
     assert findings["KVM"]["found"] == "a guest ran"
+    assert findings["AppArmor"]["grade"] == "fine"
     assert findings["port 443"]["grade"] == "fine" and "listens" in findings["port 443"]["found"]
 
 
-def test_desktops_outlive_the_daemon(house):
-    house.desktop("Desk", "Office")
+def check_limits(house, desktop):
+    """What systemd put into the kernel for a desktop of 64 MiB and one processor."""
+    group = f"/sys/fs/cgroup{house.property(f'carrel-desktop-{desktop}.scope', 'ControlGroup')}"
+    limits = dict(line.split(":", 1) for line in house.run(f"cd {group} && grep -H . memory.max cpu.weight pids.max").splitlines())
+    assert limits == {"memory.max": str((64 + 1024 + 256) << 20), "cpu.weight": "50", "pids.max": "512"}
+    assert house.run("pgrep -x carrel-vmm").split()[0] in house.run(f"cat {group}/cgroup.procs").split()
+
+
+def check_apart(house, desktops):
+    """Two cards of a nat network: neither bridge nor firewall lets one reach the other, and each has its own address and name."""
+    taps = {f"ct{desktop.rpartition('-')[2]}0" for desktop in desktops}
     links = house.links()
-    assert sorted(link["linkinfo"]["info_kind"] for link in links.values()) == ["bridge", "tun"]
-    scope = house.run("systemctl list-units --plain --no-legend 'carrel-desktop-*.scope'").split()[0]
-    before = house.run("pgrep -x carrel-vmm")
+    assert taps == {name for name, link in links.items() if link["linkinfo"]["info_kind"] == "tun"}
+    assert len({links[tap]["master"] for tap in taps}) == 1
+    assert all(links[tap]["linkinfo"]["info_slave_data"]["isolated"] for tap in taps)
+    sets = house.sets()
+    assert all(set(sets[name]) == taps for name in ("cards", "nat_cards", "isolated_cards"))
+    for name in ("macs", "addresses"):
+        pairs = dict(element["concat"] for element in sets[name])
+        assert pairs.keys() == taps and len(set(pairs.values())) == len(taps)
+    assert 'iifname @isolated_cards oifname @isolated_cards drop' in house.run("nft list chain bridge carrel between")
+
+
+def check_held_by_apparmor(house, desktop, stick):
+    """The desktop's processes, also when it is given what its host has."""
+    assert house.confinement("carrel-vmm") == {"carrel-vmm (enforce)"}
+    assert house.confinement("swtpm") == {"carrel-tpm (enforce)"}
+    stick.plug()
+    house.until(lambda: stick.serial in house.vmm(desktop, "host-usb"), "the stick")
+    house.vmm(desktop, f"attach stick serial={stick.serial}")
+    assert "stick (host" in house.vmm(desktop, "usb")
+    house.vmm(desktop, "detach stick")
+    stick.pull()
+    assert house.denials() == []
+    assert "root:" not in house.run(CONFINED.format(profile="carrel-import", command="/usr/bin/cat /etc/passwd"))
+    assert all('profile="carrel-import"' in line for line in house.denials()) and "/etc/passwd" in house.denials()[-1]
+    house.run("dmesg --clear")
+
+
+def check_outlives_the_daemon(house, desktop):
+    before, links = house.run("pgrep -x carrel-vmm"), house.links()
     for how in ("systemctl restart carreld", "systemctl kill -s KILL carreld"):
         daemon = house.property("carreld.service", "MainPID")
         house.run(how)
@@ -111,11 +192,22 @@ def test_desktops_outlive_the_daemon(house):
                     house.property("carreld.service", "ActiveState") == "active", how)
         house.wait("Desk", "running")
         assert house.run("pgrep -x carrel-vmm") == before
-        assert house.property(scope, "ActiveState") == "active"
+        assert house.property(f"carrel-desktop-{desktop}.scope", "ActiveState") == "active"
         assert house.links().keys() == links.keys()
         house.run("nft list table inet carrel; nft list table bridge carrel")
     house.until(lambda: len(house.run("pgrep -x dnsmasq").split()) == 1, "DHCP")
+
+
+def test_two_desktops_at_the_office(house, stick):
+    desk = house.desktop("Desk", "Office", "--tpm")
+    other = house.desktop("Other", "Office")
+    assert sorted(link["linkinfo"]["info_kind"] for link in house.links().values()) == ["bridge", "tun", "tun"]
+    check_limits(house, desk)
+    check_apart(house, [desk, other])
+    check_held_by_apparmor(house, desk, stick)
+    check_outlives_the_daemon(house, desk)
     house.end_desktop("Desk")
+    house.end_desktop("Other")
     house.until(lambda: not house.links(), "cleared away")
     assert "carrel" not in house.run("nft list tables")
 
@@ -133,3 +225,64 @@ def test_a_vlan_of_a_bridge(house):
     house.until(lambda: not house.links(), "cleared away")
     house.carrel("network delete Lab")
     house.run("ip link delete lan0")
+
+
+@pytest.fixture(scope="module")
+def thin(house):
+    """The house with its disks on thin volumes: a pool of its own, and the daemon started anew with it."""
+    if house.json("image list"):
+        house.carrel("image delete Echo")
+    house.run(f"truncate -s 16G /srv/volumes.raw && vgcreate -q {GROUP} $(losetup --find --show /srv/volumes.raw) &&"
+              f" lvcreate -q --type thin-pool --size 12G --name {POOL} {GROUP}")
+    house.host.write("/etc/carrel/carreld.conf", f"[storage]\nbackend=lvm\nvolume-group={GROUP}\nthin-pool={POOL}\n")
+    house.run("systemctl restart carreld")
+    return house
+
+
+def volumes(house):
+    """Those of Carrel's in the pool, and from which each was taken."""
+    rows = json.loads(house.run(f"lvs --reportformat json -o lv_name,origin {GROUP}"))["report"][0]["lv"]
+    return {row["lv_name"]: row["origin"] for row in rows if row["lv_name"] != POOL}
+
+
+def mapped(volume):
+    """What device mapper calls it."""
+    return f"{GROUP}-{volume.replace('-', '--')}"
+
+
+def test_thin_volumes(thin):
+    """From an image to a template, a desktop, a snapshot and back, a clone; what nobody knows is found."""
+    thin.upload_echo()
+    (image,) = volumes(thin)
+    thin.carrel("template create Echoes 64M 1 --firmware bios --disk image=Echo")
+    thin.carrel("desktop create One --template Echoes")
+    thin.start("One")
+    one = thin.json("desktop show One")["id"]
+    disk = f"disk-{one}-0"
+    assert volumes(thin) == {image: "", disk: image}
+    assert thin.run(f"dmsetup info --columns --noheadings -o open {mapped(disk)}").strip() == "1"
+    thin.carrel("desktop snapshot One Monday")
+    assert sorted(volumes(thin).values()) == sorted(["", image, disk])
+    thin.stop("One")
+    seen = f"head -c 1M /dev/{GROUP}/{disk} | sha256sum"
+    before = thin.run(seen)
+    thin.run(f"head -c 4096 /dev/urandom | dd of=/dev/{GROUP}/{disk} seek=64 conv=notrunc,fsync status=none")
+    assert thin.run(seen) != before
+    thin.carrel("desktop revert One Monday")
+    assert thin.run(seen) == before
+    thin.carrel("desktop clone One Two")
+    thin.start("Two")
+    thin.end_desktop("Two")
+    thin.carrel("desktop delete One")
+    thin.until(lambda: volumes(thin) == {image: ""}, "volumes deleted")
+
+    lost = f"disk-{uuid.uuid4()}-0"
+    thin.run(f"lvcreate -q --type thin --virtualsize 1M --thinpool {POOL} --name {lost} --addtag carrel {GROUP}")
+    assert [each["name"] for each in thin.json("host orphans")] == [lost]
+    thin.run(f"lvremove -q --yes {GROUP}/{lost}")
+    thin.carrel("template delete Echoes")
+    thin.carrel("image delete Echo")
+
+
+def test_apparmor_had_nothing_to_refuse(house):
+    assert house.denials() == []
