@@ -48,9 +48,10 @@ static const DaemonKey storage_keys[] = {
     {NULL},
 };
 static const DaemonKey network_keys[] = {
-    {"manage",    DAEMON_KEY_BOOL, D(network_manage), .fallback = "true"},
-    {"nat-range", DAEMON_KEY_TEXT, D(nat_range)},
-    {"dns-user",  DAEMON_KEY_TEXT, D(dns_user)},
+    {"manage",     DAEMON_KEY_BOOL, D(network_manage), .fallback = "true"},
+    {"nat-range",  DAEMON_KEY_TEXT, D(nat_range)},
+    {"dns-user",   DAEMON_KEY_TEXT, D(dns_user)},
+    {"host-ports", DAEMON_KEY_PORTS, D(host_ports)},
     {NULL},
 };
 static const DaemonKey desktops_keys[] = {

@@ -34,6 +34,7 @@ typedef struct {
     /* [network]; NULL: as network.h says */
     bool network_manage;
     char *nat_range, *dns_user;
+    uint16_t *host_ports; /* ends with 0 */
     /* [desktops] */
     char *vmm, *swtpm;
     int64_t memory; /* MiB; 0: the host's, less a reserve */

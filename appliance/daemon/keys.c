@@ -52,6 +52,25 @@ read_word(const DaemonKey *key, const char *text, const char *group, int *place,
 }
 
 static bool
+read_ports(const DaemonKey *key, GKeyFile *file, const char *group, uint16_t **ports, GError **error)
+{
+    gsize n;
+    g_auto(GStrv) texts = g_key_file_get_string_list(file, group, key->name, &n, error);
+    g_autofree uint16_t *read = texts ? g_new0(uint16_t, n + 1) : NULL;
+
+    for (gsize i = 0; texts && i < n; i++) {
+        guint64 port;
+        if (!g_ascii_string_to_unsigned(g_strstrip(texts[i]), 10, 1, UINT16_MAX, &port, NULL)) {
+            g_autofree char *why = g_strdup_printf("“%s” is no port, from 1 to 65535", texts[i]);
+            return wrong(error, group, key->name, why);
+        }
+        read[i] = (uint16_t)port;
+    }
+    *ports = g_steal_pointer(&read);
+    return *ports;
+}
+
+static bool
 take(const DaemonKey *key, GKeyFile *file, const char *group, const char *text, void *member, GError **error)
 {
     switch (key->type) {
@@ -64,6 +83,8 @@ take(const DaemonKey *key, GKeyFile *file, const char *group, const char *text, 
     case DAEMON_KEY_LIST:
         *(char ***)member = g_key_file_get_string_list(file, group, key->name, NULL, error);
         return *(char ***)member;
+    case DAEMON_KEY_PORTS:
+        return read_ports(key, file, group, member, error);
     case DAEMON_KEY_PATH:
         if (!g_path_is_absolute(text))
             return wrong(error, group, key->name, "it is a path that begins with /");
@@ -118,6 +139,8 @@ daemon_keys_clear(const DaemonKey *keys, void *from)
         void *member = (char *)from + key->offset;
         if (key->type == DAEMON_KEY_TEXT || key->type == DAEMON_KEY_PATH)
             g_clear_pointer((char **)member, g_free);
+        else if (key->type == DAEMON_KEY_PORTS)
+            g_clear_pointer((uint16_t **)member, g_free);
         else if (key->type == DAEMON_KEY_LIST)
             g_clear_pointer((char ***)member, g_strfreev);
     }

@@ -16,6 +16,7 @@ typedef enum {
     DAEMON_KEY_TEXT,   /* [char *] NULL where there is no fallback either */
     DAEMON_KEY_PATH,   /* [char *] absolute */
     DAEMON_KEY_LIST,   /* [char **] */
+    DAEMON_KEY_PORTS,  /* [uint16_t *] TCP ports, ends with 0; NULL where there is no fallback either */
     DAEMON_KEY_NUMBER, /* [int64_t] min to max */
     DAEMON_KEY_BOOL,   /* [bool] */
     DAEMON_KEY_WORD,   /* [int] the place in .words */

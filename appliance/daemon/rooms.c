@@ -203,6 +203,7 @@ open_networks(Daemon *daemon, GError **error)
         .state = state,
         .nat_range = config->nat_range,
         .dns_user = config->dns_user,
+        .host_ports = config->host_ports,
         .report = report,
     };
 

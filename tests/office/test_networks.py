@@ -6,6 +6,7 @@ tests/services/test_networks.py; this is that the daemon gives desktops their ca
 import json
 import os
 import pathlib
+import re
 import shutil
 import sys
 import tempfile
@@ -34,7 +35,7 @@ def host(place):
     folder.chmod(0o755)  # dnsmasq reads below it
     daemon = Carreld(folder)
     daemon.within = ["nsenter", f"--net=/proc/{place.holder.pid}/ns/net"]
-    daemon.groups["network"] = {"manage": "true"}
+    daemon.groups["network"] = {"manage": "true", "host-ports": "443;8443"}
     yield daemon.start()
     daemon.end()
     shutil.rmtree(folder)
@@ -74,6 +75,7 @@ def test_a_desktop_is_plugged_in_and_stays_so(place, host):
     assert links[tap]["ifalias"] == f"carrel card {desktop} 0" and "UP" in links[tap]["flags"]
     rules = place.run("nft list ruleset")
     assert tap in rules and bridge in rules
+    assert re.search(r"tcp dport \{ 443, 8443 \} accept", rules)
 
     host.kill()
     assert ours(place).keys() == links.keys()

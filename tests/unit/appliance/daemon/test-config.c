@@ -32,6 +32,7 @@ test_defaults(void)
     g_assert_cmpstr(config->web_user, ==, "carrel-web");
     g_assert_cmpint(config->idle_minutes, ==, 30);
     g_assert_true(config->network_manage);
+    g_assert_null(config->host_ports);
     g_assert_cmpint(config->scopes, ==, DAEMON_SCOPES_AUTO);
     g_assert_null(strchr(config->name, '.'));
     g_assert_null(config->directory);
@@ -43,7 +44,7 @@ test_given(void)
     g_autoptr(GError) error = NULL;
     g_autoptr(DaemonConfig) config =
         read_text("[host]\nname=desk1\nruntime=/r\n[storage]\nbackend=lvm\nkeep-free=5\n"
-                  "[network]\nmanage=false\n[directory]\nname=office\nbase=dc=example,dc=org\n"
+                  "[network]\nmanage=false\nhost-ports=443; 8443;\n[directory]\nname=office\nbase=dc=example,dc=org\n"
                   "servers=ldaps://a.example.org;ldaps://b.example.org\n"
                   "user-template=uid=%u,dc=example,dc=org\n"
                   "[directory-rule first]\ngroup=Admins\nrole=admin\n"
@@ -56,6 +57,9 @@ test_given(void)
     g_assert_cmpint(config->storage_backend, ==, 1);
     g_assert_cmpint(config->keep_free, ==, 5);
     g_assert_false(config->network_manage);
+    g_assert_cmpuint(config->host_ports[0], ==, 443);
+    g_assert_cmpuint(config->host_ports[1], ==, 8443);
+    g_assert_cmpuint(config->host_ports[2], ==, 0);
     g_assert_cmpstr(config->directory_name, ==, "office");
     g_assert_cmpuint(g_strv_length(config->directory->servers), ==, 2);
     g_assert_cmpuint(config->directory->n_rules, ==, 2);
@@ -74,6 +78,9 @@ static const struct {
     {"[sign-in]\npassword-cost=99\n", "[sign-in] password-cost: “99” is no number from 3 to 8"},
     {"[sign-in]\npassword-cost=5x\n", "is no number"},
     {"[network]\nmanage=yes\n", "[network] manage: it is true or false"},
+    {"[network]\nhost-ports=443;0\n", "[network] host-ports: “0” is no port, from 1 to 65535"},
+    {"[network]\nhost-ports=https\n", "[network] host-ports: “https” is no port"},
+    {"[network]\nhost-ports=65536\n", "[network] host-ports: “65536” is no port"},
     {"[storage]\nbackend=floppy\n", "[storage] backend: “floppy” is none of files, lvm"},
     {"[directory]\nname=local\nservers=ldaps://a\n", "[directory] name: "},
     {"[directory]\nservers=http://a\nbase=dc=a\n", "[directory] servers: "},
