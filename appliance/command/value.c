@@ -192,10 +192,23 @@ static char *
 number_text(const char *name, uint64_t number)
 {
     static const char *const times[] = {"created", "time", "began", "used", "since", "changed", NULL};
-    static const char *const bytes[] = {
-        "bytes",           "memory_free", "memory_promised", "memory_promisable", "storage_bytes", "storage_free",
-        "memory",          "disk_read",   "disk_written",    "net_received",      "net_sent",      "client_sent",
-        "client_received", NULL};
+    static const char *const bytes[] = {"bytes",
+                                        "memory_free",
+                                        "memory_promised",
+                                        "memory_promisable",
+                                        "storage_bytes",
+                                        "storage_free",
+                                        "memory",
+                                        "disk_read",
+                                        "disk_written",
+                                        "net_received",
+                                        "net_sent",
+                                        "client_sent",
+                                        "client_received",
+                                        "memory_limit",
+                                        "disk_read_limit",
+                                        "disk_write_limit",
+                                        NULL};
 
     if (g_strv_contains(times, name))
         return time_text((int64_t)number);

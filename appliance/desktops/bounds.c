@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * The guest cannot take more memory than it has, but what serves it could by a fault: the limit stands far enough above for
- * pictures and buffers. Processors are shared by weight; a desktop may have all that nobody else wants.
- */
 #include "appliance/desktops/bounds.h"
+
+#include "appliance/desktops/host_limits.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,34 +10,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MIB (UINT64_C(1) << 20)
-#define MEMORY_BESIDE (1024 * MIB)
-#define MEMORY_PER_MONITOR (256 * MIB)
-#define CPU_WEIGHT_PER_VCPU 50 /* two: the default of a group */
-#define CPU_WEIGHT_MAX 10000
-#define TASKS_MAX 512
 #define SCOPE_TIMEOUT_SECONDS 10
 #define SCOPE_LOOK_MS 5
-
-static uint64_t
-memory_max(const Spec *spec)
-{
-    return spec->memory + MEMORY_BESIDE + spec->monitors * MEMORY_PER_MONITOR;
-}
-
-static uint64_t
-cpu_weight(const Spec *spec)
-{
-    return MIN(spec->vcpus * CPU_WEIGHT_PER_VCPU, CPU_WEIGHT_MAX);
-}
 
 /* ---- a cgroup ---- */
 
 static bool
-put(const char *folder, const char *file, uint64_t value, GError **error)
+put(const char *folder, const char *file, const char *text, GError **error)
 {
     g_autofree char *path = g_build_filename(folder, file, NULL);
-    g_autofree char *text = g_strdup_printf("%" G_GUINT64_FORMAT, value);
     g_autofd int fd = open(path, O_WRONLY | O_CLOEXEC);
 
     if (fd >= 0 && write(fd, text, strlen(text)) > 0)
@@ -49,6 +28,27 @@ put(const char *folder, const char *file, uint64_t value, GError **error)
     return false;
 }
 
+static bool
+put_number(const char *folder, const char *file, uint64_t value, GError **error)
+{
+    g_autofree char *text = g_strdup_printf("%" G_GUINT64_FORMAT, value);
+
+    return put(folder, file, text, error);
+}
+
+/* Each device once, or again the same. */
+static void
+put_io_max(const char *folder, const Limits *limits, const BoundsDisks *disks)
+{
+    for (unsigned i = 0; limits_have_disks(limits) && i < disks->n; i++) {
+        dev_t device;
+        if (disks->fds[i] < 0 || !limits_device(disks->fds[i], &device))
+            continue;
+        g_autofree char *line = limits_io_max(limits, device);
+        put(folder, "io.max", line, NULL);
+    }
+}
+
 static char *
 cgroup_path(const DesktopsSettings *settings, const char *desktop)
 {
@@ -56,20 +56,26 @@ cgroup_path(const DesktopsSettings *settings, const char *desktop)
 }
 
 static bool
-apply_cgroup(const DesktopsSettings *settings, const Spec *spec, pid_t pid, GError **error)
+apply_cgroup(const DesktopsSettings *settings, const Spec *spec, const BoundsDisks *disks, pid_t pid, GError **error)
 {
     g_autofree char *path = cgroup_path(settings, spec->id);
+    g_autofree char *cpu_max = NULL;
+    Limits limits;
 
     if (g_mkdir(path, 0755) < 0 && errno != EEXIST) {
         int code = errno;
         g_set_error(error, G_IO_ERROR, g_io_error_from_errno(code), "%s: %s", path, g_strerror(code));
         return false;
     }
+    limits_of(spec, &limits);
+    cpu_max = limits_cpu_max(&limits);
     /* A controller that is not delegated to us has no such file. */
-    put(path, "memory.max", memory_max(spec), NULL);
-    put(path, "cpu.weight", cpu_weight(spec), NULL);
-    put(path, "pids.max", TASKS_MAX, NULL);
-    return put(path, "cgroup.procs", (uint64_t)pid, error);
+    put_number(path, "memory.max", limits.memory, NULL);
+    put_number(path, "cpu.weight", limits.cpu_weight, NULL);
+    put_number(path, "pids.max", limits.tasks, NULL);
+    put(path, "cpu.max", cpu_max, NULL);
+    put_io_max(path, &limits, disks);
+    return put_number(path, "cgroup.procs", (uint64_t)pid, error);
 }
 
 void
@@ -180,9 +186,26 @@ on_bus(GObject *source, GAsyncResult *result, gpointer user)
                            G_DBUS_CALL_FLAGS_NONE, SCOPE_TIMEOUT_SECONDS * 1000, NULL, on_scope_asked, scope);
 }
 
-static GVariant *
-scope_call(const Spec *spec, pid_t pid)
+/* As they are called now: what systemd is told, which knows nothing of our descriptors. */
+static GStrv
+name_disks(const BoundsDisks *disks)
 {
+    g_autoptr(GStrvBuilder) names = g_strv_builder_new();
+
+    for (unsigned i = 0; i < disks->n; i++) {
+        g_autofree char *link = g_strdup_printf("/proc/self/fd/%d", disks->fds[i]);
+        g_autofree char *name = disks->fds[i] >= 0 ? g_file_read_link(link, NULL) : NULL;
+        if (name)
+            g_strv_builder_add(names, name);
+    }
+    return g_strv_builder_end(names);
+}
+
+static GVariant *
+scope_call(const Spec *spec, const BoundsDisks *disks, pid_t pid)
+{
+    g_auto(GStrv) names = name_disks(disks);
+    Limits limits;
     g_autofree char *unit = scope_name(spec->id);
     g_autofree char *description = g_strdup_printf("Desktop %s", spec->name);
     GVariantBuilder properties;
@@ -193,14 +216,14 @@ scope_call(const Spec *spec, pid_t pid)
                           g_variant_new_fixed_array(G_VARIANT_TYPE_UINT32, &process, 1, sizeof process));
     g_variant_builder_add(&properties, "(sv)", "Description", g_variant_new_string(description));
     g_variant_builder_add(&properties, "(sv)", "CollectMode", g_variant_new_string("inactive-or-failed"));
-    g_variant_builder_add(&properties, "(sv)", "MemoryMax", g_variant_new_uint64(memory_max(spec)));
-    g_variant_builder_add(&properties, "(sv)", "CPUWeight", g_variant_new_uint64(cpu_weight(spec)));
-    g_variant_builder_add(&properties, "(sv)", "TasksMax", g_variant_new_uint64(TASKS_MAX));
+    limits_of(spec, &limits);
+    limits_add_properties(&limits, (const char *const *)names, &properties);
     return g_variant_new("(ssa(sv)a(sa(sv)))", unit, "replace", &properties, NULL);
 }
 
 static void
-apply_scope(const Spec *spec, pid_t pid, GCancellable *cancellable, BoundsDone done, void *user)
+apply_scope(const Spec *spec, const BoundsDisks *disks, pid_t pid, GCancellable *cancellable, BoundsDone done,
+            void *user)
 {
     Scope *scope = g_new0(Scope, 1);
 
@@ -209,23 +232,38 @@ apply_scope(const Spec *spec, pid_t pid, GCancellable *cancellable, BoundsDone d
     scope->cancellable = g_object_ref(cancellable);
     scope->pid = pid;
     scope->unit = scope_name(spec->id);
-    scope->call = g_variant_ref_sink(scope_call(spec, pid));
+    scope->call = g_variant_ref_sink(scope_call(spec, disks, pid));
     g_bus_get(G_BUS_TYPE_SYSTEM, NULL, on_bus, scope);
 }
 
 /* ---- both ---- */
 
 void
-bounds_apply(const DesktopsSettings *settings, const Spec *spec, pid_t pid, GCancellable *cancellable, BoundsDone done,
-             void *user)
+bounds_apply(const DesktopsSettings *settings, const Spec *spec, const BoundsDisks *disks, pid_t pid,
+             GCancellable *cancellable, BoundsDone done, void *user)
 {
     g_autoptr(GError) error = NULL;
 
     if (settings->scopes) {
-        apply_scope(spec, pid, cancellable, done, user);
+        apply_scope(spec, disks, pid, cancellable, done, user);
         return;
     }
     if (settings->cgroup)
-        apply_cgroup(settings, spec, pid, &error);
+        apply_cgroup(settings, spec, disks, pid, &error);
     done(user, error);
+}
+
+void
+bounds_read(const char *desktop, pid_t pid, Limits *limits)
+{
+    g_autofree char *path = g_strdup_printf("/proc/%d/cgroup", (int)pid);
+    g_autofree char *text = NULL;
+
+    *limits = (Limits){0};
+    /* "0::/carrel.slice/…", cgroups(7). A group that is not the desktop's own says nothing of it. */
+    if (!g_file_get_contents(path, &text, NULL, NULL) || !g_str_has_prefix(g_strchomp(text), "0::/") ||
+        !strstr(text, desktop))
+        return;
+    g_autofree char *folder = g_build_filename("/sys/fs/cgroup", text + strlen("0::"), NULL);
+    limits_read(folder, limits);
 }

@@ -394,8 +394,9 @@ start_process(BringUp *bring_up)
         finish(bring_up, error);
         return;
     }
-    bounds_apply(&bring_up->desktop->desktops->settings, bring_up->spec, bring_up->process.pid, bring_up->cancellable,
-                 on_limited, bring_up);
+    const BoundsDisks disks = {bring_up->disks, DISKS_MAX};
+    bounds_apply(&bring_up->desktop->desktops->settings, bring_up->spec, &disks, bring_up->process.pid,
+                 bring_up->cancellable, on_limited, bring_up);
 }
 
 /* The file is no desktop to begin with once a guest may have gone on from it: renamed before, removed when it runs. */

@@ -293,8 +293,7 @@ desktops_snapshots(Desktops *desktops, const char *desktop, DesktopsListed done,
 static void
 add_machine(GVariantDict *fields, GVariant *row)
 {
-    static const char *const same[] = {"memory", "vcpus",    "firmware", "secure_boot",
-                                       "tpm",    "guest_os", "monitors", "description"};
+    static const char *const same[] = {SPEC_MACHINE_FIELDS, "description"};
 
     for (unsigned i = 0; i < G_N_ELEMENTS(same); i++) {
         g_autoptr(GVariant) value = g_variant_lookup_value(row, same[i], NULL);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "appliance/desktops/figures.h"
 
+#include "appliance/desktops/bounds.h"
 #include "appliance/desktops/private.h"
 #include "appliance/desktops/quality.h"
 
@@ -28,6 +29,8 @@ struct Figures {
     int64_t counted; /* monotonic µs: when .sums and .quality were; 0: never */
     bool asked;      /* an answer is to come */
     DesktopQuality quality;
+    Limits limits; /* as they hold */
+    const char *unlimited[LIMITS_KINDS + 1];
     int64_t frame_age_us, input_us; /* in the mean of the last interval in which there were some; below 0: not known */
 };
 
@@ -177,6 +180,19 @@ take_process(Figures *figures, pid_t pid)
     figures->taken = now;
 }
 
+/* Held against what the store has now: what was changed since the desktop started does not hold yet. */
+static void
+take_limits(Desktop *desktop)
+{
+    Figures *figures = desktop->figures;
+    Limits wanted = {0};
+
+    bounds_read(desktop->id, desktop->record->pid, &figures->limits);
+    if (desktop->spec)
+        limits_of(desktop->spec, &wanted);
+    limits_missing(&wanted, &figures->limits, figures->unlimited);
+}
+
 void
 figures_take(Desktop *desktop)
 {
@@ -190,10 +206,32 @@ figures_take(Desktop *desktop)
         desktop->figures->frame_age_us = desktop->figures->input_us = -1;
     }
     take_process(desktop->figures, desktop->record->pid);
+    take_limits(desktop);
     if (desktop->figures->asked)
         return;
     desktop->figures->asked = true;
     carrel_vmm1_call_get_statistics(control, desktop->cancellable, on_statistics, desktop);
+}
+
+static void
+describe_limits(const Figures *figures, GVariantDict *what)
+{
+    const Limits *limits = &figures->limits;
+    const struct {
+        const char *name;
+        uint64_t value;
+    } numbers[] = {{"memory_limit", limits->memory},
+                   {"disk_read_limit", limits->read_bytes},
+                   {"disk_write_limit", limits->write_bytes},
+                   {"disk_read_ops_limit", limits->read_ops},
+                   {"disk_write_ops_limit", limits->write_ops}};
+
+    if (limits->cpu_us)
+        g_variant_dict_insert(what, "cpu_limit", "d", (double)limits->cpu_us / G_USEC_PER_SEC);
+    for (unsigned i = 0; i < G_N_ELEMENTS(numbers); i++)
+        if (numbers[i].value)
+            g_variant_dict_insert(what, numbers[i].name, "t", numbers[i].value);
+    g_variant_dict_insert(what, "unlimited", "^as", figures->unlimited);
 }
 
 void
@@ -204,6 +242,7 @@ figures_describe(const Figures *figures, GVariantDict *what)
     if (figures->cpu >= 0)
         g_variant_dict_insert(what, "cpu", "d", figures->cpu);
     g_variant_dict_insert(what, "memory", "t", figures->memory);
+    describe_limits(figures, what);
     for (unsigned i = 0; figures->counted && i < G_N_ELEMENTS(sums); i++)
         g_variant_dict_insert(what, sums[i].name, "t", figures->sums[i]);
     if (!figures->counted)

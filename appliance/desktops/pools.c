@@ -94,7 +94,7 @@ add_parts(GVariantDict *fields, GVariant *row, const char *part)
 static GVariant *
 fields_from(GVariant *template, const char *template_id, const char *pool, const char *name)
 {
-    static const char *const same[] = {"memory", "vcpus", "firmware", "secure_boot", "tpm", "guest_os", "monitors"};
+    static const char *const same[] = {SPEC_MACHINE_FIELDS};
     g_autofree char *id = g_uuid_string_random();
     GVariantDict fields;
 

@@ -157,6 +157,12 @@ spec_new(GVariant *row, GVariant *policy)
     spec->guest_os = text_or(row, "guest_os", "linux");
     spec->secure_boot = flag(row, "secure_boot");
     spec->tpm = flag(row, "tpm");
+    spec->cpu_weight = (uint64_t)number(row, "cpu_weight", 0);
+    spec->cpu_percent = (uint64_t)number(row, "cpu_percent", 0);
+    spec->disk_read_bytes = (uint64_t)number(row, "disk_read_mib", 0) * MIB;
+    spec->disk_write_bytes = (uint64_t)number(row, "disk_write_mib", 0) * MIB;
+    spec->disk_read_ops = (uint64_t)number(row, "disk_read_ops", 0);
+    spec->disk_write_ops = (uint64_t)number(row, "disk_write_ops", 0);
     spec->disks = parts(row, "disks", disk_new, disk_free);
     spec->cards = parts(row, "nics", card_new, card_free);
     if (policy)

@@ -31,8 +31,11 @@ typedef struct {
     unsigned vcpus, monitors;
     char *firmware, *guest_os; /* as carrel-desktop.conf(5) has them */
     bool secure_boot, tpm;
-    GPtrArray *disks; /* SpecDisk *, by place */
-    GPtrArray *cards; /* SpecCard *, by place */
+    /* How much of the host it may take; 0: no limit, of the weight: as by its processors. */
+    uint64_t cpu_weight, cpu_percent;
+    uint64_t disk_read_bytes, disk_write_bytes, disk_read_ops, disk_write_ops; /* a second */
+    GPtrArray *disks;                                                          /* SpecDisk *, by place */
+    GPtrArray *cards;                                                          /* SpecCard *, by place */
     /* What its users may: nothing, where there is no policy. */
     char *usb; /* usbredir's rules; NULL: no device at all */
     Way clipboard, file_transfer;
@@ -42,6 +45,11 @@ typedef struct {
 Spec *spec_new(GVariant *row, GVariant *policy);
 void spec_free(Spec *spec);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Spec, spec_free)
+
+/* What a template and the desktops made from it have the same, by the store's names; but for disks and cards. */
+#define SPEC_MACHINE_FIELDS                                                                                   \
+    "memory", "vcpus", "firmware", "secure_boot", "tpm", "guest_os", "monitors", "cpu_weight", "cpu_percent", \
+        "disk_read_mib", "disk_write_mib", "disk_read_ops", "disk_write_ops"
 
 /* "none", "to-desktop", "from-desktop", "both"; for any other: nothing is allowed. */
 Way way_parse(const char *word);

@@ -8,7 +8,7 @@
 
 static const char *const steps[STORE_SCHEMA_VERSION] = {
     FOLDER "1-people.sql", FOLDER "2-desktops.sql", FOLDER "3-sign-in.sql",
-    FOLDER "4-edits.sql",  FOLDER "5-settings.sql",
+    FOLDER "4-edits.sql",  FOLDER "5-settings.sql", FOLDER "6-limits.sql",
 };
 
 bool

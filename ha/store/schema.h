@@ -10,7 +10,7 @@
 
 #include "ha/store/database.h"
 
-#define STORE_SCHEMA_VERSION 5
+#define STORE_SCHEMA_VERSION 6
 #define STORE_APPLICATION_ID 0x43725374 /* "CrSt" */
 
 bool store_schema_version(StoreDatabase *database, int64_t *version, GError **error);

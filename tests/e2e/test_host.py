@@ -227,6 +227,28 @@ def test_a_vlan_of_a_bridge(house):
     house.run("ip link delete lan0")
 
 
+def limits_of_the_desktop(house):
+    """Of the only one that runs, as the kernel has them: the words of its cgroup's files."""
+    scope = house.run("systemctl list-units --plain --no-legend 'carrel-desktop-*.scope'").split()[0]
+    group = "/sys/fs/cgroup" + house.property(scope, "ControlGroup")
+    return dict(line.split(":", 1) for line in house.run(f"cd {group} && grep -H . cpu.max cpu.weight io.max").splitlines())
+
+
+def test_what_a_desktop_may_take(house):
+    """As the kernel has it, and as the host tells."""
+    house.desktop("Limited", "Office", "--cpu-percent 50 --cpu-weight 30 --disk-read-mib 20 --disk-write-ops 300")
+    limits = limits_of_the_desktop(house)
+    assert limits["cpu.max"] == "50000 100000" and limits["cpu.weight"] == "30"
+    assert limits["io.max"].split()[1:] == ["rbps=20971520", "wbps=max", "riops=max", "wiops=300"]
+    house.until(lambda: "cpu_limit" in house.json("desktop show Limited"), "figures")
+    told = house.json("desktop show Limited")
+    assert told["cpu_limit"] == 0.5 and told["disk_read_limit"] == 20 << 20 and told["disk_write_ops_limit"] == 300
+    assert told["memory_limit"] == (64 + 1024 + 256) << 20 and told["unlimited"] == []
+    house.carrel("desktop change Limited --cpu-percent 40")
+    house.until(lambda: house.json("desktop show Limited")["unlimited"] == ["cpu"], "what holds from the next start on")
+    house.end_desktop("Limited")
+
+
 @pytest.fixture(scope="module")
 def thin(house):
     """The house with its disks on thin volumes: a pool of its own, and the daemon started anew with it."""
@@ -281,6 +303,16 @@ def test_thin_volumes(thin):
     assert [each["name"] for each in thin.json("host orphans")] == [lost]
     thin.run(f"lvremove -q --yes {GROUP}/{lost}")
     thin.carrel("template delete Echoes")
+    thin.carrel("image delete Echo")
+
+
+def test_thin_volumes_are_limited_at_their_pool(thin):
+    """The device that all of a desktop's volumes go through."""
+    thin.desktop("Limited", "Office", "--disk-write-mib 10")
+    device, *words = limits_of_the_desktop(thin)["io.max"].split()
+    assert words == ["rbps=max", "wbps=10485760", "riops=max", "wiops=max"]
+    assert thin.run(f"cat /sys/dev/block/{device}/dm/name").strip() == f"{GROUP}-{POOL}-tpool"
+    thin.end_desktop("Limited")
     thin.carrel("image delete Echo")
 
 

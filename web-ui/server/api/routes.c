@@ -88,6 +88,13 @@ static const ApiField remove_totp_body[] = {PASSWORD("password", "one's own; not
         {"frames", "changes of the picture that the guest announced", API_BYTES},                                     \
         {"frame_age_us", "microseconds from such a change to the clients' sockets, in the mean", API_BYTES},          \
         {"input_us", "microseconds from a key to the next picture at the clients' sockets, in the mean", API_BYTES},  \
+        {"cpu_limit", "the processors it may take, as the kernel has it", API_REAL},                                  \
+        {"memory_limit", "the bytes of the host's it may take", API_BYTES},                                           \
+        {"disk_read_limit", "the bytes a second it may read", API_BYTES},                                             \
+        {"disk_write_limit", "the bytes a second it may write", API_BYTES},                                           \
+        {"disk_read_ops_limit", "the reads a second it may make", API_BYTES},                                         \
+        {"disk_write_ops_limit", "the writes a second it may make", API_BYTES},                                       \
+        {"unlimited", "of memory, cpu, disk: what is to be limited and is not", API_TEXTS, .max = 3},                 \
         {"client_sent", "bytes to its SPICE clients", API_BYTES},                                                     \
         {"client_received", "bytes from its SPICE clients", API_BYTES},                                               \
     {                                                                                                                 \

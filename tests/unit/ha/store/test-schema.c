@@ -115,6 +115,23 @@ test_from_version_4(void)
     house_forget_folder(folder);
 }
 
+/* What was there has no limits, and can be given some. */
+static void
+test_from_version_5(void)
+{
+    char *folder = house_folder();
+    g_autoptr(House) house = open_fixture(folder, "version-5.sql");
+
+    house_assert_column(house, "setting", "memory.overcommit-percent", "value", "150");
+    house_assert_column(house, "desktop", "99999999-9999-4999-8999-999999999999", "cpu_percent", "0");
+    house_assert_column(house, "desktop", "99999999-9999-4999-8999-999999999999", "disk_write_ops", "0");
+    house_do(house, "desktop.change",
+             "{'desktop': <'99999999-9999-4999-8999-999999999999'>, 'cpu_percent': <int64 150>}");
+    house_assert_column(house, "desktop", "99999999-9999-4999-8999-999999999999", "cpu_percent", "150");
+    g_clear_pointer(&house, house_free);
+    house_forget_folder(folder);
+}
+
 static void
 test_newer(void)
 {
@@ -158,6 +175,7 @@ main(int argc, char **argv)
     g_test_add_func("/store/schema/from-version-2", test_from_version_2);
     g_test_add_func("/store/schema/from-version-3", test_from_version_3);
     g_test_add_func("/store/schema/from-version-4", test_from_version_4);
+    g_test_add_func("/store/schema/from-version-5", test_from_version_5);
     g_test_add_func("/store/schema/newer", test_newer);
     g_test_add_func("/store/schema/other-tables", test_other_tables);
     return g_test_run();

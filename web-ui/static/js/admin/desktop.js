@@ -141,9 +141,20 @@ function Given({ desktop, onGive }) {
     ${!desktop.user && !read.value?.items?.length && html`<p class="soft">Nobody.</p>`}</section>`;
 }
 
-const Facts = ({ desktop }) => html`<section class="card"><h2>What it is</h2><dl class="facts">
+const LIMITS = [["cpu_percent", "% of a processor"], ["disk_read_mib", " MiB/s from disks"], ["disk_write_mib", " MiB/s to disks"], ["disk_read_ops", " reads a second"],
+  ["disk_write_ops", " writes a second"]];
+const UNLIMITED = { cpu: "processors", disk: "disks" };
+
+/** What it may take of the host; and of that what does not hold, which only the kernel knows. */
+function Limits({ desktop, live }) {
+  const wanted = LIMITS.filter(([name]) => desktop[name]).map(([name, unit]) => `${desktop[name]}${unit}`);
+  const missing = (live.unlimited || []).filter((kind) => UNLIMITED[kind]).map((kind) => UNLIMITED[kind]);
+  return html`<dd>${wanted.join(", ") || "As much as it likes"}${missing.length > 0 && html`<br /><small class="soft">Not limited now: ${missing.join(", ")}. It holds from the next start on, where the host can.</small>`}</dd>`;
+}
+
+const Facts = ({ desktop, live }) => html`<section class="card"><h2>What it is</h2><dl class="facts">
   <dt>System</dt><dd>${GUEST_OS[desktop.guest_os] || "–"}</dd><dt>Memory</dt><dd>${mebibytes(desktop.memory)}</dd><dt>Processors</dt><dd>${desktop.vcpus}</dd>
-  <dt>Starts by</dt><dd>${FIRMWARE[desktop.firmware] || "–"}${desktop.secure_boot && ", Secure Boot"}${desktop.tpm && ", TPM 2.0"}</dd>
+  <dt>May take</dt><${Limits} desktop=${desktop} live=${live} /><dt>Starts by</dt><dd>${FIRMWARE[desktop.firmware] || "–"}${desktop.secure_boot && ", Secure Boot"}${desktop.tpm && ", TPM 2.0"}</dd>
   <dt>Made from</dt><dd><${Name} kind="template" id=${desktop.template} /></dd><dt>Pool</dt><dd><${Name} kind="pool" id=${desktop.pool} /></dd>
   <dt>Policy</dt><dd><${Name} kind="policy" id=${desktop.policy} none=${desktop.pool ? "As its pool says" : "None: no clipboard, no files, no USB"} /></dd>
   <dt>Network</dt><dd>${!desktop.nics?.length && "None"}${(desktop.nics || []).map((nic) => html`<div><${Name} kind="network" id=${nic.network} />${nic.mac && html` <code>${nic.mac}</code>`}</div>`)}</dd>
@@ -173,7 +184,7 @@ function Whole({ desktop, session }) {
     <${Jobs} of=${(job) => job.thing === desktop.id} />
     ${state === "running" && html`<${Figures} live=${live} desktop=${desktop} />`}
     <div class="halves"><div class="stack"><${Screen} desktop=${desktop} state=${state} live=${live} /><${Connected} live=${live} /><${Disks} desktop=${desktop} /></div>
-      <div class="stack"><${Facts} desktop=${desktop} />${isAdmin(session) && html`<${Given} desktop=${desktop} onGive=${() => setDialog("give")} />`}
+      <div class="stack"><${Facts} desktop=${desktop} live=${live} />${isAdmin(session) && html`<${Given} desktop=${desktop} onGive=${() => setDialog("give")} />`}
         <${Snapshots} desktop=${desktop} onTake=${() => setDialog("snapshot")} /></div></div>
     ${dialog && html`<${DesktopDialog} key=${dialog} desktop=${desktop} what=${dialog} onClose=${() => setDialog(null)} />`}`;
 }

@@ -6,6 +6,7 @@ const choices = (words, hints = {}) => Object.entries(words).map(([word, text]) 
 const NAME = { name: "name", label: "Name", required: true, autofocus: true };
 const DESCRIPTION = { name: "description", label: "A line about it", more: true };
 
+const NO_LIMIT = "At most; 0: no limit. From its next start on.";
 const MACHINE = [
   { name: "memory", type: "memory", label: "Memory", required: true, start: 4096 },
   { name: "vcpus", type: "number", label: "Processors", required: true, start: 2 },
@@ -16,6 +17,12 @@ const MORE_MACHINE = [
   { name: "secure_boot", type: "check", label: "Secure Boot", hint: "Starts only systems that are signed.", more: true, when: (values) => values.firmware !== "bios" },
   { name: "tpm", type: "check", label: "TPM 2.0", hint: "Windows 11 wants one.", more: true },
   { name: "monitors", type: "number", label: "Screens a user may have", start: 1, more: true },
+  { name: "cpu_percent", type: "number", label: "Processor time, percent of one", hint: NO_LIMIT, start: 0, more: true },
+  { name: "cpu_weight", type: "number", label: "Share of processors when they are busy", hint: "Against those of others. 0: 50 for each of its own.", start: 0, more: true },
+  { name: "disk_read_mib", type: "number", label: "MiB a second from disks", hint: NO_LIMIT, start: 0, more: true },
+  { name: "disk_write_mib", type: "number", label: "MiB a second to disks", hint: NO_LIMIT, start: 0, more: true },
+  { name: "disk_read_ops", type: "number", label: "Reads a second from disks", hint: NO_LIMIT, start: 0, more: true },
+  { name: "disk_write_ops", type: "number", label: "Writes a second to disks", hint: NO_LIMIT, start: 0, more: true },
 ];
 const PARTS = [
   { name: "disks", type: "disks", label: "Disks and drives, in the order of starting" },

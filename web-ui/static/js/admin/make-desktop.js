@@ -17,7 +17,8 @@ function disksOf({ from, disc, disk, size }) {
   return [{ type: "disk", image: disk }];
 }
 
-const machineOf = (template) => Object.fromEntries(["memory", "vcpus", "firmware", "secure_boot", "tpm", "guest_os", "monitors"]
+const MACHINE = ["memory", "vcpus", "firmware", "secure_boot", "tpm", "guest_os", "monitors", "cpu_weight", "cpu_percent", "disk_read_mib", "disk_write_mib", "disk_read_ops", "disk_write_ops"];
+const machineOf = (template) => Object.fromEntries(MACHINE
   .filter((name) => template[name] !== undefined).map((name) => [name, template[name]]));
 
 async function bodyOf(values) {
