@@ -21,7 +21,8 @@ tell_desktops(Daemon *daemon, const Session *session, SessionEnd end)
 {
     g_autoptr(GPtrArray) others = sessions_list(people_sessions(daemon->people), session->user_id);
 
-    desktops_session_over(daemon->rooms.desktops, session->id);
+    desktops_session_over(daemon->rooms.desktops, session->id,
+                          end == SESSION_END_REVOKED || end == SESSION_END_USER_CHANGED);
     if (end == SESSION_END_SIGNED_OUT && !others->len)
         desktops_user_left(daemon->rooms.desktops, session->user_id);
 }

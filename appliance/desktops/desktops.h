@@ -221,9 +221,10 @@ void desktops_carrier_gone(Desktops *desktops, const char *carrier);
 
 /*
  * The session is over: its tickets are void, those by which something is open when that is closed. Connections last until the
- * user's right to the desktop ends: a browser's idle session must not cut the desktop somebody works at.
+ * user's right to the desktop ends: a browser's idle session must not cut the desktop somebody works at. One that was @taken_away, since
+ * somebody may be in it who should not, takes its connections along.
  */
-void desktops_session_over(Desktops *desktops, const char *session);
+void desktops_session_over(Desktops *desktops, const char *session, bool taken_away);
 /* The user signed out of the last session on purpose: what is disposable and not connected is given back at once. */
 void desktops_user_left(Desktops *desktops, const char *user);
 /*

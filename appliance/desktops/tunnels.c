@@ -572,10 +572,18 @@ is_of_session(const Ticket *ticket, void *session)
     return !strcmp(ticket->session, session);
 }
 
+static bool
+is_carried_for_session(const Tunnel *tunnel, void *session)
+{
+    return is_of_session(tunnel->ticket, session);
+}
+
 void
-desktops_session_over(Desktops *desktops, const char *session)
+desktops_session_over(Desktops *desktops, const char *session, bool taken_away)
 {
     void_if(desktops->tunnels, is_of_session, (void *)session);
+    if (taken_away)
+        cut_if(desktops->tunnels, is_carried_for_session, (void *)session);
 }
 
 typedef struct {

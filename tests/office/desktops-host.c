@@ -398,7 +398,7 @@ do_gone(House *house, char **words)
 static void
 do_over(House *house, char **words)
 {
-    desktops_session_over(house->desktops, words[0]);
+    desktops_session_over(house->desktops, words[0], false);
 }
 
 static void

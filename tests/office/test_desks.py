@@ -4,6 +4,7 @@ An office at work, through the daemon: an image comes, desktops are made of it a
 desktop is the echo disk.
 """
 import hashlib
+import json
 import os
 import socket
 import struct
@@ -11,7 +12,7 @@ import subprocess
 import time
 
 import pytest
-from carreld import BUILD, is_there
+from carreld import BUILD, PASSWORD, is_there
 from host import HostError, Session
 from sit import Seat
 
@@ -354,6 +355,20 @@ def test_desktops_outlive_the_daemon(office, carreld):
     assert carreld.vmms() == before
     ticket, _, _ = anna.Connect(office.annas, {})
     assert speaks_spice(anna.connection.OpenTunnel(ticket, CLIENT))
+
+
+def test_what_leaves_no_command_leaves_a_line(office, console):
+    """Of a snapshot, and of going back to one, which loses what was done since."""
+    office.anna.do("desktop.want", desktop=office.annas, wanted="running")
+    wait_state(office.anna, office.annas, "running")
+    office.olga.Control(office.annas, "stop", {})
+    wait_state(office.anna, office.annas, "stopped")
+    wait_job(office.olga, office.olga.Control(office.annas, "snapshot", {"name": "Before"}))
+    snapshot = office.olga.ListSnapshots(office.annas)[0]["id"]
+    wait_job(office.olga, office.olga.Control(office.annas, "revert", {"snapshot": snapshot}))
+    said = [json.loads(line["details"]) for line in console.ListAudit({"column": "command", "value": "audit.note"})]
+    done = [(line["name"], line["desktop"], line["detail"]) for line in said if line["event"] == "controlled"]
+    assert done == [("olga", office.annas, f"revert {snapshot}"), ("olga", office.annas, "snapshot Before")]
 
 
 def test_what_was_somebodys_is_given_to_nobody(office, console):
