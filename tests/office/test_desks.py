@@ -342,6 +342,27 @@ def test_rights_that_are_taken_after_the_daemon_was_killed(office, console, carr
     assert noted(console, "connected", office.annas) == 1
 
 
+def test_a_session_that_is_taken_away_takes_its_connections_along(office, carreld):
+    """A stolen one, say: whoever has it is out of the desktop as well. One's own new password leaves one's own alone."""
+    def sits_down(session):
+        ticket, _, _ = session.Connect(office.annas, {})
+        return socket.socket(fileno=session.connection.OpenTunnel(ticket, CLIENT))
+
+    def is_cut(seat):
+        seat.settimeout(60)
+        return seat.recv(1) == b""
+
+    stolen, third = carreld.signed_in("anna"), carreld.signed_in("anna")
+    own, thief, other = sits_down(office.anna), sits_down(stolen), sits_down(third)
+    office.anna.EndSession(stolen.GetSession()["id"])
+    assert is_cut(thief)
+    office.anna.SetPassword(office.user["anna"], PASSWORD, "another carrel of one's own")
+    assert is_cut(other)
+    own.settimeout(0.5)
+    with pytest.raises(TimeoutError):
+        own.recv(1)
+
+
 def test_desktops_outlive_the_daemon(office, carreld):
     office.anna.do("desktop.want", desktop=office.annas, wanted="running")
     wait_state(office.anna, office.annas, "running")

@@ -121,13 +121,46 @@ is_copy(const char *action)
     return !strcmp(action, "clone") || !strcmp(action, "make-template");
 }
 
+/* All else has a line in the audit trail by the command that comes of it. */
+static bool
+leaves_no_command(const char *action)
+{
+    static const char *const actions[] = {"reset", "snapshot", "revert", "forget", NULL};
+
+    return g_strv_contains(actions, action);
+}
+
+static void
+note_action(const Call *call)
+{
+    const char *desktop, *action, *name = NULL;
+    g_autoptr(GVariant) options = NULL;
+
+    g_variant_get(call->arguments, "(&s&s&s@a{sv})", NULL, &desktop, &action, &options);
+    if (!leaves_no_command(action))
+        return;
+    if (!g_variant_lookup(options, "name", "&s", &name))
+        g_variant_lookup(options, "snapshot", "&s", &name);
+    g_autofree char *detail = name ? g_strdup_printf("%s %s", action, name) : g_strdup(action);
+    commands_note(call->daemon->commands, &(CommandsNote){
+                                              .event = "controlled",
+                                              .name = call->caller->name,
+                                              .user = call->caller->user,
+                                              .desktop = desktop,
+                                              .address = call->caller->source,
+                                              .detail = detail,
+                                          });
+}
+
 static void
 controlled(void *data, const char *job, const GError *error)
 {
-    if (error)
+    if (error) {
         call_fail(data, error);
-    else
-        call_return(data, g_variant_new("(s)", job));
+        return;
+    }
+    note_action(data);
+    call_return(data, g_variant_new("(s)", job));
 }
 
 void

@@ -6,7 +6,8 @@
 #include "ha/store/things/things.h"
 
 static const char *const event_words[] = {
-    "sign-in", "sign-in-failed", "sign-out", "connected", "disconnected", "watching", "watching-refused", NULL,
+    "sign-in",  "sign-in-failed",   "sign-out",   "connected", "disconnected",
+    "watching", "watching-refused", "controlled", NULL,
 };
 
 static const StoreField note_fields[] = {

@@ -213,6 +213,21 @@ def test_the_file_for_a_viewer(desk):
     assert text.startswith("[virt-viewer]") and "tls-port=" in text
 
 
+def test_the_log_tells_who_was_where(desk, console):
+    page, desktop = desk
+    sits_down(page, "Desk")
+    page.press("Back")
+    page.menu("Your account", "Sign out")
+    console.Control(desktop, "reset", {})
+    console.make("user", name="ada", role="admin", password=PASSWORD)
+    page.sign_in("ada", PASSWORD)
+    page.go("audit")
+    rows = "return [...document.querySelectorAll('tbody tr')].map((row) => [...row.cells].slice(1, 3).map((cell) => cell.innerText.replace(/\\s+/g, ' ')).join(' '))"
+    for line in ("anna opened “Desk” 127.0.0.1", "The host's console restarted hard “Desk”", "The host's console gave “anna” “Desk”"):
+        page.until(f"{rows}.includes(arguments[0])", line, what=f"“{line}” in the log")
+    page.look("log")
+
+
 @pytest.fixture
 def another_window(web):
     """A second browser, in which somebody else may be signed in."""

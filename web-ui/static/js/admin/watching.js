@@ -4,8 +4,8 @@ import { html, useState } from "../lib/html.js";
 import { get, items, query, remove } from "../lib/api.js";
 import { useRead } from "../lib/data.js";
 import { exactly } from "../lib/format.js";
-import { EVENTS, KINDS, ROLES } from "../lib/words.js";
-import { Empty, Head, Loaded, When } from "../parts/basics.js";
+import { DONE, EVENTS, KINDS, ROLES } from "../lib/words.js";
+import { Empty, Head, Loaded, Name, When } from "../parts/basics.js";
 import { tried } from "../parts/toast.js";
 import { Rows } from "./table.js";
 
@@ -37,17 +37,29 @@ function detailsOf(line) {
 
 const ACTORS = { daemon: "Carrel", console: "The host's console" };
 
+const actorOf = (line) => ACTORS[line.actor_name] || line.actor_name || ACTORS[line.actor] || line.actor;
+
+/** That of the kinds which a command was given, by its name. */
+function named(details, kinds) {
+  const kind = kinds.find((one) => details[one]);
+  return kind && html`“<${Name} kind=${kind} id=${details[kind]} />”`;
+}
+
 /** Who did what, to what: a sign-in is written down by the daemon, but is what somebody did. */
 function told(line) {
   const details = detailsOf(line);
   if (line.command === "audit.note") {
-    const more = [details.address, details.detail].filter(Boolean).join(", ");
-    return { who: details.name || line.actor_name, what: `${EVENTS[details.event] || details.event}${line.thing_name ? ` “${line.thing_name}”` : ""}`, more };
+    const [action, ...rest] = details.event === "controlled" ? (details.detail || "").split(" ") : ["", details.detail];
+    const more = [details.address, ...rest].filter(Boolean).join(details.event === "controlled" ? " " : ", ");
+    const what = html`${DONE[action] || EVENTS[details.event] || details.event}${details.desktop && html` “<${Name} kind="desktop" id=${details.desktop} />”`}`;
+    return { who: (!details.user && ACTORS[details.name]) || details.name || (details.user ? html`<${Name} kind="user" id=${details.user} />` : ACTORS[line.actor_name]), what, more };
   }
   const [kind, verb] = line.command.split(".");
+  if (line.command === "assignment.create") return { who: actorOf(line), what: html`gave ${named(details, ["user", "group"])} ${named(details, ["desktop", "pool"])}` };
+  if (line.command === "assignment.delete") return { who: actorOf(line), what: "took back what somebody had been given" };
   const switched = verb === "want" ? { running: "on", stopped: "off", suspended: "to sleep" }[details.wanted] || "" : "";
   const about = kind === "audit" ? "the log" : `the ${KINDS[kind]?.[0] || kind}${line.thing_name ? ` “${line.thing_name}”` : ""}`;
-  return { who: ACTORS[line.actor_name] || line.actor_name || ACTORS[line.actor] || line.actor, what: `${VERBS[verb] || verb} ${about} ${switched}` };
+  return { who: actorOf(line), what: `${VERBS[verb] || verb} ${about} ${switched}` };
 }
 
 function What({ line }) {
@@ -68,7 +80,7 @@ export function Audit() {
   const [command, setCommand] = useState("");
   const read = useRead((signal) => get(`/audit${query({ ...(command && { column: "command", value: command }), before: before.at(-1), limit: AUDIT_PAGE })}`, { signal }).then(items), [before, command],
     (topic) => topic === "things" && !before.length);
-  const kinds = [["", "Everything"], ["audit.note", "Sign-ins and connections"], ["desktop.want", "Desktops switched on and off"], ["desktop.create", "Desktops made"], ["desktop.delete", "Desktops deleted"],
+  const kinds = [["", "Everything"], ["audit.note", "Sign-ins, connections, snapshots"], ["desktop.want", "Desktops switched on and off"], ["desktop.create", "Desktops made"], ["desktop.delete", "Desktops deleted"],
     ["assignment.create", "Things given"], ["assignment.delete", "Things taken back"], ["user.create", "Users made"], ["user.change", "Users changed"], ["user.set_password", "Passwords set"]];
   return html`<${Head} title="Log" about="Everything that was changed, every sign-in and every connection: when, by whom, from where." />
     <div class="card flush"><div class="tools"><select class="input" aria-label="Which" onChange=${(event) => { setCommand(event.target.value); set([]); }}>${kinds.map(([value, words]) => html`<option value=${value} selected=${value === command}>${words}</option>`)}</select></div>

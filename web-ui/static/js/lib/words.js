@@ -32,9 +32,11 @@ export const WAYS = { none: "Not allowed", "to-desktop": "Into the desktop only"
 export const IMAGE_TYPES = { disk: "Disk with a system on it", iso: "Disc (ISO) to install from" };
 export const IMAGE_STATES = { coming: ["Arriving", "wait"], ready: ["Ready", "good"], failed: ["Failed", "bad"] };
 export const EVENTS = {
-  "sign-in": "signed in", "sign-in-failed": "tried to sign in, and could not", "sign-out": "signed out", connected: "opened a desktop",
-  disconnected: "left a desktop", watching: "looked on", "watching-refused": "was not allowed to look on",
+  "sign-in": "signed in", "sign-in-failed": "tried to sign in, and could not", "sign-out": "signed out", connected: "opened",
+  disconnected: "left", watching: "looked on at", "watching-refused": "was not allowed to look on at",
 };
+/** What was done to a desktop that is no change of it in the store. */
+export const DONE = { reset: "restarted hard", snapshot: "took a snapshot of", revert: "took back to a snapshot", forget: "deleted a snapshot of" };
 /** What things of a kind are called: one, many. */
 export const KINDS = {
   user: ["user", "users"], group: ["group", "groups"], network: ["network", "networks"], image: ["image", "images"], policy: ["policy", "policies"],

@@ -54,7 +54,7 @@ export const When = ({ time }) => html`<time title=${exactly(time)}>${ago(time)}
 
 /** The name of a thing that another refers to by its id. */
 export function Name({ kind, id, href, none = "–" }) {
-  const [name, set] = useState("");
+  const [name, set] = useState(null);
   useEffect(() => {
     if (!id) return undefined;
     let gone = false;
@@ -67,7 +67,7 @@ export function Name({ kind, id, href, none = "–" }) {
     };
   }, [kind, id]);
   if (!id) return none;
-  if (!name) return html`<span class="soft">…</span>`;
+  if (!name) return html`<span class="soft">${name === null ? "…" : "(gone)"}</span>`;
   return href ? html`<a href=${href}>${name}</a>` : name;
 }
 
