@@ -84,6 +84,27 @@ def test_two_monitors(chromium, open_desktop):
     chromium.until_shows(producer.drawn(1), 1)
 
 
+@pytest.mark.parametrize("ratio, sharp, shown", [(1, False, 1), (1.25, True, 1), (2, False, 2), (2, True, 1)])
+def test_fine_screens(chromium, open_desktop, ratio, sharp, shown):
+    """One of the desktop's pixels takes as many of the screen's: only whole numbers keep letters as they are."""
+    metrics = {"width": 1280, "height": 860, "deviceScaleFactor": ratio, "mobile": False}
+    chromium.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    try:
+        producer = open_desktop()
+        if sharp != (ratio % 1 != 0):
+            chromium.run("screens.sharp = arguments[0]; screens.resized()", sharp)
+        chromium.until("return screens.screens[0].canvas")
+        assert chromium.run("return devicePixelRatio") == ratio
+        box = "const canvas = screens.screens[0].canvas; return canvas.getBoundingClientRect().width * devicePixelRatio / canvas.width"
+        assert chromium.run(box) == pytest.approx(shown)
+        assert chromium.run("return screens.screens[0].canvas.style.imageRendering") == "pixelated"
+        producer.do("cursor 0 30 50 ff0000")
+        at = (30 / ratio, 50 / ratio) if sharp else (30, 50)
+        chromium.until(f"return screens.screens[0].element.style.cursor.endsWith(') {int(at[0])} {int(at[1])}, default')")
+    finally:
+        chromium.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
 def key_events(producer, n):
     return [producer.wait_event("keyboard") for _ in range(n)]
 

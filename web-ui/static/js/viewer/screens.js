@@ -116,7 +116,9 @@ export class Screens {
   }
 
   setCursor(shape) {
-    this.cursor = shape ? `url(${shape.url}) ${shape.x} ${shape.y}, default` : "none";
+    const unit = this.sharp ? devicePixelRatio : 1;
+    const image = shape && (unit === 1 ? `url(${shape.url})` : `image-set(url(${shape.url}) ${unit}x)`);
+    this.cursor = shape ? `${image} ${Math.floor(shape.x / unit)} ${Math.floor(shape.y / unit)}, default` : "none";
     this.screens.forEach((screen) => { screen.element.style.cursor = this.cursor; });
   }
 
