@@ -15,7 +15,7 @@
 typedef struct {
     const char *id;
     const char *user; /* NULL: it is free */
-    bool current;     /* made from the template that the pool has now */
+    bool current; /* of a free one: as one would be that is made now, from the template that the pool has, as that is */
     bool wanted_running;
     bool over; /* of a disposable one: whoever has it has left it */
 } PoolDesktop;

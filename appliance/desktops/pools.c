@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "appliance/desktops/pools.h"
 
+#include "appliance/desktops/from_template.h"
 #include "appliance/desktops/pool_plan.h"
 #include "appliance/desktops/private.h"
 
@@ -81,20 +82,9 @@ only_desktop(const char *id)
 
 /* ---- making ---- */
 
-/* Parts of a template as fields of a desktop's. */
-static void
-add_parts(GVariantDict *fields, GVariant *row, const char *part)
-{
-    g_autoptr(GVariant) list = g_variant_lookup_value(row, part, G_VARIANT_TYPE("aa{sv}"));
-
-    if (list)
-        g_variant_dict_insert_value(fields, part, list);
-}
-
 static GVariant *
 fields_from(GVariant *template, const char *template_id, const char *pool, const char *name)
 {
-    static const char *const same[] = {SPEC_MACHINE_FIELDS};
     g_autofree char *id = g_uuid_string_random();
     GVariantDict fields;
 
@@ -103,13 +93,7 @@ fields_from(GVariant *template, const char *template_id, const char *pool, const
     g_variant_dict_insert(&fields, "name", "s", name);
     g_variant_dict_insert(&fields, "template", "s", template_id);
     g_variant_dict_insert(&fields, "pool", "s", pool);
-    for (unsigned i = 0; i < G_N_ELEMENTS(same); i++) {
-        g_autoptr(GVariant) value = g_variant_lookup_value(template, same[i], NULL);
-        if (value)
-            g_variant_dict_insert_value(&fields, same[i], value);
-    }
-    add_parts(&fields, template, "disks");
-    add_parts(&fields, template, "nics");
+    from_template_add(template, &fields);
     return g_variant_dict_end(&fields);
 }
 
@@ -168,17 +152,27 @@ is_over(Desktops *desktops, Desktop *desktop)
     return desktop->user_left || was_used || now - desktop->unused_since >= minutes * 60 * G_USEC_PER_SEC;
 }
 
+/* Rows of a list have no parts. */
+static bool
+is_current(Desktops *desktops, const char *id, GVariant *template)
+{
+    g_autoptr(GVariant) whole = desktops->ops.get(desktops->owner, "desktop", id);
+
+    return whole && from_template_is_current(template, whole);
+}
+
 static void
-describe(Pool *pool, GVariant *row, const char *template_id, bool disposable, PoolDesktop *to)
+describe(Pool *pool, GVariant *row, GVariant *template, bool disposable, PoolDesktop *to)
 {
     Desktops *desktops = pool->pools->desktops;
-    const char *wanted = "", *made_from = "";
+    const char *wanted = "", *made_from = "", *template_id = "";
 
     g_variant_lookup(row, "id", "&s", &to->id);
     g_variant_lookup(row, "user", "&s", &to->user);
     g_variant_lookup(row, "wanted", "&s", &wanted);
     g_variant_lookup(row, "template", "&s", &made_from);
-    to->current = !strcmp(made_from, template_id);
+    g_variant_lookup(template, "id", "&s", &template_id);
+    to->current = to->user || (!strcmp(made_from, template_id) && is_current(desktops, to->id, template));
     to->wanted_running = !strcmp(wanted, "running");
     to->over = disposable && to->user && is_over(desktops, desktops_need(desktops, to->id));
 }
@@ -239,16 +233,17 @@ bring_about(Pool *pool, GVariant *row)
     const char *type = "", *template_id = "";
     gint64 size = 0, spares = 0;
 
-    if (!rows)
-        return;
     g_variant_lookup(row, "type", "&s", &type);
     g_variant_lookup(row, "template", "&s", &template_id);
+    g_autoptr(GVariant) template = desktops->ops.get(desktops->owner, "template", template_id);
+    if (!rows || !template)
+        return;
     g_variant_lookup(row, "size", "x", &size);
     g_variant_lookup(row, "spares", "x", &spares);
     bool disposable = !strcmp(type, "disposable");
     g_autofree PoolDesktop *list = g_new0(PoolDesktop, rows->len + 1);
     for (unsigned i = 0; i < rows->len; i++)
-        describe(pool, rows->pdata[i], template_id, disposable, &list[i]);
+        describe(pool, rows->pdata[i], template, disposable, &list[i]);
     g_sort_array(list, rows->len, sizeof *list, (GCompareDataFunc)(void (*)(void))by_running, NULL);
     const PoolFacts facts = {.disposable = disposable,
                              .size = (unsigned)size,

@@ -61,6 +61,26 @@ def test_disposable_desktop_is_gone_when_its_user_signs_out(rooms):
     until(rooms, lambda: running(rooms) and desk not in running(rooms), "a fresh spare")
 
 
+def test_template_that_changes_replaces_what_nobody_has(rooms):
+    pool = rooms.pool(spares=2)
+    until(rooms, lambda: len(running(rooms)) == 2, "two spares")
+    taken, spare = sorted(running(rooms))
+    rooms.take(taken, "anna")
+    until(rooms, lambda: len(running(rooms)) == 3, "another spare")
+    template = rooms.rows["pool", pool]["template"]
+    rooms.thing("template", template, {**rooms.rows["template", template], "memory": 80})
+    rooms.look("template", template)
+    until(rooms, lambda: ("desktop", spare) not in rooms.rows and len(running(rooms) - {taken}) == 2, "new spares")
+    assert "'running'" in rooms.live(taken), "whoever has one keeps it"
+    made = [line for line in rooms.lines if line.startswith("submit desktop.create")]
+    assert len(made) == 5 and all("'memory': <int64 80>" in line for line in made[3:])
+    rooms.thing("template", template, {**rooms.rows["template", template], "name": "Another name"})
+    rooms.look("template", template)
+    time.sleep(0.5)
+    rooms.live(taken)
+    assert len([line for line in rooms.lines if line.startswith("submit desktop.create")]) == 5
+
+
 def test_persistent_desktop_stays(rooms):
     rooms.pool(type="persistent", spares=1)
     until(rooms, lambda: running(rooms), "a spare")

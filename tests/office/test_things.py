@@ -6,6 +6,7 @@ import uuid
 import pytest
 from carreld import PASSWORD
 from host import Connection, GLib, HostError, Session, u
+from test_desks import upload
 
 
 def refused(call, *arguments, **more):
@@ -170,6 +171,35 @@ def test_subscriptions_are_the_peers(house, carreld, console):
     for _ in range(31):
         house.ada.Subscribe(0)
     assert refused(house.ada.Subscribe, 0) == "Busy"
+
+
+def test_pool_follows_its_template(console):
+    """The store's rows of what was made are as the template's, so nothing is made twice; what nobody has follows a change."""
+    def in_pool():
+        return {each["id"] for each in console.list("desktop", filter="pool", value=pool)}
+
+    network = console.make("network", name="Behind", type="nat")
+    old, new = upload(console, "As it was"), upload(console, "As it is")
+    parts = {"disks": [{"type": "disk", "image": old}, {"type": "disk", "size": 1 << 30}, {"type": "cdrom"}],
+             "nics": [{"network": network}]}
+    template = console.make("template", name="PC", memory=64, vcpus=1, firmware="bios", monitors=2, **parts)
+    pool = console.make("pool", name="Class", template=template, type="persistent", size=3)
+    first = console.connection.wait(in_pool, "a desktop")
+    user = console.make("user", name="ute", password=PASSWORD)
+    console.make("assignment", user=user, pool=pool)
+    taken = console.do("pool.take", pool=pool, user=user)
+    assert taken in first
+    console.connection.wait(lambda: len(in_pool()) == 2, "a free one")
+    before, was = in_pool(), console.Get("desktop", taken)
+    console.do("template.change", template=template, name="Personal computer")
+    console.do("template.change", template=template, memory=96, disks=[{"type": "disk", "image": new}])
+    console.connection.wait(lambda: len(in_pool()) == 2 and in_pool() != before, "another one")
+    assert console.Get("desktop", taken) == was, "whoever has one keeps it"
+    fresh, = in_pool() - {taken}
+    made = console.Get("desktop", fresh)
+    assert made["memory"] == 96 and [disk["image"] for disk in made["disks"]] == [new]
+    made = console.ListAudit({"column": "command", "value": "desktop.create"})
+    assert len(made) == 3, "one was made that was not as its template"
 
 
 def submit_group(session):
