@@ -67,7 +67,10 @@ type_ahead_clear(TypeAhead *ahead)
     memset(ahead->down, 0, sizeof(ahead->down));
 }
 
-/* What it says of itself holds, whoever wrote it: the places kept are there, and every key is one. */
+/*
+ * What it says of itself holds, whoever wrote it: the places kept are there, and every key is one. Whoever held keys down is not
+ * there any more.
+ */
 static bool
 after_load(void *object, GError **error)
 {
@@ -82,6 +85,8 @@ after_load(void *object, GError **error)
         good = (ahead->waiting[(ahead->first + i) % TYPE_AHEAD_MAX] & ~DOWN) < KEY_CNT;
     if (!good)
         g_set_error(error, STATE_ERROR, STATE_ERROR_MALFORMED, "more keys wait than there is room for");
+    for (unsigned key = 0; good && key < KEY_CNT; key++)
+        type_ahead_add(ahead, (TypeAheadKey){key, false});
     return good;
 }
 

@@ -9,7 +9,7 @@
  * behind them at the keyboard's pace.
  *
  * Each key that is down has a place kept for its going up. So where even this is full, what goes down is lost and nothing
- * sticks.
+ * sticks. Loaded from a saved desktop, all keys come up: who held them then does not now.
  *
  * Pure; the owner says what time it is, holds whatever lock there is, and wakes itself when the next change is due. Zeroed
  * memory is empty, with all keys up.

@@ -312,6 +312,9 @@ test_pause_and_save(gconstpointer flags)
     key(driver, KEY_A, true);
     expect(driver, &buffers, EV_KEY, KEY_A, 1);
     expect(driver, &buffers, EV_SYN, SYN_REPORT, 0);
+    key(driver, KEY_C, true);
+    expect(driver, &buffers, EV_KEY, KEY_C, 1);
+    expect(driver, &buffers, EV_SYN, SYN_REPORT, 0);
     virtio_device_quiesce(driver->device);
     key(driver, KEY_B, true);
     key(driver, KEY_A, false);
@@ -327,6 +330,8 @@ test_pause_and_save(gconstpointer flags)
     virtio_device_resume(driver->device);
     virtio_driver_run(driver);
     expect(driver, &buffers, EV_KEY, KEY_A, 0);
+    expect(driver, &buffers, EV_SYN, SYN_REPORT, 0);
+    expect(driver, &buffers, EV_KEY, KEY_C, 0); /* which nobody holds any more */
     expect(driver, &buffers, EV_SYN, SYN_REPORT, 0);
     expect_nothing(driver);
 }
