@@ -42,9 +42,13 @@ def seat(office):  # noqa: F811
 
 
 def metrics(office):  # noqa: F811
+    return numbers_of(office.olga)
+
+
+def numbers_of(session):
     """Numbers by name and labels, of those about a desktop or a session."""
     found = {}
-    for line in office.olga.GetMetrics().splitlines():
+    for line in session.GetMetrics().splitlines():
         if match := LINE.fullmatch(line):
             labels = tuple(sorted(re.findall(r'(\w+)="([^"]*)"', match["labels"])))
             assert (match["name"], labels) not in found, f"twice: {line}"
@@ -106,6 +110,27 @@ def test_a_session_is_counted_from_its_beginning(office, seat):  # noqa: F811
     assert of_desktop(office, numbers, "input_seconds_count") >= inputs
     assert list(of_sessions(numbers, "input_seconds_count").values()) == [0]
     after.leave()
+
+
+def test_whom_another_daemon_finds_there(office, carreld, seat):  # noqa: F811
+    """The desktop has all that it counted, the session what came since that daemon knew of it."""
+    before = type_until_counted(office, seat)
+    (session,) = of_sessions(before, "sent_bytes_total")
+    carreld.kill()
+    carreld.start()
+    console = carreld.console()
+    numbers = {}
+
+    def is_known():
+        numbers.clear()
+        numbers.update(numbers_of(console))
+        return of_sessions(numbers, "input_seconds_count")
+
+    seat.until(is_known, "the session")
+    assert of_sessions(numbers, "input_seconds_count") == {session: 0}
+    assert of_desktop(office, numbers, "input_seconds_count") >= of_desktop(office, before, "input_seconds_count")
+    seat.press("b")
+    seat.until(lambda: is_known()[session] >= 1, "an input to be counted")
 
 
 def test_how_it_is_now(office, seat):  # noqa: F811
