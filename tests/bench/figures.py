@@ -409,6 +409,7 @@ OF_A_HOST = [
     (office.reads, 1, [
         Figure("office_page", "ms", "≤ 20 ms (p99)", at_most(20), p99, alone=True),
         Figure("office_thing", "ms", "≤ 20 ms (p99)", at_most(20), p99, alone=True),
+        Figure("office_search", "ms", "≤ 20 ms (p99)", at_most(20), p99, alone=True),
     ]),
     (port.throughput, 1, [
         Figure("tunnel_down", "GB/CPU-s", "≥ 1", at_least(1), alone=True),
@@ -422,5 +423,6 @@ OF_A_HOST = [
     (port.reads, 1, [
         Figure("api_page", "ms", "≤ 20 ms (p99)", at_most(20), p99, alone=True),
         Figure("api_thing", "ms", "≤ 20 ms (p99)", at_most(20), p99, alone=True),
+        Figure("api_search", "ms", "≤ 20 ms (p99)", at_most(20), p99, alone=True),
     ]),
 ]

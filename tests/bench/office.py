@@ -131,6 +131,7 @@ def reads(folder):
         connection = host.console.connection
         page = [timed(connection, "List", "", "desktop", {"limit": u(100)}) for _ in range(READS)]
         one = [timed(connection, "Get", "", "desktop", desktop) for desktop in desktops[:READS]]
+        found = [timed(connection, "List", "", "desktop", {"limit": u(100), "search": f"SK {i}"}) for i in range(READS)]
         while GLib.MainContext.default().iteration(False):
             pass
-        return {"office_page": page, "office_thing": one}
+        return {"office_page": page, "office_thing": one, "office_search": found}

@@ -174,6 +174,7 @@ def reads(folder):
                                                      context=ssl.create_default_context(cafile=web.certificate))
             page = [timed(connection, "/api/v1/desktops?limit=100", headers) for _ in range(READS)]
             one = [timed(connection, f"/api/v1/desktops/{desktop}", headers) for desktop in desktops[:READS]]
+            found = [timed(connection, f"/api/v1/desktops?limit=100&search=SK%20{i}", headers) for i in range(READS)]
         finally:
             web.end()
-    return {"api_page": page, "api_thing": one}
+    return {"api_page": page, "api_thing": one, "api_search": found}
