@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Somebody who has never seen the page: the first screens, what it says when something is wrong, and what to do then."""
 from conftest import PASSWORD
+from selenium.webdriver.common.keys import Keys
 
 
 def hash_of(page):
@@ -98,3 +99,46 @@ def test_why_somebody_is_out(sign_in_at_page, console):
     for session in console.ListSessions():
         console.EndSession(session["id"])
     page.sees("You were signed out from somewhere else.")
+
+
+def focused(page):
+    return page.run("const one = document.activeElement; return (one.getAttribute('aria-label') || one.innerText || one.id || one.tagName).trim()")
+
+
+def test_by_keyboard_alone(page, console):
+    """From the door into a room, a dialog and a menu, and back to where one was."""
+    console.make("user", name="ada", role="admin", password=PASSWORD)
+    page.open("users")
+    page.until("return document.activeElement.id === 'field-name'", what="the field for the name")
+    page.keys("ada", Keys.TAB, PASSWORD, Keys.ENTER)
+    page.sees("Administrator")
+    page.keys(Keys.TAB)
+    assert focused(page) == "To the content"
+    page.keys(Keys.ENTER)
+    page.until("return document.activeElement.tagName === 'H1'", what="the room's heading")
+    page.keys(Keys.TAB)
+    assert focused(page) == "New user"
+    page.keys(Keys.ENTER)
+    page.until("return document.activeElement.closest('dialog') && document.activeElement.matches('input')", what="the dialog's first field")
+    page.look("keyboard-dialog")
+    page.keys(Keys.ESCAPE)
+    page.no_dialog()
+    assert focused(page) == "New user"
+    for wanted in ("Search by name", "Which", "ada", "What to do with ada"):
+        page.keys(Keys.TAB)
+        assert focused(page) == wanted
+    page.keys(Keys.ENTER)
+    page.until("return document.activeElement.closest('[role=menu]')", what="the menu's first entry")
+    first = focused(page)
+    page.keys(Keys.ARROW_DOWN)
+    assert focused(page) != first
+    page.keys(Keys.ARROW_UP, Keys.ENTER)
+    page.until("return document.activeElement.closest('dialog')", what="the entry's dialog")
+    page.keys(Keys.ESCAPE)
+    page.no_dialog()
+    assert focused(page) == "What to do with ada"
+    page.keys(Keys.ENTER)
+    page.until("return document.activeElement.closest('[role=menu]')", what="the menu again")
+    page.keys(Keys.ESCAPE)
+    page.until("return !document.activeElement.closest('[role=menu]')", what="the menu's end")
+    assert focused(page) == "What to do with ada"

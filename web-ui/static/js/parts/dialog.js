@@ -6,10 +6,14 @@ import { Icon } from "./icon.js";
 
 export function Dialog({ title, onClose, wide, children }) {
   const dialog = useRef();
+  const [before] = useState(document.activeElement);
   useEffect(() => {
     const element = dialog.current;
     element.showModal();
-    return () => element.close();
+    return () => {
+      element.close();
+      before?.focus({ preventScroll: true }); // the browser forgets it with an element that goes
+    };
   }, []);
   const cancel = (event) => {
     event.preventDefault();

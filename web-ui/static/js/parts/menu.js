@@ -66,6 +66,6 @@ export function Menu({ label, button, class: look = "button plain square", items
         ${item.href
           ? html`<a role="menuitem" href=${item.href} download=${item.download} onClick=${() => set(false)}>${item.icon}${item.label}</a>`
           : html`<button type="button" role="menuitem" class=${item.danger ? "danger" : ""} disabled=${item.off}
-              onClick=${() => { set(false); item.do(); }}>${item.icon}${item.label}</button>`}`)}
+              onClick=${() => { set(false); holder.current.querySelector("button").focus(); item.do(); }}>${item.icon}${item.label}</button>`}`)}
     </div>`}</span>`;
 }
