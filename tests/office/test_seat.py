@@ -38,7 +38,7 @@ def test_sits_down_types_and_switches_off(rooms):
     rooms.wait("submit desktop.want")
     assert rooms.rows["desktop", desk]["wanted"] == "stopped"
     rooms.wait_state(desk, "stopped")
-    seat.until(lambda: len(seat.main_events) > 1, "the end of the main channel")
+    seat.until(lambda: len(seat.main_events) > 1, "the end of the main channel", 90)
 
 
 def test_what_is_switched_off_while_nobody_looks_stays_off(rooms):
@@ -141,7 +141,7 @@ def test_right_that_ends_cuts_the_connection(rooms):
 
 
 def is_connected(seat):
-    seat.until(lambda: seat.opened and seat.display and seat.display.pixels() is not None, "the picture")
+    seat.until(lambda: seat.opened and seat.display and seat.display.pixels() is not None, "the picture", 90)
 
 
 def another_owner(rooms, *desks):
@@ -164,7 +164,7 @@ def test_right_that_ends_cuts_what_an_earlier_owner_opened(rooms):
     assert "192.0.2.7" in rooms.live(desk)
     rooms.say("disallow anna")
     rooms.wait(f"client {desk} 0")
-    seat.until(lambda: len(seat.main_events) > 1, "the end of the main channel")
+    seat.until(lambda: len(seat.main_events) > 1, "the end of the main channel", 90)
     rooms.say(f"tunnel {unused}")
     assert "not good" in rooms.wait("failed tunnel")
     helper.turn(0.5)
@@ -180,7 +180,7 @@ def test_right_that_ends_before_the_vmm_answers(rooms):
     rooms.start()
     rooms.say("disallow anna")
     rooms.wait(f"client {desk} 0")
-    seat.until(lambda: len(seat.main_events) > 1, "the end of the main channel")
+    seat.until(lambda: len(seat.main_events) > 1, "the end of the main channel", 90)
 
 
 def test_connection_that_nobody_wrote_down_is_cut(rooms):
@@ -190,7 +190,7 @@ def test_connection_that_nobody_wrote_down_is_cut(rooms):
     rooms.kill()
     (rooms.folder / "run" / desk / "tickets").unlink()
     rooms.start()
-    seat.until(lambda: len(seat.main_events) > 1, "the end of the main channel")
+    seat.until(lambda: len(seat.main_events) > 1, "the end of the main channel", 90)
 
 
 def test_ticket_of_an_earlier_owner_is_good(rooms):
