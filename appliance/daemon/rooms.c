@@ -253,6 +253,15 @@ open_desktops(Daemon *daemon, GError **error)
     return daemon->rooms.desktops;
 }
 
+static bool
+is_known(void *owner, const char *desktop)
+{
+    Daemon *daemon = owner;
+    g_autoptr(GVariant) there = NULL;
+
+    return !store_reader_get(daemon->reader, store_catalog_find_kind("desktop"), desktop, &there, NULL) || there;
+}
+
 bool
 rooms_open(Daemon *daemon, GError **error)
 {
@@ -260,6 +269,7 @@ rooms_open(Daemon *daemon, GError **error)
     if (!open_storage(daemon, error) || !open_networks(daemon, error) || !open_desktops(daemon, error))
         return false;
     images_take_up(daemon);
+    desktops_clear_begun(daemon->rooms.desktops, is_known);
     desktops_look(daemon->rooms.desktops, NULL, NULL);
     /* Of those who are connected since before us, whose right ended while nobody was there? */
     desktops_check_rights(daemon->rooms.desktops, rights_may_use);

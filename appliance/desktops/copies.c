@@ -4,6 +4,7 @@
  * while it runs. What a copy is of becomes known to the store last, and what did not get that far is deleted again.
  */
 #include "appliance/desktops/action.h"
+#include "appliance/desktops/begun.h"
 #include "appliance/desktops/conf.h"
 #include "appliance/desktops/still.h"
 
@@ -364,9 +365,16 @@ typedef struct {
 } Making;
 
 static void
+strike_clone(Action *action)
+{
+    begun_strike(action->desktops, ((Copy *)action->own)->id);
+}
+
+static void
 on_undone(GObject *source, GAsyncResult *result, gpointer user)
 {
-    storage_finish(storage_of(user), result, NULL);
+    if (storage_finish(storage_of(user), result, NULL))
+        strike_clone(user);
     end_copy(user);
 }
 
@@ -381,13 +389,16 @@ on_made(void *data, const GError *error)
 {
     g_autofree Making *making = data;
     Action *action = making->action;
+    bool cloned = !strcmp(making->kind, "desktop");
 
     if (!error) {
+        if (cloned)
+            strike_clone(action);
         action_end(action, NULL);
         return;
     }
     ((Copy *)action->own)->error = g_error_copy(error);
-    if (!strcmp(making->kind, "desktop"))
+    if (cloned)
         undo_clone(action);
     else
         end_copy(action);
@@ -431,6 +442,12 @@ take_name(Action *action, Copy *copy, const char *name)
 static void
 clone_disks(Action *action)
 {
+    GError *error = NULL;
+
+    if (!begun_note(action->desktops, ((Copy *)action->own)->id, &error)) {
+        copied(action, error);
+        return;
+    }
     storage_clone_desktop_async(storage_of(action), action->desktop->id, ((Copy *)action->own)->id, action->cancellable,
                                 action_progress, action, on_storage, action);
 }
@@ -444,8 +461,10 @@ after_clone(Action *action)
         submit_copy(action, "desktop");
     else if (copy->error->domain == DESKTOPS_ERROR)
         undo_clone(action);
-    else
+    else { /* the storage made none, or there is somebody's already */
+        strike_clone(action);
         end_copy(action);
+    }
 }
 
 void

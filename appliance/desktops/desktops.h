@@ -101,11 +101,18 @@ typedef struct {
     void (*client)(void *owner, const char *desktop, DesktopsClient what, DesktopsCaller caller, const char *address);
 } DesktopsOps;
 
-/* Takes up what runs already. desktops_look() for all is to follow once the owner can answer. Settings are copied. */
+/*
+ * Takes up what runs already. desktops_clear_begun() and desktops_look() for all are to follow once the owner can answer. Settings
+ * are copied.
+ */
 Desktops *desktops_new(const DesktopsSettings *settings, const DesktopsOps *ops, void *owner, GError **error);
 void desktops_free(Desktops *desktops);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Desktops, desktops_free)
 
+/* True also where the store cannot say. */
+typedef bool (*DesktopsKnown)(void *owner, const char *desktop);
+/* What an earlier daemon had begun to make when it ended, and the store does not know, is removed. */
+void desktops_clear_begun(Desktops *desktops, DesktopsKnown is_known);
 /*
  * The store says something new: of a thing of that kind ("desktop", "pool", "template", "policy", "setting", …), or with NULL of
  * everything. Cheap; the work is done later.

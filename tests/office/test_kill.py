@@ -192,6 +192,21 @@ def check_storage(console, carreld):
         assert has == (image["state"] == "ready"), (image, files)
 
 
+def test_a_clone_that_the_store_never_heard_of(carreld):
+    """Its disks and what was noted of it go; of what nothing was noted, nobody but an administrator says that it is not wanted."""
+    begun, found = str(uuid.uuid4()), str(uuid.uuid4())
+    carreld.stop()
+    for desktop in (begun, found):
+        (carreld.state / "storage/disks" / f"disk-{desktop}-0").write_bytes(bytes(4096))
+    note = carreld.state / "desktops" / begun / "begun"
+    note.parent.mkdir()
+    note.touch()
+    carreld.start()
+    console = carreld.console()
+    console.connection.wait(lambda: not note.parent.exists(), lambda: "the note is there still")
+    assert [orphan["name"] for orphan in console.ListOrphans()] == [f"disk-{found}-0"]
+
+
 def test_killed_at_any_moment(carreld, tmp_path):
     print(f"CARREL_KILL_SEED={SEED}")
     luck = random.Random(SEED)
