@@ -2,7 +2,7 @@
 """
 Carrel as it is installed, on a host with systemd, AppArmor, nftables, VLANs and LVM: it starts by its units, desktops outlive the
 daemon and keep to their limits, disks are thin volumes, and nothing of the hardening is in anybody's way. Desktops are echo disks:
-their screen and keys are others' to test.
+their screen and keys are others' to test. The last is a Debian, whose agent the daemon calls.
 """
 import json
 import os
@@ -19,6 +19,9 @@ from rig.stick import Stick
 BUILD = pathlib.Path(os.environ.get("CARREL_BUILD", pathlib.Path(__file__).resolve().parents[2] / "build"))
 SOON = 90
 GROUP, POOL = "desks", "pool"  # of volumes
+GUEST, ROOT_AT_MIB = "guest", 34  # the guest image as a volume; where its root file system begins
+LONG = 400  # seconds: a Debian in an emulated host
+AWAY = 26 * 3600  # seconds that a suspended desktop is away
 
 # Under a profile of Carrel's, whatever the shell is told: to see that what is not allowed is refused, and told.
 CONFINED = "bash -c 'echo -n exec {profile} >/proc/thread-self/attr/apparmor/exec; exec {command}' 2>&1 || true"
@@ -83,11 +86,11 @@ class House:
         """What AppArmor refused since the host started."""
         return [line for line in self.run("dmesg").splitlines() if 'apparmor="DENIED"' in line]
 
-    def wait(self, desktop, state):
-        self.until(lambda: self.json(f"desktop show {desktop}")["state"] == state, f"{desktop} {state}")
+    def wait(self, desktop, state, seconds=SOON):
+        self.until(lambda: self.json(f"desktop show {desktop}")["state"] == state, f"{desktop} {state}", seconds)
 
-    def until(self, condition, what):
-        end = time.monotonic() + SOON
+    def until(self, condition, what, seconds=SOON):
+        end = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < end, f"{what}: never"
             time.sleep(0.3)
@@ -254,7 +257,7 @@ def thin(house):
     """The house with its disks on thin volumes: a pool of its own, and the daemon started anew with it."""
     if house.json("image list"):
         house.carrel("image delete Echo")
-    house.run(f"truncate -s 16G /srv/volumes.raw && vgcreate -q {GROUP} $(losetup --find --show /srv/volumes.raw) &&"
+    house.run(f"truncate -s 16G /srv/volumes.raw && vgcreate -q --physicalextentsize 1M {GROUP} $(losetup --find --show /srv/volumes.raw) &&"
               f" lvcreate -q --type thin-pool --size 12G --name {POOL} {GROUP}")
     house.host.write("/etc/carrel/carreld.conf", f"[storage]\nbackend=lvm\nvolume-group={GROUP}\nthin-pool={POOL}\n")
     house.run("systemctl restart carreld")
@@ -314,6 +317,78 @@ def test_thin_volumes_are_limited_at_their_pool(thin):
     assert thin.run(f"cat /sys/dev/block/{device}/dm/name").strip() == f"{GROUP}-{POOL}-tpool"
     thin.end_desktop("Limited")
     thin.carrel("image delete Echo")
+
+
+@pytest.fixture(scope="module")
+def guest(thin):
+    """
+    The guest image as a volume that thin ones may stand on, without a byte being copied: device mapper puts a few MiB for LVM's own
+    before it, from the middle of a file, so that LVM does not see them twice.
+    """
+    thin.run("truncate -s 8M /srv/before.raw && before=$(losetup --find --show /srv/before.raw) && image=$(blockdev --getsz /dev/vdb) &&"
+             " printf '0 8192 linear %s 8192\\n8192 %s linear /dev/vdb 0\\n' $before $image | dmsetup create joined")
+    thin.run(f"pvcreate -q --dataalignment 4M /dev/mapper/joined && vgextend -q {GROUP} /dev/mapper/joined &&"
+             f" lvcreate -q --extents 100%PVS --zero n --wipesignatures n --name {GUEST} {GROUP} /dev/mapper/joined &&"
+             f" lvchange -q --permission r {GROUP}/{GUEST} && lvchange -q --activate n {GROUP}/{GUEST}")
+    return thin
+
+
+def file_system(house, volume):
+    """The superblock of the guest's root file system, as it is on the volume now."""
+    device = f"/dev/{GROUP}/{volume}"
+    said = house.run(f"lvchange --activate y --ignoreactivationskip {GROUP}/{volume} && blockdev --flushbufs {device} &&"
+                     f" part=$(losetup --find --show --read-only --offset $(({ROOT_AT_MIB} << 20)) {device}) &&"
+                     " dumpe2fs -h $part 2>/dev/null; losetup --detach $part")
+    return {name: value.strip() for name, value in (line.split(":", 1) for line in said.splitlines() if ":" in line)}
+
+
+def frozen_file_system(house, name):
+    """The same of a snapshot, for which the guest stopped writing: one that still starts may refuse to."""
+    def taken():
+        house.carrel(f"desktop snapshot {name} Frozen")
+        (kept,) = house.json(f"desktop snapshots {name}")
+        if not kept["frozen"]:
+            house.carrel(f"desktop forget {name} Frozen")
+        return kept["frozen"]
+
+    house.until(taken, "file systems frozen by the agent")
+    (volume,) = [volume for volume in volumes(house) if volume.startswith("kept-")]
+    found = file_system(house, volume)
+    house.carrel(f"desktop forget {name} Frozen")
+    return found
+
+
+def seconds_off(house, found):
+    """How far the clock was off, by which the guest wrote last."""
+    return abs(int(house.run(f"echo $(($(date +%s) - $(date -d '{found['Last write time']}' +%s)))")))
+
+
+def test_the_agent_of_a_debian(guest):
+    """The daemon has the guest's file systems frozen for a snapshot, its clock put right when it was away, and itself shut down."""
+    guest.carrel("desktop create Debian 768M 2 --firmware bios --guest-os linux --tpm --disk size=6179M --nic network=Office")
+    desktop = guest.json("desktop show Debian")["id"]
+    disk = f"disk-{desktop}-0"
+    guest.run(f"lvcreate -q --type thin --thinpool {POOL} --name {disk} --addtag carrel --setactivationskip n {GROUP}/{GUEST}")
+    guest.start("Debian")
+    guest.until(lambda: "agent:   there" in guest.vmm(desktop, "status"), "the guest's agent", LONG)
+    ((_, address),) = (each["concat"] for each in guest.sets()["addresses"])
+    guest.until(lambda: f" {address} " in guest.run("cat /run/carrel/network/*/leases"), "the guest's address from the host")
+
+    assert "needs_recovery" not in frozen_file_system(guest, "Debian")["Filesystem features"]
+    assert "needs_recovery" in file_system(guest, disk)["Filesystem features"]
+
+    guest.carrel("desktop suspend Debian")
+    guest.wait("Debian", "suspended")
+    guest.run(f"date -s @$(($(date +%s) + {AWAY}))")
+    guest.start("Debian")
+    guest.until(lambda: "agent:   there" in guest.vmm(desktop, "status"), "the guest's agent again")
+    guest.until(lambda: seconds_off(guest, frozen_file_system(guest, "Debian")) < AWAY / 2, "the guest's clock put right")
+    guest.carrel("desktop shut-down Debian")
+    guest.wait("Debian", "stopped", LONG)
+    after = file_system(guest, disk)
+    assert after["Filesystem state"] == "clean" and "needs_recovery" not in after["Filesystem features"]
+    guest.carrel("desktop delete Debian")
+    guest.until(lambda: volumes(guest).keys() == {GUEST}, "volumes deleted")
 
 
 def test_apparmor_had_nothing_to_refuse(house):
