@@ -6,6 +6,7 @@
 #define ANSWER_MS (30 * 1000)
 
 struct Still {
+    char *desktop;       /* its id */
     CarrelVmm1 *control; /* NULL: it does not run */
     bool frozen, paused;
     StillReady ready;
@@ -17,6 +18,7 @@ static void
 still_free(Still *still)
 {
     g_clear_object(&still->control);
+    g_free(still->desktop);
     g_free(still);
 }
 
@@ -48,12 +50,16 @@ static void
 on_frozen(GObject *source, GAsyncResult *result, gpointer user)
 {
     Still *still = user;
+    g_autoptr(GError) error = NULL;
 
-    still->frozen = carrel_vmm1_call_freeze_filesystems_finish(CARREL_VMM1(source), NULL, result, NULL);
-    if (still->frozen)
+    still->frozen = carrel_vmm1_call_freeze_filesystems_finish(CARREL_VMM1(source), NULL, result, &error);
+    if (still->frozen) {
         still->ready(still->user, still, true, NULL);
-    else
-        pause_it(still);
+        return;
+    }
+    g_dbus_error_strip_remote_error(error);
+    g_message("desktop %s is paused, since its file systems could not be frozen: %s", still->desktop, error->message);
+    pause_it(still);
 }
 
 void
@@ -62,6 +68,7 @@ still_begin(Desktop *desktop, StillReady ready, void *user)
     Still *still = g_new0(Still, 1);
     CarrelVmm1 *control = vmm_control(desktop->vmm);
 
+    still->desktop = g_strdup(desktop->id);
     still->ready = ready;
     still->user = user;
     if (!control) {
