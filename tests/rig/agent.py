@@ -22,7 +22,7 @@ class Agent:
 
     def __init__(self, host, socket_path):
         self._child = subprocess.Popen([str(a) for a in host.command(f"exec socat - UNIX-CONNECT:{socket_path}")],
-                                       stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                                       bufsize=0, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         os.set_blocking(self._child.stdout.fileno(), False)
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._child.stdout, selectors.EVENT_READ)
