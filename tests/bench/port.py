@@ -16,10 +16,12 @@ import sys
 import threading
 import time
 
-sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "office"))
+OFFICE = pathlib.Path(__file__).resolve().parents[1] / "office"
+sys.path += [str(OFFICE), str(OFFICE / "browser")]
 
 import office  # noqa: E402
 from fake import FakeCarreld  # noqa: E402
+from page import WebDriverWait, start_chromium  # noqa: E402
 from ways import TICKET, raw_websocket, read, tunnel  # noqa: E402
 from web import Web  # noqa: E402
 
@@ -28,6 +30,16 @@ CARRIED = 2000 * MIB
 ROUND_TRIPS = 3000
 TUNNELS = 100
 READS = 500
+VISITS = 5
+
+# When there is something to fill in, and it has been painted.
+USABLE = """
+new MutationObserver((changes, observer) => {
+  if (!document.querySelector("form input")) return;
+  observer.disconnect();
+  requestAnimationFrame(() => requestAnimationFrame(() => { window.usable = performance.now(); }));
+}).observe(document, { childList: true, subtree: true });
+"""
 
 
 def program():
@@ -148,7 +160,24 @@ def page(folder):
         html = browser.get("//")
         files = re.findall(r'(?:src|href)="(/[^"]+)"', html.text)
         answers = [html] + [browser.get("/" + name) for name in files]
-        return {"page_size": [sum(int(answer.headers["Content-Length"]) for answer in answers) / 1000]}
+        return {"page_size": [sum(int(answer.headers["Content-Length"]) for answer in answers) / 1000],
+                "page_usable": visits(f"https://localhost:{port.web.port}/")}
+
+
+def visits(address):
+    """Milliseconds from the order to go there to a page that can be used, each time with nothing kept of the last."""
+    driver = start_chromium()
+    try:
+        driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": USABLE})
+        took = []
+        for _ in range(VISITS):
+            driver.execute_cdp_cmd("Network.clearBrowserCache", {})
+            driver.get("about:blank")
+            driver.get(address)
+            took.append(WebDriverWait(driver, 30, 0.05).until(lambda driver: driver.execute_script("return window.usable")))
+        return took
+    finally:
+        driver.quit()
 
 
 def timed(connection, path, headers):
