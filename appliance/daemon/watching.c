@@ -291,6 +291,12 @@ session_of(const Caller *caller)
     return caller->session ? caller->session : "";
 }
 
+static bool
+is_session(const Caller *caller, const char *session)
+{
+    return !strcmp(session, session_of(caller));
+}
+
 static gboolean
 too_late(gpointer data)
 {
@@ -323,7 +329,7 @@ watching_asks(const Watching *watching, const Caller *caller, const char *deskto
 {
     for (guint i = 0; i < watching->questions->len; i++) {
         const Question *question = watching->questions->pdata[i];
-        if (!strcmp(question->desktop, desktop) && !strcmp(question->session, session_of(caller)))
+        if (!strcmp(question->desktop, desktop) && is_session(caller, question->session))
             return true;
     }
     return false;
@@ -374,12 +380,6 @@ watching_answer(Watching *watching, const Caller *caller, const char *request, b
         add_leave(watching, question);
     close_question(question, agreed);
     return true;
-}
-
-static bool
-is_session(const Caller *caller, const char *session)
-{
-    return !strcmp(session, session_of(caller));
 }
 
 bool

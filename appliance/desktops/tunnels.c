@@ -56,6 +56,13 @@ tunnel_free(void *data)
     g_free(tunnel);
 }
 
+/* Of its sockets, as the VMM tells it. Free it. */
+static char *
+name_of(const Tunnel *tunnel)
+{
+    return g_strconcat(NAME, tunnel->ticket->tag, NULL);
+}
+
 static bool
 waits(const Tunnel *tunnel)
 {
@@ -159,7 +166,7 @@ cut_at_vmm(const Desktop *desktop, const char *name)
 static void
 cut(Tunnels *tunnels, Tunnel *tunnel)
 {
-    g_autofree char *name = g_strconcat(NAME, tunnel->ticket->tag, NULL);
+    g_autofree char *name = name_of(tunnel);
 
     if (tunnel->fd >= 0)
         shutdown(tunnel->fd, SHUT_RDWR);
@@ -204,7 +211,7 @@ open_it(Tunnel *tunnel, Desktop *desktop)
 {
     Tunnels *tunnels = tunnel->tunnels;
     g_autoptr(GError) error = NULL;
-    g_autofree char *name = g_strconcat(NAME, tunnel->ticket->tag, NULL);
+    g_autofree char *name = name_of(tunnel);
     g_autofd int fd = socket_connect(desktop->run, "spice", name, &error);
     g_autofd int copy = fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 3) : -1;
 
@@ -361,9 +368,9 @@ tunnels_compare(Tunnels *tunnels, Desktop *desktop, const char *const *names)
 
     for (unsigned i = 0; i < mine->len; i++) {
         Tunnel *tunnel = mine->pdata[i];
-        g_autofree char *name = g_strconcat(NAME, tunnel->ticket->tag, NULL);
         if (!tunnel->earlier)
             continue;
+        g_autofree char *name = name_of(tunnel);
         if (!g_strv_contains(names, name)) {
             drop(tunnels, tunnel);
         } else if (!tunnel->seen) {
